@@ -1,1 +1,7 @@
 #![doc = include_str!("../README.md")]
+
+pub mod batch;
+pub mod context;
+pub mod expr;
+pub mod functions;
+pub mod plan;

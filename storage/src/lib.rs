@@ -1,1 +1,5 @@
 #![doc = include_str!("../README.md")]
+
+/// A transaction.
+#[derive(Debug)]
+pub struct Transaction {}

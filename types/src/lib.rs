@@ -2,6 +2,7 @@
 
 pub mod datum;
 pub mod errors;
+pub mod io;
 pub mod numeric;
 pub mod oids;
 

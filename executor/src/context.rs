@@ -1,0 +1,158 @@
+//! What a running statement sees of the world: data, parameters, settings, memory, cancellation.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use types::{Datum, Oid, PgError, Result, SqlState};
+
+/// Everything that operators and functions may ask for while a statement runs. Shared by its workers.
+pub struct QueryContext {
+    /// The transaction: scans and changes go through it.
+    pub transaction: Arc<parking_lot::Mutex<storage::Transaction>>,
+    /// Values of `$1`, `$2`, ...
+    pub params: Vec<Datum>,
+    /// The session as functions and system relations see it.
+    pub session: Arc<dyn SessionAccess>,
+    /// Memory of this statement.
+    pub memory: MemoryTracker,
+    /// Set to stop the statement; looked at once a batch.
+    pub cancel: Arc<CancelFlag>,
+    /// How to run.
+    pub options: ExecutionOptions,
+}
+
+/// Settings that change how, never what, a statement computes.
+#[derive(Debug, Clone, Copy)]
+pub struct ExecutionOptions {
+    /// Workers; 1 runs on the calling thread.
+    pub threads: usize,
+    /// Evaluate every expression by row functions (`surus.execution = row`).
+    pub force_row: bool,
+    /// Lanes per batch, at most [`kernels::vector::VECTOR_LANES`]; small values are for tests.
+    pub batch_lanes: usize,
+}
+
+/// The session behind a statement.
+pub trait SessionAccess: Send + Sync {
+    /// Input and output settings: DateStyle, TimeZone, ...
+    fn io(&self) -> &types::io::IoContext;
+    /// Start of the transaction (`now()`) and of the statement, microseconds from 2000-01-01 UTC.
+    fn transaction_timestamp(&self) -> i64;
+    /// See `transaction_timestamp`.
+    fn statement_timestamp(&self) -> i64;
+    /// Rows of a system relation, with the columns at `columns` (positions in the relation).
+    ///
+    /// # Errors
+    /// When the relation cannot be made.
+    fn virtual_rows(&self, relation: Oid, columns: &[usize]) -> Result<Vec<Vec<Datum>>>;
+    /// The session itself, for the functions that the frontend registers.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// Why and whether a statement is to stop.
+#[derive(Debug, Default)]
+pub struct CancelFlag {
+    canceled: AtomicBool,
+    timed_out: AtomicBool,
+    terminated: AtomicBool,
+}
+
+impl CancelFlag {
+    /// Asks the statement to stop on the user's request.
+    pub fn cancel(&self) {
+        self.canceled.store(true, Ordering::Relaxed);
+    }
+    /// Asks the statement to stop because of `statement_timeout`.
+    pub fn time_out(&self) {
+        self.timed_out.store(true, Ordering::Relaxed);
+        self.cancel();
+    }
+    /// Asks the statement to stop because the server shuts down or the client is gone.
+    pub fn terminate(&self) {
+        self.terminated.store(true, Ordering::Relaxed);
+        self.cancel();
+    }
+    /// Forgets earlier requests; called at the start of a statement.
+    pub fn reset(&self) {
+        self.canceled.store(false, Ordering::Relaxed);
+        self.timed_out.store(false, Ordering::Relaxed);
+    }
+    /// Returns the error to stop with, if asked to.
+    ///
+    /// # Errors
+    /// `57014` or `57P01`.
+    pub fn check(&self) -> Result<()> {
+        if !self.canceled.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(if self.terminated.load(Ordering::Relaxed) {
+            PgError::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
+        } else if self.timed_out.load(Ordering::Relaxed) {
+            PgError::new(SqlState::QUERY_CANCELED, "canceling statement due to statement timeout")
+        } else {
+            PgError::new(SqlState::QUERY_CANCELED, "canceling statement due to user request")
+        })
+    }
+}
+
+/// Memory of one statement, charged against a limit that all statements of the server share.
+#[derive(Debug, Clone)]
+pub struct MemoryTracker {
+    server: Arc<MemoryPool>,
+    used: Arc<AtomicU64>,
+}
+
+/// The server's memory for queries.
+#[derive(Debug)]
+pub struct MemoryPool {
+    limit_bytes: u64,
+    used_bytes: AtomicU64,
+}
+
+impl MemoryPool {
+    /// Returns a pool of `limit_bytes`.
+    pub fn new(limit_bytes: u64) -> Arc<Self> {
+        Arc::new(Self { limit_bytes, used_bytes: AtomicU64::new(0) })
+    }
+}
+
+impl MemoryTracker {
+    /// Returns a tracker that draws on `server`.
+    pub fn new(server: Arc<MemoryPool>) -> Self {
+        Self { server, used: Arc::new(AtomicU64::new(0)) }
+    }
+    /// Takes `bytes`.
+    ///
+    /// # Errors
+    /// `53200` when the limit does not allow it; nothing is taken then.
+    pub fn grow(&self, bytes: u64) -> Result<()> {
+        let before = self.server.used_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > self.server.limit_bytes {
+            self.server.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(PgError::new(SqlState::OUT_OF_MEMORY, "out of memory").with_detail(format!(
+                "Failed on request of {bytes} bytes: surus.memory_limit is {} bytes.",
+                self.server.limit_bytes
+            )));
+        }
+        self.used.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+    /// Gives `bytes` back.
+    pub fn shrink(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.server.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+    /// Returns the bytes in use by the statement.
+    pub fn used_bytes(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for MemoryTracker {
+    fn drop(&mut self) {
+        if Arc::strong_count(&self.used) == 1 {
+            self.server.used_bytes.fetch_sub(self.used.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+}
