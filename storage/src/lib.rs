@@ -1,5 +1,23 @@
 #![doc = include_str!("../README.md")]
 
-/// A transaction.
-#[derive(Debug)]
-pub struct Transaction {}
+mod builder;
+mod bulk;
+mod error;
+mod filter;
+mod hot;
+mod predicate;
+mod scan;
+mod store;
+mod table;
+mod transaction;
+mod version;
+mod zone_map;
+
+pub use bulk::BulkWriter;
+pub use error::{Result, StorageError};
+pub use predicate::{DictionaryMask, KeyFilter, Pruned, RangeEnd, ScanPredicate, ScanValue};
+pub use scan::{RowGroup, TableScan};
+pub use store::{Store, StoreOptions};
+pub use table::{ColumnDefinition, ROW_GROUP_ROWS, RowId, SEGMENT_ROW_GROUPS, TableId};
+pub use transaction::{CommitNumber, Savepoint, Transaction};
+pub use zone_map::ZoneMap;

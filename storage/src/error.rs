@@ -1,0 +1,140 @@
+//! What can go wrong below SQL, and the one place where it becomes a SQLSTATE.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use types::{PgError, SqlState};
+
+use crate::TableId;
+
+/// Result of a storage operation.
+pub type Result<T, E = StorageError> = std::result::Result<T, E>;
+
+/// A failure of the environment, of concurrency, or of a caller.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StorageError {
+    /// Another transaction changed the same row (or replaced the table) and committed first.
+    WriteConflict {
+        /// The table of the row.
+        table: TableId,
+    },
+    /// Another transaction changed the catalog and committed first.
+    CatalogConflict,
+    /// The device is full.
+    DiskFull {
+        /// The file that could not be extended.
+        path: PathBuf,
+    },
+    /// A file does not hold what was written to it.
+    Corrupt {
+        /// The damaged file.
+        file: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The operating system refused something.
+    Io {
+        /// What was attempted.
+        what: String,
+        /// The system's words.
+        error: String,
+    },
+    /// Another server uses the directory.
+    Locked {
+        /// The data directory.
+        directory: PathBuf,
+    },
+    /// A write to durable storage failed earlier, so nothing more is accepted.
+    Poisoned {
+        /// The first failure.
+        reason: String,
+    },
+    /// There is no such table in the transaction's snapshot.
+    NoSuchTable(TableId),
+    /// The table exists already.
+    TableExists(TableId),
+    /// A null in a column that takes none.
+    NullInColumn {
+        /// The column's name.
+        column: String,
+    },
+    /// A value that this form of the column cannot hold.
+    NotSupported(String),
+    /// The caller broke the contract: a bug above.
+    Misuse(String),
+}
+
+impl StorageError {
+    /// Wraps an error of the operating system; a full device keeps its own variant.
+    pub(crate) fn io(what: impl Into<String>, path: &Path, error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Self::DiskFull { path: path.to_owned() }
+            }
+            _ => {
+                Self::Io { what: format!("{} \"{}\"", what.into(), path.display()), error: error.to_string() }
+            }
+        }
+    }
+    /// Returns the error of a file whose content is wrong.
+    pub(crate) fn corrupt(file: &Path, what: impl Into<String>) -> Self {
+        Self::Corrupt { file: file.to_owned(), what: what.into() }
+    }
+}
+
+impl fmt::Display for StorageError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WriteConflict { .. } => {
+                formatter.write_str("could not serialize access due to concurrent update")
+            }
+            Self::CatalogConflict => {
+                formatter.write_str("could not serialize access due to concurrent catalog change")
+            }
+            Self::DiskFull { path } => {
+                write!(formatter, "could not extend file \"{}\": No space left on device", path.display())
+            }
+            Self::Corrupt { file, what } => {
+                write!(formatter, "file \"{}\" is corrupt: {what}", file.display())
+            }
+            Self::Io { what, error } => write!(formatter, "{what}: {error}"),
+            Self::Locked { directory } => {
+                write!(formatter, "data directory \"{}\" is in use by another server", directory.display())
+            }
+            Self::Poisoned { reason } => {
+                write!(formatter, "the server accepts no more writes after a failed write to disk: {reason}")
+            }
+            Self::NoSuchTable(table) => write!(formatter, "table {} does not exist in storage", table.0),
+            Self::TableExists(table) => write!(formatter, "table {} exists in storage already", table.0),
+            Self::NullInColumn { column } => {
+                write!(formatter, "null value in column \"{column}\" violates not-null constraint")
+            }
+            Self::NotSupported(what) => write!(formatter, "{what} is not supported yet"),
+            Self::Misuse(what) => formatter.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for StorageError {}
+
+impl From<StorageError> for PgError {
+    fn from(error: StorageError) -> Self {
+        let message = error.to_string();
+        match error {
+            StorageError::WriteConflict { .. } | StorageError::CatalogConflict => {
+                Self::new(SqlState::SERIALIZATION_FAILURE, message)
+            }
+            StorageError::DiskFull { .. } => {
+                Self::new(SqlState::DISK_FULL, message).with_hint("Check free disk space.")
+            }
+            StorageError::Corrupt { .. } => Self::new(SqlState::DATA_CORRUPTED, message),
+            StorageError::Io { .. } | StorageError::Poisoned { .. } => Self::new(SqlState::IO_ERROR, message),
+            StorageError::Locked { .. } => Self::new(SqlState::OBJECT_IN_USE, message),
+            StorageError::NullInColumn { .. } => Self::new(SqlState::NOT_NULL_VIOLATION, message),
+            StorageError::NotSupported(_) => Self::new(SqlState::FEATURE_NOT_SUPPORTED, message),
+            StorageError::NoSuchTable(_) | StorageError::TableExists(_) | StorageError::Misuse(_) => {
+                Self::internal(message)
+            }
+        }
+    }
+}

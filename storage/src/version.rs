@@ -1,0 +1,198 @@
+//! Versions of the store: what a snapshot sees.
+//!
+//! A version is an immutable tree: tables, their row groups, a delete mask per row group. A commit makes a
+//! new version that shares everything it did not touch. A snapshot is a reference to a version, so rows
+//! carry no stamps at all, a scan of rows that nobody deleted costs nothing for MVCC, and old row versions
+//! are freed with the last snapshot that sees them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kernels::vector::Vector;
+
+use crate::error::{Result, StorageError};
+use crate::hot::HotGroup;
+use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, RowId, TableId};
+
+/// Everything that is committed, as of one commit.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StoreVersion {
+    /// Number of the newest commit in here.
+    pub(crate) commit: u64,
+    pub(crate) tables: BTreeMap<TableId, Arc<TableVersion>>,
+    /// The frontend's catalog.
+    pub(crate) catalog: Arc<Vec<u8>>,
+    /// The commit that wrote `catalog`.
+    pub(crate) catalog_commit: u64,
+}
+
+/// One table as of one commit.
+#[derive(Debug, Clone)]
+pub(crate) struct TableVersion {
+    pub(crate) columns: Arc<[ColumnDefinition]>,
+    pub(crate) key: Option<Vec<usize>>,
+    pub(crate) groups: Vec<Group>,
+    /// Number of the next row group; numbers are never used again.
+    pub(crate) next_group: u64,
+    /// The newest commit that changed a row.
+    pub(crate) changed_at: u64,
+}
+
+/// A row group with the rows deleted from it.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pub(crate) id: u64,
+    pub(crate) data: GroupData,
+    pub(crate) deleted: Option<Arc<DeleteMask>>,
+}
+
+/// Where a row group's rows are.
+#[derive(Debug, Clone)]
+pub(crate) enum GroupData {
+    /// In memory.
+    Hot(Arc<HotGroup>),
+}
+
+/// Deleted lanes of a row group.
+#[derive(Debug, Clone)]
+pub(crate) struct DeleteMask {
+    /// 1 = deleted; room for a full row group.
+    pub(crate) words: Vec<u64>,
+    pub(crate) count: usize,
+}
+
+impl Default for DeleteMask {
+    fn default() -> Self {
+        Self { words: vec![0; ROW_GROUP_ROWS / 64], count: 0 }
+    }
+}
+
+impl DeleteMask {
+    /// Marks a lane; returns whether it was not marked before.
+    pub(crate) fn insert(&mut self, lane: usize) -> bool {
+        let (word, bit) = (&mut self.words[lane / 64], 1 << (lane % 64));
+        let new = *word & bit == 0;
+        *word |= bit;
+        self.count += usize::from(new);
+        new
+    }
+
+    /// Marks all lanes of `other` as well.
+    pub(crate) fn union(&mut self, other: &Self) {
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word |= other;
+        }
+        self.count = self.words.iter().map(|word| word.count_ones() as usize).sum();
+    }
+
+    /// Returns whether a lane is marked in both.
+    pub(crate) fn intersects(&self, other: &Self) -> bool {
+        self.words.iter().zip(&other.words).any(|(left, right)| left & right != 0)
+    }
+}
+
+impl Group {
+    /// Returns the number of rows stored, deleted ones included.
+    pub(crate) fn len(&self) -> usize {
+        match &self.data {
+            GroupData::Hot(hot) => hot.len(),
+        }
+    }
+
+    /// Returns the number of rows not deleted.
+    pub(crate) fn visible_rows(&self) -> usize {
+        self.len() - self.deleted.as_ref().map_or(0, |deleted| deleted.count)
+    }
+
+    /// Returns this row group with the lanes of `deleted` deleted as well.
+    pub(crate) fn with_deleted(&self, deleted: &Arc<DeleteMask>) -> Self {
+        let mask = match &self.deleted {
+            None => Arc::clone(deleted),
+            Some(old) => {
+                let mut mask = DeleteMask::clone(old);
+                mask.union(deleted);
+                Arc::new(mask)
+            }
+        };
+        Self { deleted: Some(mask), ..self.clone() }
+    }
+}
+
+impl TableVersion {
+    /// Returns an empty table.
+    pub(crate) fn new(columns: Arc<[ColumnDefinition]>, key: Option<Vec<usize>>, first_group: u64) -> Self {
+        Self { columns, key, groups: Vec::new(), next_group: first_group, changed_at: 0 }
+    }
+
+    /// Appends rows, to the last row group if it is hot and has room.
+    pub(crate) fn append(&mut self, vectors: &[Vector]) -> Result<()> {
+        let rows = vectors.first().map_or(0, Vector::len);
+        let mut from = 0;
+        while from < rows {
+            let open = self.groups.last_mut().and_then(|group| match &mut group.data {
+                GroupData::Hot(hot) if !hot.is_full() => Some(hot),
+                GroupData::Hot(_) => None,
+            });
+            match open {
+                Some(hot) => {
+                    let (next, count) = hot.append(&self.columns, vectors, from)?;
+                    *hot = Arc::new(next);
+                    from += count;
+                }
+                None => {
+                    let data = GroupData::Hot(Arc::default());
+                    self.groups.push(Group { id: self.next_group, data, deleted: None });
+                    self.next_group += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the row group numbered `id` (their numbers ascend).
+    pub(crate) fn group(&self, id: u64) -> Option<&Group> {
+        self.groups.binary_search_by_key(&id, |group| group.id).ok().map(|index| &self.groups[index])
+    }
+
+    /// Deletes the lanes of `deleted` from row group `id`. Fails when one is deleted already.
+    pub(crate) fn delete(&mut self, table: TableId, id: u64, deleted: &Arc<DeleteMask>) -> Result<()> {
+        let conflict = StorageError::WriteConflict { table };
+        let index = self.groups.binary_search_by_key(&id, |group| group.id).map_err(|_| conflict.clone())?;
+        let group = &mut self.groups[index];
+        if group.deleted.as_ref().is_some_and(|old| old.intersects(deleted)) {
+            return Err(conflict);
+        }
+        *group = group.with_deleted(deleted);
+        Ok(())
+    }
+}
+
+/// Checks vectors against columns before anything is done with them.
+pub(crate) fn check_rows(columns: &[ColumnDefinition], vectors: &[Vector]) -> Result<usize> {
+    if vectors.len() != columns.len() {
+        return Err(StorageError::Misuse(format!(
+            "{} vectors for a table of {} columns",
+            vectors.len(),
+            columns.len()
+        )));
+    }
+    let rows = vectors.first().map_or(0, Vector::len);
+    for (column, vector) in columns.iter().zip(vectors) {
+        if vector.len() != rows {
+            return Err(StorageError::Misuse("vectors of different lengths".to_owned()));
+        }
+        if !column.nullable && vector.validity.as_ref().is_some_and(|validity| validity.count_ones() < rows) {
+            return Err(StorageError::NullInColumn { column: column.name.clone() });
+        }
+    }
+    Ok(rows)
+}
+
+/// Groups row identifiers by row group.
+pub(crate) fn masks_of(rows: &[RowId]) -> BTreeMap<u64, DeleteMask> {
+    let mut masks: BTreeMap<u64, DeleteMask> = BTreeMap::new();
+    for row in rows {
+        masks.entry(row.group()).or_default().insert(row.lane());
+    }
+    masks
+}
