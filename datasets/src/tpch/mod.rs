@@ -20,10 +20,12 @@ mod answers;
 mod data;
 mod parameters;
 mod queries;
+mod recorded;
 mod schema;
 
 pub use answers::{answers_match, order_by};
 pub use data::{Chunk, Format, chunks, chunks_of_part};
 pub use parameters::query_with_random_parameters;
 pub use queries::{QUERY_COUNT, TITLES, query};
+pub use recorded::recorded_answer;
 pub use schema::{Table, schema};
