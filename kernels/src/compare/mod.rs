@@ -111,7 +111,7 @@ macro_rules! float_lanes {
             }
             #[inline(always)]
             fn less(self, other: Self) -> bool {
-                !(self >= other) & (self == self)
+                (self < other) | ((other != other) & (self == self))
             }
         }
     )*};
