@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod process;
 pub mod record;
 pub mod statistics;
 pub mod tpch;

@@ -1,60 +1,29 @@
 //! A Surus server of a test's own: started on a free port, stopped or killed by the test, killed when dropped.
+#![expect(clippy::expect_used, reason = "a test that cannot run must fail")]
 
-use std::fs::File;
-use std::io;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::ExitStatus;
 
+use bench::process::SurusProcess;
 use bench::wire::Server;
 
-/// A debug build on a busy machine needs some time to come up.
-const START_SECONDS_MAX: u64 = 60;
-const STOP_SECONDS_MAX: u64 = 60;
-
-/// A running `surus serve`.
+/// A running `surus serve`. Whatever goes wrong with it panics.
 #[derive(Debug)]
-pub struct SurusServer {
-    child: Child,
-    port: u16,
-    log: PathBuf,
-}
+pub struct SurusServer(SurusProcess);
 
 impl SurusServer {
-    /// Starts a server on a data directory and waits until it accepts connections.
+    /// Starts a server on a data directory, with more arguments, and waits until it accepts connections.
     ///
     /// # Panics
     /// When there is no binary, with what to do about it, and when the server does not come up, with its output.
-    pub async fn start(data_dir: &Path) -> Self {
-        Self::start_with(data_dir, &[]).await
-    }
-
-    /// Starts a server as [`SurusServer::start`] does, with more command-line arguments.
-    pub async fn start_with(data_dir: &Path, arguments: &[&str]) -> Self {
-        let binary = surus_binary();
-        let port = free_port().expect("a free port");
-        let log = data_dir.with_extension("log");
-        let output = File::options().create(true).append(true).open(&log).expect("the server's log opens");
-        let child = Command::new(&binary)
-            .arg("serve")
-            .arg("--data-dir")
-            .arg(data_dir)
-            .args(["--listen", &format!("127.0.0.1:{port}")])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().expect("the log's handle is copied"))
-            .stderr(output)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{} does not start: {error}", binary.display()));
-        let mut server = SurusServer { child, port, log };
-        server.wait_until_up().await;
-        server
+    pub async fn start(data_dir: &Path, arguments: &[&str]) -> Self {
+        let started = SurusProcess::start(&surus_binary(), data_dir, arguments).await;
+        SurusServer(started.unwrap_or_else(|error| panic!("{error}")))
     }
 
     /// Returns the URL of the server's database.
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        self.0.url()
     }
 
     /// Connects to the server.
@@ -64,51 +33,17 @@ impl SurusServer {
 
     /// Returns what the server has printed.
     pub fn output(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
+        self.0.output()
     }
 
     /// Asks the server to shut down (SIGTERM) and returns how it went.
-    pub fn stop(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
-        assert!(sent.success(), "the server was gone before it was stopped:\n{}", self.output());
-        let deadline = Instant::now() + Duration::from_secs(STOP_SECONDS_MAX);
-        loop {
-            if let Some(status) = self.child.try_wait().expect("the server is waited for") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "SIGTERM did not stop the server:\n{}", self.output());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    pub fn stop(self) -> ExitStatus {
+        self.0.stop().unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Kills the server as `kill -9` does.
-    pub fn kill(mut self) {
-        self.child.kill().expect("the server is killed");
-        self.child.wait().expect("the server is waited for");
-    }
-
-    async fn wait_until_up(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
-        loop {
-            let last = match Server::connect(&self.url()).await {
-                Ok(_) => return,
-                Err(error) => error,
-            };
-            if let Some(status) = self.child.try_wait().expect("the server is waited for") {
-                panic!("the server ended at once ({status}):\n{}", self.output());
-            }
-            assert!(Instant::now() < deadline, "the server does not answer: {last}\n{}", self.output());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-impl Drop for SurusServer {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    pub fn kill(self) {
+        self.0.kill().expect("the server is killed");
     }
 }
 
@@ -128,11 +63,6 @@ pub fn surus_binary() -> PathBuf {
         path.display()
     );
     path
-}
-
-/// Finds a port that nobody listens on.
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// Makes an empty directory for a test below `parent` and returns the path of a data directory in it that does not

@@ -4,6 +4,7 @@
 //!
 //! The server is the `surus` binary beside this test. `SURUS_TEST_URL=postgres://…` takes a running server
 //! instead, such as PostgreSQL itself; its TPC-H tables are dropped and made anew.
+#![expect(clippy::expect_used, reason = "a test that cannot run must fail")]
 
 use std::path::Path;
 
@@ -60,7 +61,7 @@ async fn answers_are_postgresqls() {
         return;
     }
     let data_dir = fresh_data_dir(env!("CARGO_TARGET_TMPDIR"), "tpch");
-    let surus = SurusServer::start(&data_dir).await;
+    let surus = SurusServer::start(&data_dir, &[]).await;
     let server = surus.connect().await;
     server.load_tpch(SCALE, &[]).await.unwrap_or_else(|error| panic!("{error}\n{}", surus.output()));
     check_counts(&server).await;
@@ -69,7 +70,7 @@ async fn answers_are_postgresqls() {
     let status = surus.stop();
     assert!(status.success(), "a stopped server ends with {status}");
 
-    let surus = SurusServer::start(&data_dir).await;
+    let surus = SurusServer::start(&data_dir, &[]).await;
     let server = surus.connect().await;
     check_counts(&server).await;
     check_all(&server, "restarted").await;
