@@ -75,6 +75,22 @@ impl ColumnBuilder {
         self.len
     }
 
+    /// Returns the bytes of strings held outside the lanes.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match &self.lanes {
+            Lanes::Views(views) => views.heap_bytes(),
+            Lanes::Bool(_)
+            | Lanes::I16(_)
+            | Lanes::I32(_)
+            | Lanes::I64(_)
+            | Lanes::F32(_)
+            | Lanes::F64(_)
+            | Lanes::Fixed64(..)
+            | Lanes::Fixed128(..)
+            | Lanes::Wide(_) => 0,
+        }
+    }
+
     /// Appends lanes `from..from + count` of `vector`.
     pub(crate) fn append(&mut self, vector: &Vector, from: usize, count: usize) -> Result<()> {
         assert!(from + count <= vector.len());

@@ -1,10 +1,25 @@
-//! Writing many rows.
+//! Writing many rows: straight into segments.
+//!
+//! Rows gather in plain lanes until a row group is full; then its columns are encoded in parallel and written,
+//! so memory stays at one row group however much is loaded. The files belong to the transaction: they go with
+//! it unless it commits, and its commit journals only their names. Few rows are inserted as by INSERT.
 
-use kernels::vector::Vector;
+use std::sync::Arc;
 
+use kernels::vector::{Bitmap, Values, Vector};
+
+use crate::builder::ColumnBuilder;
 use crate::error::Result;
-use crate::table::TableId;
+use crate::segment::{Segment, SegmentWriter};
+use crate::store::Store;
+use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, TableId};
 use crate::transaction::Transaction;
+use crate::version::check_rows;
+
+/// A tuning constant: fewer rows than this are kept in memory and journaled, not written as a segment.
+const SEGMENT_ROWS_MIN: usize = 8192;
+/// A row group ends early when its strings take more bytes than this (positions in a chunk have 32 bits).
+const ROW_GROUP_STRING_BYTES_MAX: usize = 256 << 20;
 
 /// Takes rows for one table; they are part of the transaction once it is finished.
 #[derive(Debug)]
@@ -12,21 +27,122 @@ pub struct BulkWriter<'a> {
     transaction: &'a mut Transaction,
     table: TableId,
     rows: u64,
+    segments: SegmentsWriter,
+}
+
+/// Cuts rows into row groups and segments.
+#[derive(Debug)]
+pub(crate) struct SegmentsWriter {
+    store: Arc<Store>,
+    table: TableId,
+    columns: Arc<[ColumnDefinition]>,
+    builders: Vec<ColumnBuilder>,
+    writer: Option<SegmentWriter>,
+    done: Vec<Arc<Segment>>,
 }
 
 impl<'a> BulkWriter<'a> {
-    pub(crate) fn new(transaction: &'a mut Transaction, table: TableId) -> Self {
-        Self { transaction, table, rows: 0 }
+    pub(crate) fn new(
+        transaction: &'a mut Transaction,
+        table: TableId,
+        columns: Arc<[ColumnDefinition]>,
+    ) -> Self {
+        let segments = SegmentsWriter::new(Arc::clone(transaction.store()), table, columns);
+        Self { transaction, table, rows: 0, segments }
     }
 
     /// Appends rows: a vector for each column.
     pub fn append(&mut self, vectors: &[Vector]) -> Result<()> {
-        self.rows += self.transaction.insert(self.table, vectors)? as u64;
-        Ok(())
+        self.rows += check_rows(&self.segments.columns, vectors)? as u64;
+        self.segments.append(vectors)
     }
 
     /// Writes what is left and makes the rows visible to the transaction. Returns how many were appended.
-    pub fn finish(self) -> Result<u64> {
+    pub fn finish(mut self) -> Result<u64> {
+        if self.segments.done.is_empty()
+            && self.segments.writer.is_none()
+            && self.rows < SEGMENT_ROWS_MIN as u64
+        {
+            let vectors: Vec<Vector> =
+                self.segments.builders.into_iter().map(ColumnBuilder::finish_vector).collect();
+            self.transaction.insert(self.table, &vectors)?;
+        } else {
+            self.segments.flush_group()?;
+            let segments = self.segments.finish()?;
+            self.transaction.adopt_segments(self.table, &segments)?;
+        }
         Ok(self.rows)
+    }
+}
+
+impl SegmentsWriter {
+    pub(crate) fn new(store: Arc<Store>, table: TableId, columns: Arc<[ColumnDefinition]>) -> Self {
+        let builders = Self::empty_builders(&columns);
+        Self { store, table, columns, builders, writer: None, done: Vec::new() }
+    }
+
+    fn empty_builders(columns: &[ColumnDefinition]) -> Vec<ColumnBuilder> {
+        columns.iter().map(|column| ColumnBuilder::new(column, 0)).collect()
+    }
+
+    fn buffered(&self) -> usize {
+        self.builders.first().map_or(0, ColumnBuilder::len)
+    }
+
+    pub(crate) fn append(&mut self, vectors: &[Vector]) -> Result<()> {
+        let rows = vectors.first().map_or(0, Vector::len);
+        let mut from = 0;
+        while from < rows {
+            let count = (rows - from).min(ROW_GROUP_ROWS - self.buffered());
+            for (builder, vector) in self.builders.iter_mut().zip(vectors) {
+                builder.append(vector, from, count)?;
+            }
+            from += count;
+            let heap: usize = self.builders.iter().map(ColumnBuilder::heap_bytes).sum();
+            if self.buffered() == ROW_GROUP_ROWS || heap > ROW_GROUP_STRING_BYTES_MAX {
+                self.flush_group()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rows gathered so far as a row group.
+    pub(crate) fn flush_group(&mut self) -> Result<()> {
+        if self.buffered() == 0 {
+            return Ok(());
+        }
+        let builders = std::mem::replace(&mut self.builders, Self::empty_builders(&self.columns));
+        let lanes: Vec<_> = builders.into_iter().map(ColumnBuilder::finish).collect();
+        self.write_group(&lanes)
+    }
+
+    /// Writes a row group.
+    pub(crate) fn write_group(&mut self, lanes: &[(Values, Option<Bitmap>)]) -> Result<()> {
+        let mut writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => self.store.create_segment(self.table, self.columns.len())?,
+        };
+        writer.write_group(&self.columns, lanes)?;
+        if writer.is_full() {
+            self.finish_segment(writer)
+        } else {
+            self.writer = Some(writer);
+            Ok(())
+        }
+    }
+
+    fn finish_segment(&mut self, writer: SegmentWriter) -> Result<()> {
+        let segment = writer.finish(self.store.segments())?;
+        segment.set_temporary(true);
+        self.done.push(Arc::new(segment));
+        Ok(())
+    }
+
+    /// Returns the segments, durable; their files go with them until they are committed.
+    pub(crate) fn finish(mut self) -> Result<Vec<Arc<Segment>>> {
+        if let Some(writer) = self.writer.take() {
+            self.finish_segment(writer)?;
+        }
+        Ok(self.done)
     }
 }

@@ -2,11 +2,14 @@
 
 mod builder;
 mod bulk;
+mod disk;
 mod error;
 mod filter;
 mod hot;
 mod predicate;
 mod scan;
+mod segment;
+mod sketch;
 mod store;
 mod table;
 mod transaction;

@@ -2,12 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::disk::{LocalSegments, SegmentStore};
 use crate::error::{Result, StorageError};
-use crate::transaction::{Base, CommitNumber, Transaction, Writes};
-use crate::version::{StoreVersion, TableVersion};
+use crate::segment::SegmentWriter;
+use crate::table::TableId;
+use crate::transaction::{Base, CommitNumber, Transaction, Writes, surviving_rows};
+use crate::version::{Group, GroupData, StoreVersion, TableVersion};
 
 /// How a store works.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +23,9 @@ pub struct Store {
     directory: PathBuf,
     published: RwLock<Arc<StoreVersion>>,
     head: Mutex<Arc<StoreVersion>>,
+    segments: Arc<dyn SegmentStore>,
+    /// Number of the next segment file.
+    next_segment: AtomicU64,
 }
 
 impl Store {
@@ -29,6 +36,8 @@ impl Store {
             directory: directory.to_owned(),
             published: RwLock::new(Arc::clone(&version)),
             head: Mutex::new(version),
+            segments: Arc::new(LocalSegments::new(directory.join("segments"))?),
+            next_segment: AtomicU64::new(1),
         }))
     }
 
@@ -50,6 +59,17 @@ impl Store {
     /// Makes everything durable and the journal short; the store stays usable.
     pub fn checkpoint(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Returns where segments are.
+    pub(crate) fn segments(&self) -> &Arc<dyn SegmentStore> {
+        &self.segments
+    }
+
+    /// Begins a segment of `table`.
+    pub(crate) fn create_segment(&self, table: TableId, columns: usize) -> Result<SegmentWriter> {
+        let number = self.next_segment.fetch_add(1, Ordering::Relaxed);
+        SegmentWriter::create(self.segments.as_ref(), format!("{}-{number}.segment", table.0), columns)
     }
 
     pub(crate) fn published(&self) -> Arc<StoreVersion> {
@@ -86,8 +106,20 @@ impl Store {
             for (&id, deleted) in &writes.deleted {
                 version.delete(table, id, deleted)?;
             }
-            for batch in writes.surviving_rows()? {
-                version.append(&batch)?;
+            for group in &writes.inserted.groups {
+                match &group.data {
+                    GroupData::Hot(_) => {
+                        for batch in surviving_rows(group, &writes.inserted.columns)? {
+                            version.append(&batch)?;
+                        }
+                    }
+                    GroupData::Frozen { segment, .. } => {
+                        segment.set_temporary(false);
+                        let id = version.next_group;
+                        version.next_group += 1;
+                        version.groups.push(Group { id, ..group.clone() });
+                    }
+                }
             }
             version.changed_at = commit;
             next.tables.insert(table, Arc::new(version));

@@ -11,10 +11,11 @@ use kernels::vector::Vector;
 
 use crate::bulk::BulkWriter;
 use crate::error::{Result, StorageError};
-use crate::scan::TableScan;
+use crate::scan::{RowGroup, TableScan, positions};
+use crate::segment::Segment;
 use crate::store::Store;
 use crate::table::{ColumnDefinition, PRIVATE_GROUP, RowId, TableId};
-use crate::version::{DeleteMask, GroupData, StoreVersion, TableVersion, check_rows, masks_of};
+use crate::version::{DeleteMask, Group, StoreVersion, TableVersion, check_rows, masks_of};
 
 /// Number of a commit; they ascend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -200,8 +201,15 @@ impl Transaction {
 
     /// Returns a writer that puts many rows straight into segments.
     pub fn bulk_writer(&mut self, table: TableId) -> Result<BulkWriter<'_>> {
-        self.table_writes(table)?;
-        Ok(BulkWriter::new(self, table))
+        let columns = Arc::clone(&self.table_writes(table)?.inserted.columns);
+        Ok(BulkWriter::new(self, table, columns))
+    }
+
+    /// Makes the row groups of written segments part of this transaction.
+    pub(crate) fn adopt_segments(&mut self, table: TableId, segments: &[Arc<Segment>]) -> Result<()> {
+        let writes = self.table_writes(table)?;
+        segments.iter().for_each(|segment| writes.inserted.append_segment(segment));
+        Ok(())
     }
 
     /// Returns a point to which this transaction can return.
@@ -280,30 +288,27 @@ impl TableWrites {
         }
         Ok(new)
     }
+}
 
-    /// Returns the batches that this transaction inserted and did not delete again.
-    pub(crate) fn surviving_rows(&self) -> Result<Vec<Vec<Vector>>> {
-        let mut batches = Vec::new();
-        for group in &self.inserted.groups {
-            let GroupData::Hot(_) = &group.data;
-            let row_group = crate::scan::RowGroup::new(group.clone(), Arc::clone(&self.inserted.columns));
-            for index in 0..row_group.vector_count() {
-                let visible = row_group.visible(index);
-                let mut batch = Vec::with_capacity(self.inserted.columns.len());
-                for column in 0..self.inserted.columns.len() {
-                    let vector = row_group.vector(column, index)?;
-                    batch.push(match &visible {
-                        None => vector,
-                        Some(visible) => vector.gather(&crate::scan::positions(visible)),
-                    });
-                }
-                if batch.first().is_some_and(|vector| !vector.is_empty()) {
-                    batches.push(batch);
-                }
-            }
+/// Returns the rows of a hot row group that are not deleted, in batches.
+pub(crate) fn surviving_rows(group: &Group, columns: &Arc<[ColumnDefinition]>) -> Result<Vec<Vec<Vector>>> {
+    let mut batches = Vec::new();
+    let row_group = RowGroup::new(group.clone(), Arc::clone(columns));
+    for index in 0..row_group.vector_count() {
+        let visible = row_group.visible(index).map(|visible| positions(&visible));
+        let mut batch = Vec::with_capacity(columns.len());
+        for column in 0..columns.len() {
+            let vector = row_group.vector(column, index)?;
+            batch.push(match &visible {
+                None => vector,
+                Some(visible) => vector.gather(visible),
+            });
         }
-        Ok(batches)
+        if batch.first().is_some_and(|vector| !vector.is_empty()) {
+            batches.push(batch);
+        }
     }
+    Ok(batches)
 }
 
 fn last_lane(mask: &DeleteMask) -> usize {

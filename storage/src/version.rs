@@ -12,6 +12,7 @@ use kernels::vector::Vector;
 
 use crate::error::{Result, StorageError};
 use crate::hot::HotGroup;
+use crate::segment::Segment;
 use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, RowId, TableId};
 
 /// Everything that is committed, as of one commit.
@@ -51,6 +52,12 @@ pub(crate) struct Group {
 pub(crate) enum GroupData {
     /// In memory.
     Hot(Arc<HotGroup>),
+    /// In a segment.
+    Frozen {
+        segment: Arc<Segment>,
+        /// Position in the segment.
+        index: usize,
+    },
 }
 
 /// Deleted lanes of a row group.
@@ -96,6 +103,7 @@ impl Group {
     pub(crate) fn len(&self) -> usize {
         match &self.data {
             GroupData::Hot(hot) => hot.len(),
+            GroupData::Frozen { segment, index } => segment.rows(*index),
         }
     }
 
@@ -131,7 +139,7 @@ impl TableVersion {
         while from < rows {
             let open = self.groups.last_mut().and_then(|group| match &mut group.data {
                 GroupData::Hot(hot) if !hot.is_full() => Some(hot),
-                GroupData::Hot(_) => None,
+                GroupData::Hot(_) | GroupData::Frozen { .. } => None,
             });
             match open {
                 Some(hot) => {
@@ -147,6 +155,15 @@ impl TableVersion {
             }
         }
         Ok(())
+    }
+
+    /// Appends all row groups of a segment.
+    pub(crate) fn append_segment(&mut self, segment: &Arc<Segment>) {
+        for index in 0..segment.group_count() {
+            let data = GroupData::Frozen { segment: Arc::clone(segment), index };
+            self.groups.push(Group { id: self.next_group, data, deleted: None });
+            self.next_group += 1;
+        }
     }
 
     /// Returns the row group numbered `id` (their numbers ascend).

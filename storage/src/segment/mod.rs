@@ -1,0 +1,256 @@
+//! Segments: immutable files of up to 16 row groups.
+//!
+//! ```text
+//! magic | column chunks, each aligned to 64 bytes | footer | footer length, footer checksum, version, magic
+//! ```
+//! The footer (postcard) holds the layout of every chunk, its zone map and its xxh3 checksum, and a sketch of
+//! every column. It is verified when the segment is opened; a chunk when it is first touched.
+
+pub(crate) mod bitpack;
+pub(crate) mod decode;
+pub(crate) mod encoding;
+pub(crate) mod strings;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use arrow_buffer::Buffer;
+use kernels::vector::{Bitmap, Values};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::disk::{SegmentSink, SegmentStore};
+use crate::error::{Result, StorageError};
+use crate::sketch::Sketch;
+use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, SEGMENT_ROW_GROUPS};
+use crate::zone_map::ZoneMap;
+use decode::{Chunk, Kept};
+use encoding::{EncodedChunk, Layout, encode_chunk};
+
+const MAGIC: &[u8; 8] = b"SURUSEG1";
+const VERSION: u32 = 1;
+const TRAILER_BYTES: usize = 28;
+const CHUNK_ALIGNMENT: usize = 64;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Footer {
+    columns: u32,
+    /// Row groups; each has a chunk for every column.
+    groups: Vec<Vec<ChunkEntry>>,
+    sketches: Vec<Sketch>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ChunkEntry {
+    offset: u64,
+    size: u64,
+    checksum: u64,
+    zone_map: ZoneMap,
+    layout: Layout,
+}
+
+/// Writes a segment.
+#[derive(Debug)]
+pub(crate) struct SegmentWriter {
+    name: String,
+    sink: Box<dyn SegmentSink>,
+    position: usize,
+    footer: Footer,
+}
+
+impl SegmentWriter {
+    /// Begins a segment.
+    pub(crate) fn create(store: &dyn SegmentStore, name: String, columns: usize) -> Result<Self> {
+        let mut sink = store.create(&name)?;
+        sink.write(MAGIC)?;
+        let sketches = vec![Sketch::default(); columns];
+        let footer = Footer { columns: columns as u32, groups: Vec::new(), sketches };
+        Ok(Self { name, sink, position: MAGIC.len(), footer })
+    }
+
+    /// Returns whether no row group fits any more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.footer.groups.len() >= SEGMENT_ROW_GROUPS
+    }
+
+    /// Encodes a row group's columns, in parallel, and writes them.
+    pub(crate) fn write_group(
+        &mut self,
+        definitions: &[ColumnDefinition],
+        columns: &[(Values, Option<Bitmap>)],
+    ) -> Result<()> {
+        assert!(!self.is_full());
+        let encoded: Vec<EncodedChunk> = columns
+            .par_iter()
+            .zip(definitions)
+            .map(|((values, validity), definition)| {
+                encode_chunk(values, validity.as_ref(), definition.is_ordered())
+            })
+            .collect();
+        let mut entries = Vec::with_capacity(encoded.len());
+        for (chunk, sketch) in encoded.into_iter().zip(&mut self.footer.sketches) {
+            let aligned = self.position.next_multiple_of(CHUNK_ALIGNMENT);
+            self.sink.write(&[0; CHUNK_ALIGNMENT][..aligned - self.position])?;
+            self.sink.write(&chunk.bytes)?;
+            self.position = aligned + chunk.bytes.len();
+            sketch.merge(&chunk.sketch);
+            entries.push(ChunkEntry {
+                offset: aligned as u64,
+                size: chunk.bytes.len() as u64,
+                checksum: xxh3_64(&chunk.bytes),
+                zone_map: chunk.zone_map,
+                layout: chunk.layout,
+            });
+        }
+        self.footer.groups.push(entries);
+        Ok(())
+    }
+
+    /// Makes the segment durable and opens it.
+    pub(crate) fn finish(mut self, store: &Arc<dyn SegmentStore>) -> Result<Segment> {
+        let footer = postcard::to_stdvec(&self.footer).map_err(|error| {
+            StorageError::Misuse(format!("a segment's footer cannot be written: {error}"))
+        })?;
+        self.sink.write(&footer)?;
+        self.sink.write(&(footer.len() as u64).to_le_bytes())?;
+        self.sink.write(&xxh3_64(&footer).to_le_bytes())?;
+        self.sink.write(&VERSION.to_le_bytes())?;
+        self.sink.write(MAGIC)?;
+        self.sink.finish()?;
+        Segment::open(store, &self.name)
+    }
+}
+
+/// An open segment.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) name: String,
+    store: Arc<dyn SegmentStore>,
+    footer: Footer,
+    chunks: Vec<OpenChunk>,
+    /// Whether the file goes when this goes: it belongs to no committed transaction.
+    temporary: AtomicBool,
+}
+
+#[derive(Debug)]
+struct OpenChunk {
+    bytes: Buffer,
+    verified: AtomicBool,
+    kept: OnceLock<Kept>,
+}
+
+impl Segment {
+    /// Opens a segment and verifies its footer.
+    pub(crate) fn open(store: &Arc<dyn SegmentStore>, name: &str) -> Result<Self> {
+        let bytes = store.open(name)?;
+        let path = store.display(name);
+        let mut footer = read_footer(&bytes).map_err(|what| StorageError::corrupt(&path, what))?;
+        let mut chunks = Vec::new();
+        for entry in footer.groups.iter_mut().flatten() {
+            let (offset, size) = (entry.offset as usize, entry.size as usize);
+            let inside = offset.checked_add(size).is_some_and(|end| end <= bytes.len());
+            if !inside || !offset.is_multiple_of(CHUNK_ALIGNMENT) || !entry.layout.derive_and_check(size) {
+                return Err(StorageError::corrupt(&path, "a column chunk's layout is unsound"));
+            }
+            chunks.push(OpenChunk {
+                bytes: bytes.slice_with_length(offset, size),
+                verified: AtomicBool::new(false),
+                kept: OnceLock::new(),
+            });
+        }
+        let temporary = AtomicBool::new(false);
+        Ok(Self { name: name.to_owned(), store: Arc::clone(store), footer, chunks, temporary })
+    }
+
+    /// Says whether the file is to be removed when the last reference goes.
+    pub(crate) fn set_temporary(&self, temporary: bool) {
+        self.temporary.store(temporary, Ordering::Release);
+    }
+
+    /// Returns how messages name the file.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.store.display(&self.name)
+    }
+
+    pub(crate) fn group_count(&self) -> usize {
+        self.footer.groups.len()
+    }
+
+    pub(crate) fn column_count(&self) -> usize {
+        self.footer.columns as usize
+    }
+
+    /// Returns the number of rows of a row group.
+    pub(crate) fn rows(&self, group: usize) -> usize {
+        self.footer.groups[group].first().map_or(0, |entry| entry.layout.len as usize)
+    }
+
+    pub(crate) fn zone_map(&self, group: usize, column: usize) -> &ZoneMap {
+        &self.footer.groups[group][column].zone_map
+    }
+
+    pub(crate) fn sketch(&self, column: usize) -> &Sketch {
+        &self.footer.sketches[column]
+    }
+
+    /// Returns a column chunk; verifies it the first time.
+    pub(crate) fn chunk(&self, group: usize, column: usize) -> Result<Chunk<'_>> {
+        let entry = &self.footer.groups[group][column];
+        let open = &self.chunks[group * self.column_count() + column];
+        if !open.verified.load(Ordering::Acquire) {
+            if xxh3_64(&open.bytes) != entry.checksum {
+                return Err(self.corrupt(group, column, "checksum mismatch"));
+            }
+            open.verified.store(true, Ordering::Release);
+        }
+        Ok(Chunk { bytes: &open.bytes, layout: &entry.layout, kept: &open.kept })
+    }
+
+    /// Returns the error of a chunk that is damaged.
+    pub(crate) fn corrupt(&self, group: usize, column: usize, what: &str) -> StorageError {
+        StorageError::corrupt(&self.path(), format!("row group {group}, column {column}: {what}"))
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        if *self.temporary.get_mut() {
+            // What cannot be removed now is removed as an orphan at the next start.
+            let _ = self.store.remove(&self.name);
+        }
+    }
+}
+
+fn read_footer(bytes: &[u8]) -> Result<Footer, String> {
+    let (body, trailer) = bytes.split_last_chunk::<TRAILER_BYTES>().ok_or("the file is too short")?;
+    let word = |at: usize| trailer[at..].first_chunk::<8>().map_or(0, |word| u64::from_le_bytes(*word));
+    let version = trailer[16..].first_chunk::<4>().map_or(0, |word| u32::from_le_bytes(*word));
+    if trailer[20..] != *MAGIC || !body.starts_with(MAGIC) {
+        return Err("it is not a segment, or not a complete one".to_owned());
+    }
+    if version != VERSION {
+        return Err(format!("format version {version} is not known"));
+    }
+    let start = body.len().checked_sub(word(0) as usize).ok_or("the footer is longer than the file")?;
+    let footer = &body[start..];
+    if xxh3_64(footer) != word(8) {
+        return Err("checksum mismatch in the footer".to_owned());
+    }
+    let footer: Footer =
+        postcard::from_bytes(footer).map_err(|error| format!("unreadable footer: {error}"))?;
+    let columns = footer.columns as usize;
+    let even = |group: &Vec<ChunkEntry>| {
+        let rows = group.first().map_or(0, |entry| entry.layout.len);
+        group.len() == columns
+            && rows as usize <= ROW_GROUP_ROWS
+            && group.iter().all(|entry| entry.layout.len == rows)
+    };
+    if footer.sketches.len() != columns || !footer.groups.iter().all(even) {
+        return Err("the footer contradicts itself".to_owned());
+    }
+    Ok(footer)
+}
