@@ -1,1 +1,16 @@
 #![doc = include_str!("../README.md")]
+
+
+pub mod client;
+pub mod compare;
+pub mod corpus;
+pub mod fuzz;
+pub mod isolation;
+pub mod known;
+pub mod outcome;
+pub mod random;
+pub mod report;
+pub mod run;
+pub mod split;
+pub mod url;
+pub mod walk;

@@ -1,0 +1,239 @@
+//! The random query generator and its oracles.
+//!
+//! A seed gives a schema's data and a stream of typed queries ([`generate`]). Each is checked by one or more oracles:
+//! the reference server, and others that need none: TLP (a predicate splits any result in three), NoREC (a filtered
+//! count equals a sum over the unfiltered rows), and the same query under other settings (row execution, one thread,
+//! tiny batches). A failing query is shrunk by [`reduce`] as long as it still fails.
+
+pub mod generate;
+pub mod query;
+pub mod reduce;
+pub mod schema;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::compare::{Class, Verdict, compare, is_ordered};
+use crate::outcome::{Mode, Outcome};
+use crate::random::Random;
+use crate::run::{Case, connect};
+use crate::url::ServerUrl;
+use query::Select;
+
+/// What checks a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Oracle {
+    /// The reference's answer.
+    Reference,
+    /// Ternary logic partitioning on the target.
+    Tlp,
+    /// Optimized against unoptimizable count on the target.
+    NoRec,
+    /// Default settings against each of [`SETTINGS`] on the target.
+    Settings,
+}
+
+/// Settings that must not change an answer.
+pub const SETTINGS: [&str; 3] = ["surus.execution = 'row'", "surus.threads = 1", "surus.batch_lanes = 3"];
+
+/// A query that takes longer is skipped: the generator is after wrong answers, not slow ones.
+const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '5s'";
+
+/// What the fuzzer needs to know.
+pub struct FuzzOptions {
+    /// The reference, for [`Oracle::Reference`].
+    pub reference: Option<ServerUrl>,
+    /// The server under test.
+    pub target: ServerUrl,
+    /// First seed; each query has its own.
+    pub seed: u64,
+    /// Queries to run.
+    pub count: u64,
+    /// The oracles.
+    pub oracles: Vec<Oracle>,
+    /// Whether failing queries are shrunk.
+    pub reduce: bool,
+    /// Time limit of a query.
+    pub timeout: Duration,
+}
+
+/// What a run found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// The failing queries.
+    pub cases: Vec<Case>,
+    /// How often the reference ended a query with which SQLSTATE (`00000`: with an answer).
+    pub states: BTreeMap<String, usize>,
+}
+
+/// The connections of a run.
+struct Servers<'a> {
+    options: &'a FuzzOptions,
+    reference: Option<Client>,
+    target: Client,
+    states: BTreeMap<String, usize>,
+}
+
+/// Runs the fuzzer; `progress` is told after each query with the number of failures so far.
+///
+/// # Errors
+/// When a server cannot be reached or the schema cannot be made.
+pub fn fuzz(options: &FuzzOptions, progress: &mut dyn FnMut(usize)) -> Result<Findings, String> {
+    let mut servers = Servers {
+        options,
+        reference: options.reference.as_ref().map(|url| connect(url, options.timeout)).transpose()?,
+        target: connect(&options.target, options.timeout)?,
+        states: BTreeMap::new(),
+    };
+    if let Some(reference) = &mut servers.reference {
+        schema::install(reference, options.seed)?;
+    }
+    schema::install(&mut servers.target, options.seed)?;
+    for client in servers.reference.iter_mut().chain([&mut servers.target]) {
+        client.run(STATEMENT_TIMEOUT, Mode::Simple, None);
+    }
+    let mut failures = Vec::new();
+    for number in 0..options.count {
+        let seed = options.seed.wrapping_add(number);
+        let query = generate::query(&mut Random::new(seed));
+        for &oracle in &options.oracles {
+            if let Some(case) = check(&mut servers, oracle, seed, &query)? {
+                failures.push(case);
+            }
+        }
+        progress(failures.len());
+    }
+    Ok(Findings { cases: failures, states: servers.states })
+}
+
+fn check(servers: &mut Servers<'_>, oracle: Oracle, seed: u64, query: &Select) -> Result<Option<Case>, String> {
+    let Some((verdict, expected, actual)) = judge(servers, oracle, query)? else { return Ok(None) };
+    let mut smallest = (query.clone(), verdict, expected, actual);
+    if servers.options.reduce {
+        let class = smallest.1.class;
+        let mut best = None;
+        let reduced = reduce::shrink(&smallest.0, &mut |candidate| match judge(servers, oracle, candidate) {
+            Ok(Some(found)) if found.0.class == class => {
+                best = Some(found);
+                true
+            }
+            _ => false,
+        });
+        if let Some((verdict, expected, actual)) = best {
+            smallest = (reduced, verdict, expected, actual);
+        }
+    }
+    let (query, verdict, expected, actual) = smallest;
+    Ok(Some(Case {
+        file: format!("seed {seed}"),
+        area: format!("fuzz/{oracle:?}").to_lowercase(),
+        line: 0,
+        mode: Mode::Simple,
+        sql: query.to_sql(),
+        verdict,
+        known: None,
+        expected: expected.summary(),
+        actual: actual.summary(),
+    }))
+}
+
+type Finding = Option<(Verdict, Outcome, Outcome)>;
+
+/// Returns the finding of `oracle` on `query`; `None` when nothing is wrong.
+fn judge(servers: &mut Servers<'_>, oracle: Oracle, query: &Select) -> Result<Finding, String> {
+    match oracle {
+        Oracle::Reference => judge_reference(servers, query),
+        Oracle::Tlp => judge_partition(servers, query),
+        Oracle::NoRec => judge_count(servers, query),
+        Oracle::Settings => judge_settings(servers, query),
+    }
+}
+
+fn run_target(servers: &mut Servers<'_>, sql: &str) -> Result<Outcome, String> {
+    let outcome = servers.target.run(sql, Mode::Simple, None);
+    if servers.target.is_broken() {
+        std::thread::sleep(Duration::from_millis(500));
+        servers.target = connect(&servers.options.target, servers.options.timeout)?;
+        servers.target.run(STATEMENT_TIMEOUT, Mode::Simple, None);
+    }
+    Ok(outcome)
+}
+
+fn judge_reference(servers: &mut Servers<'_>, query: &Select) -> Result<Finding, String> {
+    let sql = query.to_sql();
+    let Some(reference) = &mut servers.reference else { return Ok(None) };
+    let expected = reference.run(&sql, Mode::Simple, None);
+    *servers.states.entry(expected.sqlstate().unwrap_or("00000").to_owned()).or_default() += 1;
+    if reference.is_broken() {
+        let url = servers.options.reference.as_ref().ok_or("no reference")?;
+        let mut fresh = connect(url, servers.options.timeout)?;
+        fresh.run(STATEMENT_TIMEOUT, Mode::Simple, None);
+        servers.reference = Some(fresh);
+        return Ok(None);
+    }
+    let actual = run_target(servers, &sql)?;
+    let verdict = compare(&expected, &actual, is_ordered(&sql));
+    let found = verdict.class != Class::Exact && !depends_on_order(&expected, &actual);
+    Ok(found.then_some((verdict, expected, actual)))
+}
+
+/// Which row or branch raises a data error first is the plan's choice, and so is the time a query takes: no finding
+/// when one side has met an error or its time limit.
+fn depends_on_order(expected: &Outcome, actual: &Outcome) -> bool {
+    let data_error =
+        |outcome: &Outcome| outcome.sqlstate().is_some_and(|state| state.starts_with("22") || state == "57014");
+    let fine = |outcome: &Outcome| outcome.lost.is_none() && (outcome.error.is_none() || data_error(outcome));
+    (data_error(expected) && fine(actual)) || (data_error(actual) && fine(expected))
+}
+
+fn judge_partition(servers: &mut Servers<'_>, query: &Select) -> Result<Finding, String> {
+    let Some([whole, parts]) = query.partitioned() else { return Ok(None) };
+    let expected = run_target(servers, &whole)?;
+    let actual = run_target(servers, &parts)?;
+    Ok(different(expected, actual, "TLP: the three parts are not the whole"))
+}
+
+fn judge_count(servers: &mut Servers<'_>, query: &Select) -> Result<Finding, String> {
+    let Some([filtered, summed]) = query.counted() else { return Ok(None) };
+    let expected = run_target(servers, &summed)?;
+    let actual = run_target(servers, &filtered)?;
+    Ok(different(expected, actual, "NoREC: a filtered count is not the sum"))
+}
+
+fn judge_settings(servers: &mut Servers<'_>, query: &Select) -> Result<Finding, String> {
+    let sql = query.to_sql();
+    let expected = run_target(servers, &sql)?;
+    if expected.lost.is_some() {
+        return Ok(different(expected.clone(), expected, "lost"));
+    }
+    for setting in SETTINGS {
+        let name = setting.split(' ').next().unwrap_or(setting);
+        let set = run_target(servers, &format!("SET {setting}"))?;
+        if set.error.is_some() {
+            continue;
+        }
+        let actual = run_target(servers, &sql)?;
+        run_target(servers, &format!("RESET {name}"))?;
+        if let Some(found) = different(expected.clone(), actual, &format!("another answer with {setting}")) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// Compares two runs on one server; data errors count as equal to anything that is not a loss.
+fn different(expected: Outcome, actual: Outcome, reason: &str) -> Finding {
+    let mut verdict = compare(&expected, &actual, false);
+    if expected.lost.is_some() {
+        verdict.class = Class::CrashOrHang;
+    } else if expected.error.is_some() && actual.error.is_some() {
+        return None;
+    }
+    let rows_differ = !matches!(verdict.class, Class::Exact | Class::SameStateOtherText | Class::MetadataDiffers);
+    if !rows_differ || depends_on_order(&expected, &actual) {
+        return None;
+    }
+    verdict.reason = reason.to_owned();
+    Some((verdict, expected, actual))
+}
