@@ -60,15 +60,19 @@ impl Client {
                     return Err(io::Error::other("the server asks for a password; only trust is supported"));
                 }
                 b'S' => {
-                    let mut parts = body.split(|&byte| byte == 0).map(|part| String::from_utf8_lossy(part).into_owned());
+                    let mut parts =
+                        body.split(|&byte| byte == 0).map(|part| String::from_utf8_lossy(part).into_owned());
                     if let (Some(name), Some(value)) = (parts.next(), parts.next()) {
                         client.parameters.insert(name, value);
                     }
                 }
-                b'E' => return Err(io::Error::other(crate::outcome::Outcome {
-                    error: Some(read_fields(&body)),
-                    ..Outcome::default()
-                }.message().to_owned())),
+                b'E' => {
+                    return Err(io::Error::other(
+                        crate::outcome::Outcome { error: Some(read_fields(&body)), ..Outcome::default() }
+                            .message()
+                            .to_owned(),
+                    ));
+                }
                 b'Z' => return Ok(client),
                 _ => {}
             }
@@ -137,7 +141,8 @@ impl Client {
                 b'T' => current.columns = Some(read_columns(&body)),
                 b'D' => current.rows.push(read_row(&body)),
                 b'C' => {
-                    current.tag = Some(String::from_utf8_lossy(&body[..body.len().saturating_sub(1)]).into_owned());
+                    current.tag =
+                        Some(String::from_utf8_lossy(&body[..body.len().saturating_sub(1)]).into_owned());
                     outcome.results.push(std::mem::take(&mut current));
                 }
                 b'I' => outcome.results.push(std::mem::take(&mut current)),
@@ -302,7 +307,9 @@ fn read_row(body: &[u8]) -> Vec<Value> {
 /// Returns UTF-8 without control characters as it is, anything else as `\x` and hex digits.
 fn printable(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
-        Ok(text) if !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r')) => text.to_owned(),
+        Ok(text) if !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r')) => {
+            text.to_owned()
+        }
         _ => bytes.iter().fold(String::from("\\x"), |hex, byte| hex + &format!("{byte:02x}")),
     }
 }

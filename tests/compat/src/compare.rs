@@ -100,7 +100,9 @@ pub fn compare(reference: &Outcome, target: &Outcome, ordered: bool) -> Verdict 
             };
             Verdict::new(class, reason)
         }
-        (Some(expected), Some(actual)) => compare_details(reference, target, differing_field(expected, actual), ordered),
+        (Some(expected), Some(actual)) => {
+            compare_details(reference, target, differing_field(expected, actual), ordered)
+        }
         (None, None) => compare_details(reference, target, None, ordered),
     }
 }
@@ -122,7 +124,10 @@ fn compare_details(reference: &Outcome, target: &Outcome, field: Option<String>,
         }
     }
     if reference.status != target.status {
-        return Verdict::new(Class::MetadataDiffers, format!("status {} for {}", target.status, reference.status));
+        return Verdict::new(
+            Class::MetadataDiffers,
+            format!("status {} for {}", target.status, reference.status),
+        );
     }
     if let Some(field) = field {
         return Verdict::new(Class::SameStateOtherText, field);
@@ -157,7 +162,8 @@ fn column_difference(left: &Column, right: &Column) -> Option<String> {
     if left.name != right.name {
         return Some("column name".to_owned());
     }
-    if left.type_oid != right.type_oid && (left.type_oid < FIRST_USER_OID || right.type_oid < FIRST_USER_OID) {
+    if left.type_oid != right.type_oid && (left.type_oid < FIRST_USER_OID || right.type_oid < FIRST_USER_OID)
+    {
         return Some(format!("type {} for {}", right.type_oid, left.type_oid));
     }
     (left.typmod != right.typmod).then(|| "typmod".to_owned())
@@ -267,7 +273,10 @@ mod tests {
         assert_eq!(compare(&reference, &error("42601", "x"), false).class, Class::TargetFails);
         assert_eq!(compare(&error("22012", "x"), &reference, false).class, Class::TargetAccepts);
         assert_eq!(compare(&error("22012", "x"), &error("22003", "x"), false).class, Class::OtherError);
-        assert_eq!(compare(&error("22012", "x"), &error("22012", "y"), false).class, Class::SameStateOtherText);
+        assert_eq!(
+            compare(&error("22012", "x"), &error("22012", "y"), false).class,
+            Class::SameStateOtherText
+        );
         let lost = Outcome { lost: Some(Lost::Hang), ..Outcome::default() };
         assert_eq!(compare(&reference, &lost, false).class, Class::CrashOrHang);
         let mut noticed = rows(&["1", "2"]);

@@ -51,7 +51,9 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
 
 /// Returns the area of a file: the name of its folder.
 pub fn area(file: &Path) -> String {
-    file.parent().and_then(Path::file_name).map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    file.parent()
+        .and_then(Path::file_name)
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
 /// Returns where the expectations of `file` are recorded.
@@ -65,7 +67,8 @@ pub fn expected_path(file: &Path) -> PathBuf {
 /// When there are none or they do not parse.
 pub fn read_expected(file: &Path) -> Result<Vec<Recorded>, String> {
     let path = expected_path(file);
-    let reader = BufReader::new(fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?);
+    let reader =
+        BufReader::new(fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?);
     reader
         .lines()
         .map(|line| {

@@ -74,7 +74,9 @@ impl Script {
                 }
                 ("begin", Some(session)) => session.begin.push(rest),
                 ("step", Some(session)) => {
-                    let (name, sql) = rest.split_once(' ').ok_or_else(|| format!("line {}: a step is a name and a statement", index + 1))?;
+                    let (name, sql) = rest
+                        .split_once(' ')
+                        .ok_or_else(|| format!("line {}: a step is a name and a statement", index + 1))?;
                     session.steps.push((name.to_owned(), sql.to_owned()));
                 }
                 _ => return Err(format!("line {}: {line}", index + 1)),

@@ -27,7 +27,9 @@ pub fn read(path: &Path) -> Result<Vec<Known>, String> {
     text.lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
-        .map(|(index, line)| parse(line).ok_or_else(|| format!("{}:{}: not class, pattern, reason", path.display(), index + 1)))
+        .map(|(index, line)| {
+            parse(line).ok_or_else(|| format!("{}:{}: not class, pattern, reason", path.display(), index + 1))
+        })
         .collect()
 }
 
@@ -44,7 +46,8 @@ fn parse(line: &str) -> Option<Known> {
 /// Returns the entry that explains a difference of `class` in `sql`.
 pub fn explain<'a>(known: &'a [Known], class: Class, sql: &str) -> Option<&'a Known> {
     known.iter().find(|entry| {
-        entry.class.map_or(class != Class::CrashOrHang, |wanted| wanted == class) && sql.contains(&entry.pattern)
+        entry.class.map_or(class != Class::CrashOrHang, |wanted| wanted == class)
+            && sql.contains(&entry.pattern)
     })
 }
 
@@ -54,7 +57,10 @@ mod tests {
 
     #[test]
     fn a_crash_is_never_explained_by_any() {
-        let known = vec![parse("any\tnow()\tvolatile").unwrap(), parse("rows differ\tpg_backend_pid\tvolatile").unwrap()];
+        let known = vec![
+            parse("any\tnow()\tvolatile").unwrap(),
+            parse("rows differ\tpg_backend_pid\tvolatile").unwrap(),
+        ];
         assert!(explain(&known, Class::RowsDiffer, "select now()").is_some());
         assert!(explain(&known, Class::CrashOrHang, "select now()").is_none());
         assert!(explain(&known, Class::TargetFails, "select pg_backend_pid()").is_none());

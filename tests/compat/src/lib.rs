@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-
 pub mod client;
 pub mod compare;
 pub mod corpus;

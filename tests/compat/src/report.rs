@@ -69,7 +69,8 @@ pub fn reasons(cases: &[Case]) -> Vec<(Class, String, usize)> {
     for case in cases.iter().filter(|case| case.verdict.class != Class::Exact) {
         *counts.entry((case.verdict.class, case.verdict.reason.clone())).or_default() += 1;
     }
-    let mut ranked: Vec<_> = counts.into_iter().map(|((class, reason), count)| (class, reason, count)).collect();
+    let mut ranked: Vec<_> =
+        counts.into_iter().map(|((class, reason), count)| (class, reason, count)).collect();
     ranked.sort_by_key(|(class, _, count)| (std::cmp::Reverse(*count), *class));
     ranked
 }
@@ -134,8 +135,14 @@ td:first-child,th:first-child{text-align:left}pre{background:#f6f6f6;padding:.6e
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write_html(path: &Path, command: &str, cases: &[Case], history: &[HistoryEntry]) -> Result<(), String> {
-    let mut page = format!("<!doctype html><meta charset=utf-8><title>surus-compat</title><style>{STYLE}</style>");
+pub fn write_html(
+    path: &Path,
+    command: &str,
+    cases: &[Case],
+    history: &[HistoryEntry],
+) -> Result<(), String> {
+    let mut page =
+        format!("<!doctype html><meta charset=utf-8><title>surus-compat</title><style>{STYLE}</style>");
     let _ = write!(page, "<h1>Compatibility</h1><p><code>{}</code></p>", escape(command));
     page.push_str("<table><tr><th>area<th>cases<th>exact %");
     for class in Class::ALL {
@@ -143,7 +150,8 @@ pub fn write_html(path: &Path, command: &str, cases: &[Case], history: &[History
     }
     page.push_str("<th>known</tr>");
     for (area, counts) in by_area(cases) {
-        let _ = write!(page, "<tr><td>{}<td>{}<td>{:.2}", escape(&area), counts.total(), counts.exact_percent());
+        let _ =
+            write!(page, "<tr><td>{}<td>{}<td>{:.2}", escape(&area), counts.total(), counts.exact_percent());
         for count in counts.by_class {
             let _ = write!(page, "<td>{count}");
         }
@@ -153,7 +161,12 @@ pub fn write_html(path: &Path, command: &str, cases: &[Case], history: &[History
     page.push_str(&plot(history));
     page.push_str("<h2>Reasons</h2><table><tr><th>class<th>reason<th>count</tr>");
     for (class, reason, count) in reasons(cases).iter().take(200) {
-        let _ = write!(page, "<tr><td>{}<td style='text-align:left'>{}<td>{count}</tr>", class.name(), escape(reason));
+        let _ = write!(
+            page,
+            "<tr><td>{}<td style='text-align:left'>{}<td>{count}</tr>",
+            class.name(),
+            escape(reason)
+        );
     }
     page.push_str("</table><h2>Differences</h2>");
     for case in cases.iter().filter(|case| case.verdict.class != Class::Exact).take(3000) {
@@ -170,7 +183,12 @@ fn difference(case: &Case) -> String {
         escape(&case.file),
         case.line,
         case.mode.name(),
-        escape(&case.known.as_ref().map_or_else(|| case.verdict.reason.clone(), |known| format!("known: {known}"))),
+        escape(
+            &case
+                .known
+                .as_ref()
+                .map_or_else(|| case.verdict.reason.clone(), |known| format!("known: {known}"))
+        ),
         escape(&case.sql),
         escape(&case.expected),
         escape(&case.actual)

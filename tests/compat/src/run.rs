@@ -77,7 +77,8 @@ pub fn run_file(file: &Path, options: &RunOptions) -> Result<Vec<Case>, String> 
             Some(url) => run_script(url, &statements, mode, options.timeout, &[])?,
             None => recorded_outcomes(file, &statements, mode)?,
         };
-        let actual = run_script(&options.target, &statements, mode, options.timeout, &options.target_prelude)?;
+        let actual =
+            run_script(&options.target, &statements, mode, options.timeout, &options.target_prelude)?;
         for ((statement, expected), actual) in statements.iter().zip(expected).zip(actual) {
             cases.push(judge(file, statement, mode, &expected, &actual, &options.known));
         }
@@ -89,7 +90,12 @@ pub fn run_file(file: &Path, options: &RunOptions) -> Result<Vec<Case>, String> 
 ///
 /// # Errors
 /// When the server is not PostgreSQL 18, or files cannot be read or written.
-pub fn record_file(file: &Path, reference: &ServerUrl, modes: &[Mode], timeout: Duration) -> Result<usize, String> {
+pub fn record_file(
+    file: &Path,
+    reference: &ServerUrl,
+    modes: &[Mode],
+    timeout: Duration,
+) -> Result<usize, String> {
     let statements = read_statements(file)?;
     let mut recorded = Vec::new();
     for &mode in modes {
@@ -116,7 +122,8 @@ pub fn demand_postgres_18(url: &ServerUrl, timeout: Duration) -> Result<(), Stri
         .and_then(|row| row.first())
         .and_then(Option::as_deref)
         .unwrap_or("");
-    if version.starts_with("PostgreSQL 18.") && version.contains("compiled by") && !version.contains("Surus") {
+    if version.starts_with("PostgreSQL 18.") && version.contains("compiled by") && !version.contains("Surus")
+    {
         return Ok(());
     }
     Err(format!("expectations are recorded from PostgreSQL 18 only; this server says: {version}"))
@@ -127,7 +134,11 @@ fn read_statements(file: &Path) -> Result<Vec<ScriptStatement>, String> {
     Ok(split(&script))
 }
 
-fn recorded_outcomes(file: &Path, statements: &[ScriptStatement], mode: Mode) -> Result<Vec<Outcome>, String> {
+fn recorded_outcomes(
+    file: &Path,
+    statements: &[ScriptStatement],
+    mode: Mode,
+) -> Result<Vec<Outcome>, String> {
     let recorded: Vec<Recorded> =
         corpus::read_expected(file)?.into_iter().filter(|entry| entry.mode == mode).collect();
     let lines_agree = recorded.len() == statements.len()
@@ -165,7 +176,11 @@ impl Scratch {
         client.run(&format!("DROP DATABASE IF EXISTS {name}"), Mode::Simple, None);
         let made = client.run(&format!("CREATE DATABASE {name}"), Mode::Simple, None);
         if made.error.is_none() && made.lost.is_none() {
-            return Ok(Self { admin: Some((url.clone(), name.clone())), url: url.with_database(&name), timeout });
+            return Ok(Self {
+                admin: Some((url.clone(), name.clone())),
+                url: url.with_database(&name),
+                timeout,
+            });
         }
         clear_public(&mut client);
         Ok(Self { admin: None, url: url.clone(), timeout })
@@ -177,7 +192,9 @@ impl Drop for Scratch {
         let url = self.admin.as_ref().map_or(&self.url, |(admin, _)| admin);
         let Ok(mut client) = connect(url, self.timeout) else { return };
         match &self.admin {
-            Some((_, name)) => drop(client.run(&format!("DROP DATABASE IF EXISTS {name} (FORCE)"), Mode::Simple, None)),
+            Some((_, name)) => {
+                drop(client.run(&format!("DROP DATABASE IF EXISTS {name} (FORCE)"), Mode::Simple, None))
+            }
             None => clear_public(&mut client),
         }
     }
@@ -187,7 +204,8 @@ impl Drop for Scratch {
 fn clear_public(client: &mut Client) {
     for (view, kind) in [("pg_views", "VIEW"), ("pg_tables", "TABLE")] {
         let column = if kind == "VIEW" { "viewname" } else { "tablename" };
-        let listing = format!("SELECT quote_ident({column}) FROM pg_catalog.{view} WHERE schemaname = 'public'");
+        let listing =
+            format!("SELECT quote_ident({column}) FROM pg_catalog.{view} WHERE schemaname = 'public'");
         let names = client.run(&listing, Mode::Simple, None);
         for row in names.results.iter().flat_map(|result| &result.rows) {
             if let Some(Some(name)) = row.first() {
@@ -240,7 +258,11 @@ fn judge(
 ) -> Case {
     let verdict = compare(expected, actual, is_ordered(&statement.sql));
     let same = verdict.class == Class::Exact;
-    let known = if same { None } else { explain(known, verdict.class, &statement.sql).map(|entry| entry.reason.clone()) };
+    let known = if same {
+        None
+    } else {
+        explain(known, verdict.class, &statement.sql).map(|entry| entry.reason.clone())
+    };
     Case {
         file: file.display().to_string(),
         area: corpus::area(file),

@@ -148,7 +148,9 @@ fn dollar_quote_end(text: &str, start: usize) -> Option<usize> {
     let tag_len = text[start + 1..].find('$')?;
     let tag = &text[start..start + tag_len + 2];
     let name = &tag[1..tag.len() - 1];
-    if name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+    if name.starts_with(|c: char| c.is_ascii_digit())
+        || !name.chars().all(|c| c.is_alphanumeric() || c == '_')
+    {
         return None;
     }
     let body = start + tag.len();
@@ -158,7 +160,9 @@ fn dollar_quote_end(text: &str, start: usize) -> Option<usize> {
 fn is_copy_from_stdin(sql: &str) -> bool {
     let words: Vec<String> = sql.split_whitespace().map(str::to_ascii_lowercase).collect();
     words.first().is_some_and(|word| word == "copy")
-        && words.windows(2).any(|pair| pair[0] == "from" && pair[1].trim_end_matches(['(', ')']).starts_with("stdin"))
+        && words
+            .windows(2)
+            .any(|pair| pair[0] == "from" && pair[1].trim_end_matches(['(', ')']).starts_with("stdin"))
 }
 
 fn copy_block(rest: &str) -> (String, usize, &str) {

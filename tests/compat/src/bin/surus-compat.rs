@@ -151,7 +151,9 @@ fn known_differences(output: &Output) -> Result<Vec<Known>, String> {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Run { servers, output, modes, prelude, files } => run_files(&servers, &output, &modes, prelude, &files),
+        Command::Run { servers, output, modes, prelude, files } => {
+            run_files(&servers, &output, &modes, prelude, &files)
+        }
         Command::Walk { servers, output, only, calls } => run_walk(&servers, &output, only, calls),
         Command::Fuzz { servers, output, seed, count, oracles, no_reduce } => {
             run_fuzz(&servers, &output, seed, count, &oracles, !no_reduce)
@@ -248,10 +250,20 @@ fn run_fuzz(
     reduce: bool,
 ) -> Result<bool, String> {
     let oracles: Vec<Oracle> = oracles.iter().map(|name| oracle(name)).collect::<Result<_, _>>()?;
-    let reference =
-        if oracles.contains(&Oracle::Reference) { Some(servers.needed_reference()?) } else { servers.reference()? };
-    let options =
-        FuzzOptions { reference, target: servers.target()?, seed, count, oracles, reduce, timeout: servers.timeout() };
+    let reference = if oracles.contains(&Oracle::Reference) {
+        Some(servers.needed_reference()?)
+    } else {
+        servers.reference()?
+    };
+    let options = FuzzOptions {
+        reference,
+        target: servers.target()?,
+        seed,
+        count,
+        oracles,
+        reduce,
+        timeout: servers.timeout(),
+    };
     println!("seeds {seed} to {}", seed + count.saturating_sub(1));
     let bar = progress(count, "queries");
     let findings = fuzz::fuzz(&options, &mut |failures| {
@@ -259,8 +271,13 @@ fn run_fuzz(
         bar.set_message(format!("{failures} differ"));
     })?;
     bar.finish_and_clear();
-    let states: Vec<String> = findings.states.iter().map(|(state, count)| format!("{state} {count}")).collect();
-    println!("{count} queries, {} differ; the reference's answers by SQLSTATE: {}", findings.cases.len(), states.join(", "));
+    let states: Vec<String> =
+        findings.states.iter().map(|(state, count)| format!("{state} {count}")).collect();
+    println!(
+        "{count} queries, {} differ; the reference's answers by SQLSTATE: {}",
+        findings.cases.len(),
+        states.join(", ")
+    );
     finish(output, &findings.cases)
 }
 
@@ -281,7 +298,11 @@ fn run_isolation(servers: &Servers, files: &[PathBuf]) -> Result<bool, String> {
             } else {
                 different += 1;
                 println!("{}: {}", file.display(), expected.permutation);
-                println!("  reference\n    {}\n  target\n    {}", expected.lines.join("\n    "), actual.lines.join("\n    "));
+                println!(
+                    "  reference\n    {}\n  target\n    {}",
+                    expected.lines.join("\n    "),
+                    actual.lines.join("\n    ")
+                );
             }
         }
     }
@@ -306,7 +327,12 @@ fn record(servers: &Servers, files: &[PathBuf]) -> Result<bool, String> {
     let bar = progress(files.len() as u64, "files");
     let mut answers = 0;
     for file in &files {
-        answers += run::record_file(file, &reference, &[Mode::Simple, Mode::Extended, Mode::Binary], servers.timeout())?;
+        answers += run::record_file(
+            file,
+            &reference,
+            &[Mode::Simple, Mode::Extended, Mode::Binary],
+            servers.timeout(),
+        )?;
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -331,7 +357,14 @@ fn finish(output: &Output, cases: &[Case]) -> Result<bool, String> {
     }
     let failures = cases.iter().filter(|case| case.is_failure());
     for case in failures.clone().take(output.show) {
-        println!("\n{} {}:{} ({}): {}", case.verdict.class.name(), case.file, case.line, case.mode.name(), case.verdict.reason);
+        println!(
+            "\n{} {}:{} ({}): {}",
+            case.verdict.class.name(),
+            case.file,
+            case.line,
+            case.mode.name(),
+            case.verdict.reason
+        );
         println!("{}\n-- reference\n{}-- target\n{}", case.sql, case.expected, case.actual);
     }
     let command = std::env::args().collect::<Vec<_>>().join(" ");

@@ -58,7 +58,11 @@ fn select(random: &mut Random, types: &[Type], depth: usize, outer: Option<&Scop
         group_by.retain(|key| scope.columns.iter().any(|(name, _)| key.to_sql().contains(name.as_str())));
         targets = types.iter().map(|&ty| grouped_target(random, &scope, &group_by, ty)).collect();
         having = random.chance(20).then(|| {
-            Expr::node(Type::Bool, "(? > ?)", vec![aggregate(random, &scope, Type::Int8), literal(random, Type::Int8)])
+            Expr::node(
+                Type::Bool,
+                "(? > ?)",
+                vec![aggregate(random, &scope, Type::Int8), literal(random, Type::Int8)],
+            )
         });
     } else {
         targets = types.iter().map(|&ty| target(random, &visible, &scope, ty, depth)).collect();
@@ -90,7 +94,11 @@ fn from(random: &mut Random, depth: usize, outer: Option<&Scope>) -> (Vec<Source
         joined.columns.extend(COLUMNS.iter().map(|column| (format!("{alias}.{}", column.name), column.ty)));
         let joins = ["JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"];
         let on = (index > 0).then(|| join_condition(random, &scope, &alias, &joined));
-        sources.push(Source { text: format!("{table} AS {alias}"), join: joins[random.below(joins.len())], on });
+        sources.push(Source {
+            text: format!("{table} AS {alias}"),
+            join: joins[random.below(joins.len())],
+            on,
+        });
         scope = joined;
     }
     (sources, scope)
@@ -173,7 +181,9 @@ fn grouped_target(random: &mut Random, scope: &Scope, keys: &[Expr], ty: Type) -
 fn aggregate(random: &mut Random, scope: &Scope, ty: Type) -> Expr {
     let arg = |random: &mut Random, ty| expr(random, scope, ty, 1, false);
     let (template, child): (&str, Option<Expr>) = match ty {
-        Type::Bool => (if random.chance(50) { "bool_and(?)" } else { "bool_or(?)" }, Some(arg(random, Type::Bool))),
+        Type::Bool => {
+            (if random.chance(50) { "bool_and(?)" } else { "bool_or(?)" }, Some(arg(random, Type::Bool)))
+        }
         Type::Int8 => match random.below(5) {
             0 => ("count(*)", None),
             1 => {
@@ -193,9 +203,13 @@ fn aggregate(random: &mut Random, scope: &Scope, ty: Type) -> Expr {
             2 => ("avg(?)", Some(arg(random, Type::Int4))),
             _ => ("min(?)", Some(arg(random, Type::Numeric))),
         },
-        Type::Int2 | Type::Int4 | Type::Float8 | Type::Text | Type::Date | Type::Timestamp | Type::Interval => {
-            (if random.chance(50) { "min(?)" } else { "max(?)" }, Some(arg(random, ty)))
-        }
+        Type::Int2
+        | Type::Int4
+        | Type::Float8
+        | Type::Text
+        | Type::Date
+        | Type::Timestamp
+        | Type::Interval => (if random.chance(50) { "min(?)" } else { "max(?)" }, Some(arg(random, ty))),
     };
     let mut template = template.to_owned();
     let mut children: Vec<Expr> = child.into_iter().collect();
@@ -220,7 +234,9 @@ fn literal(random: &mut Random, ty: Type) -> Expr {
         Type::Numeric => format!("{}.{}", random.below(100), random.below(1000)),
         Type::Float8 => format!("'{}'::double precision", random.below(64) as f64 / 4.0),
         Type::Text => format!("'{}'", random.pick(&["", "a", "ab", "abc", "c1", "c12", "%a%", "12"])),
-        Type::Date => format!("date '20{}-0{}-1{}'", 10 + random.below(15), 1 + random.below(9), random.below(10)),
+        Type::Date => {
+            format!("date '20{}-0{}-1{}'", 10 + random.below(15), 1 + random.below(9), random.below(10))
+        }
         Type::Timestamp => format!("timestamp '2024-0{}-1{} 12:00'", 1 + random.below(9), random.below(10)),
         Type::Interval => format!("interval '{} days {} hours'", random.below(40), random.below(30)),
     };
@@ -278,9 +294,8 @@ fn subquery(random: &mut Random, scope: &Scope, ty: Type) -> Expr {
     inner.group_by.clear();
     inner.having = None;
     inner.distinct = false;
-    let local = Scope {
-        columns: COLUMNS.iter().map(|column| (format!("s00.{}", column.name), column.ty)).collect(),
-    };
+    let local =
+        Scope { columns: COLUMNS.iter().map(|column| (format!("s00.{}", column.name), column.ty)).collect() };
     inner.targets = vec![aggregate(random, &local, ty)];
     Expr::leaf(ty, format!("({})", inner.to_sql()))
 }
@@ -316,7 +331,8 @@ const BOOL: &[Template] = &[
     ("(? ILIKE 'A%')", &[Type::Text]),
     ("((?, ?) < (?, ?))", &[Type::Int4, Type::Text, Type::Int4, Type::Text]),
 ];
-const INT2: &[Template] = &[("(? % 7::smallint)", &[Type::Int2]), ("(- ?)", &[Type::Int2]), ("abs(?)", &[Type::Int2])];
+const INT2: &[Template] =
+    &[("(? % 7::smallint)", &[Type::Int2]), ("(- ?)", &[Type::Int2]), ("abs(?)", &[Type::Int2])];
 const INT4: &[Template] = &[
     ("(? + ?)", &[Type::Int4, Type::Int2]),
     ("(? - ?)", &[Type::Int4, Type::Int4]),

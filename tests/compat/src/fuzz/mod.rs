@@ -107,7 +107,12 @@ pub fn fuzz(options: &FuzzOptions, progress: &mut dyn FnMut(usize)) -> Result<Fi
     Ok(Findings { cases: failures, states: servers.states })
 }
 
-fn check(servers: &mut Servers<'_>, oracle: Oracle, seed: u64, query: &Select) -> Result<Option<Case>, String> {
+fn check(
+    servers: &mut Servers<'_>,
+    oracle: Oracle,
+    seed: u64,
+    query: &Select,
+) -> Result<Option<Case>, String> {
     let Some((verdict, expected, actual)) = judge(servers, oracle, query)? else { return Ok(None) };
     let mut smallest = (query.clone(), verdict, expected, actual);
     if servers.options.reduce {
@@ -181,8 +186,9 @@ fn judge_reference(servers: &mut Servers<'_>, query: &Select) -> Result<Finding,
 /// Which row or branch raises a data error first is the plan's choice, and so is the time a query takes: no finding
 /// when one side has met an error or its time limit.
 fn depends_on_order(expected: &Outcome, actual: &Outcome) -> bool {
-    let data_error =
-        |outcome: &Outcome| outcome.sqlstate().is_some_and(|state| state.starts_with("22") || state == "57014");
+    let data_error = |outcome: &Outcome| {
+        outcome.sqlstate().is_some_and(|state| state.starts_with("22") || state == "57014")
+    };
     let fine = |outcome: &Outcome| outcome.lost.is_none() && (outcome.error.is_none() || data_error(outcome));
     (data_error(expected) && fine(actual)) || (data_error(actual) && fine(expected))
 }
@@ -230,7 +236,8 @@ fn different(expected: Outcome, actual: Outcome, reason: &str) -> Finding {
     } else if expected.error.is_some() && actual.error.is_some() {
         return None;
     }
-    let rows_differ = !matches!(verdict.class, Class::Exact | Class::SameStateOtherText | Class::MetadataDiffers);
+    let rows_differ =
+        !matches!(verdict.class, Class::Exact | Class::SameStateOtherText | Class::MetadataDiffers);
     if !rows_differ || depends_on_order(&expected, &actual) {
         return None;
     }

@@ -126,7 +126,10 @@ impl Select {
     }
 
     fn is_plain(&self) -> bool {
-        !self.distinct && self.group_by.is_empty() && self.having.is_none() && self.set_operation.is_none()
+        !self.distinct
+            && self.group_by.is_empty()
+            && self.having.is_none()
+            && self.set_operation.is_none()
             && !self.targets.iter().any(Expr::has_aggregate)
     }
 
@@ -152,7 +155,9 @@ impl Select {
         let from = self.from_clause();
         Some([
             format!("SELECT count(*){from} WHERE {filter}"),
-            format!("SELECT count(CASE WHEN hit THEN 1 END) FROM (SELECT ({filter}) AS hit{from}) AS all_rows"),
+            format!(
+                "SELECT count(CASE WHEN hit THEN 1 END) FROM (SELECT ({filter}) AS hit{from}) AS all_rows"
+            ),
         ])
     }
 }

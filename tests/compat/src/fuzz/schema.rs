@@ -121,7 +121,8 @@ fn run(client: &mut Client, sql: &str, data: Option<&str>) -> Result<(), String>
 }
 
 fn push_row(random: &mut Random, id: usize, data: &mut String) {
-    let texts = ["", "a", "b", "ab", "abc", "Abc", "xyz", "a%b", "ünï", "a long text that does not fit a view", "12"];
+    let texts =
+        ["", "a", "b", "ab", "abc", "Abc", "xyz", "a%b", "ünï", "a long text that does not fit a view", "12"];
     for (index, column) in COLUMNS.iter().enumerate() {
         if index > 0 {
             data.push('\t');
@@ -138,12 +139,26 @@ fn push_row(random: &mut Random, id: usize, data: &mut String) {
             "i4" => (random.below(2001) as i32 - 1000).to_string(),
             "i8" => (random.below(1 << 40) as i64 - (1 << 39)).to_string(),
             "n" => format!("{}.{:02}", random.below(20001) as i32 - 10_000, random.below(100)),
-            "x" => format!("{}.{}", random.below(2001) as i32 - 1000, "123456".get(..random.below(6) + 1).unwrap_or("1")),
+            "x" => format!(
+                "{}.{}",
+                random.below(2001) as i32 - 1000,
+                "123456".get(..random.below(6) + 1).unwrap_or("1")
+            ),
             "f" => format!("{}", (random.below(4001) as f64 - 2000.0) / 16.0),
             "t" => (*random.pick(&texts)).to_owned(),
             "c" => format!("c{}", random.below(40)),
-            "d" => format!("20{:02}-{:02}-{:02}", 10 + random.below(15), 1 + random.below(12), 1 + random.below(28)),
-            _ => format!("2024-{:02}-{:02} {:02}:00:00", 1 + random.below(12), 1 + random.below(28), random.below(24)),
+            "d" => format!(
+                "20{:02}-{:02}-{:02}",
+                10 + random.below(15),
+                1 + random.below(12),
+                1 + random.below(28)
+            ),
+            _ => format!(
+                "2024-{:02}-{:02} {:02}:00:00",
+                1 + random.below(12),
+                1 + random.below(28),
+                random.below(24)
+            ),
         };
         data.push_str(&value);
     }
