@@ -6,8 +6,11 @@ pub mod compare;
 mod conformance;
 pub mod filter;
 pub mod gather;
+pub mod hash;
 pub mod isa;
+pub mod packed;
 mod plain;
+pub mod runs;
 pub mod vector;
 
 pub use plain::Plain;
