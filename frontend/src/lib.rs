@@ -2,4 +2,7 @@
 
 pub mod catalog;
 pub mod parser;
+pub mod explain;
+pub mod lower;
+pub mod optimizer;
 pub mod query;

@@ -1,0 +1,103 @@
+//! FROM items.
+
+use executor::expr::{ColumnId, Expr};
+use types::{PgError, Result, TypeRef, oids};
+
+use super::Level;
+use crate::optimizer::logical::{Get, Logical, LogicalJoinKind};
+use crate::optimizer::{CteState, Planner, expressions, rename};
+use crate::query::{FromFunction, FromItem, Join, JoinType};
+
+impl Planner<'_> {
+    /// Makes the plan of a FROM item.
+    pub(super) fn build_from(&mut self, item: &FromItem, level: &Level) -> Result<Logical> {
+        match item {
+            FromItem::Table { relation, alias, columns, row_id } => {
+                for (id, column) in columns.iter().zip(&relation.columns) {
+                    self.types.insert(*id, column.ty);
+                }
+                if let Some(id) = row_id {
+                    self.types.insert(*id, TypeRef::plain(oids::INT8));
+                }
+                Ok(Logical::Get(Box::new(Get {
+                    relation: relation.clone(),
+                    alias: alias.clone(),
+                    columns: columns.clone(),
+                    row_id: *row_id,
+                    filters: Vec::new(),
+                })))
+            }
+            FromItem::Subquery { query, .. } => self.build_query(query),
+            FromItem::Cte { cte, alias, columns } => self.build_cte_reference(*cte, alias, columns),
+            FromItem::Functions { functions, ordinality, .. } => {
+                if let Some(id) = ordinality {
+                    self.types.insert(*id, TypeRef::plain(oids::INT8));
+                }
+                let functions = functions
+                    .iter()
+                    .map(|call| {
+                        self.declare(&call.columns);
+                        Ok(FromFunction { args: level.exprs(&call.args)?, ..call.clone() })
+                    })
+                    .collect::<Result<_>>()?;
+                Ok(Logical::Functions { functions, ordinality: *ordinality })
+            }
+            FromItem::Join(join) => self.build_join(join, level),
+        }
+    }
+
+    fn build_join(&mut self, join: &Join, level: &Level) -> Result<Logical> {
+        let left = self.build_from(&join.left, level)?;
+        let right = self.build_from(&join.right, level)?;
+        let conjuncts = match &join.condition {
+            Some(condition) => expressions::conjuncts(level.expr(condition)?),
+            None => Vec::new(),
+        };
+        Ok(match join.kind {
+            JoinType::Inner => Logical::join(LogicalJoinKind::Inner, left, right, conjuncts),
+            JoinType::Left => Logical::join(LogicalJoinKind::Left, left, right, conjuncts),
+            JoinType::Right => Logical::join(LogicalJoinKind::Left, right, left, conjuncts),
+            JoinType::Full => Logical::join(LogicalJoinKind::Full, left, right, conjuncts),
+        })
+    }
+
+    fn build_cte_reference(
+        &mut self,
+        cte: u32,
+        alias: &ecow::EcoString,
+        columns: &[(ColumnId, usize, TypeRef)],
+    ) -> Result<Logical> {
+        for (id, _, ty) in columns {
+            self.types.insert(*id, *ty);
+        }
+        let missing = || PgError::internal("optimizer: WITH query without a plan");
+        match self.ctes.get(&cte).cloned().ok_or_else(missing)? {
+            CteState::Shared(shared) => Ok(Logical::SharedScan {
+                shared,
+                name: alias.clone(),
+                columns: columns.iter().map(|(id, position, _)| (*id, *position)).collect(),
+            }),
+            CteState::Working(working) => {
+                let width = columns.iter().map(|(_, position, _)| position + 1).max().unwrap_or(0);
+                let mut ids = Vec::new();
+                for position in 0..width {
+                    let known = columns.iter().find(|(_, at, _)| *at == position);
+                    ids.push(match known {
+                        Some((id, _, _)) => *id,
+                        None => self.fresh(TypeRef::plain(oids::UNKNOWN)),
+                    });
+                }
+                Ok(Logical::WorkingScan { working, columns: ids })
+            }
+            CteState::Inline(plan, output) => {
+                let (plan, output) = rename::renamed(self, *plan, &output);
+                let mut exprs = Vec::new();
+                for (id, position, ty) in columns {
+                    let source = output.get(*position).ok_or_else(missing)?;
+                    exprs.push((*id, Expr::column(*source, *ty)));
+                }
+                Ok(plan.map(exprs))
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The optimizer: from the typed query tree to a physical plan.
+//!
+//! Phases: [`build`] makes the logical algebra ([`logical`]), where a subquery of an expression is a plan of its
+//! own; rewrites simplify it; [`crate::lower`] chooses physical operators and turns column ids into positions.
+
+mod build;
+mod cardinality;
+pub mod expressions;
+pub mod functions;
+pub mod logical;
+mod rename;
+mod statistics;
+
+use std::collections::{BTreeMap, HashMap};
+
+use executor::expr::{ColumnId, Expr, ExprKind, Volatility};
+use executor::plan::Plan;
+use types::{Datum, PgError, Result, TypeRef};
+
+pub use statistics::{ColumnStatistics, Statistics};
+
+use crate::query;
+use logical::{ColumnSet, Logical, Shared, Subquery};
+
+/// What the optimizer asks of its caller.
+pub struct PlannerContext<'a> {
+    /// Row counts and value distributions.
+    pub statistics: &'a dyn Statistics,
+    /// Evaluates an expression without columns; `None` when that raises an error (it is left to run time then).
+    pub evaluate: &'a dyn Fn(&Expr) -> Option<Datum>,
+}
+
+/// Plans a statement.
+///
+/// # Errors
+/// `0A000` for what is not supported yet.
+pub fn plan(statement: &query::Statement, context: &PlannerContext<'_>) -> Result<Plan> {
+    let mut planner = Planner::new(context);
+    let root = planner.build_statement(statement)?;
+    crate::lower::lower(planner, root)
+}
+
+/// A statement on its way through the optimizer.
+pub enum Root {
+    /// Rows in the order of `output`.
+    Query {
+        /// The plan.
+        plan: Logical,
+        /// Result columns.
+        output: Vec<Expr>,
+    },
+    /// INSERT, UPDATE, DELETE.
+    Modify(Box<ModifyRoot>),
+}
+
+/// INSERT, UPDATE or DELETE over the rows of a plan.
+pub struct ModifyRoot {
+    /// What to do.
+    pub kind: executor::plan::ModifyKind,
+    /// The table.
+    pub relation: std::sync::Arc<crate::catalog::Relation>,
+    /// The rows.
+    pub plan: Logical,
+    /// What the Modify node takes, over the plan's columns.
+    pub input: Vec<Expr>,
+    /// CHECK constraints over `row`.
+    pub checks: Vec<(ecow::EcoString, Expr)>,
+    /// RETURNING over `row`.
+    pub returning: Option<Vec<Expr>>,
+    /// Ids of the row in `checks` and `returning`.
+    pub row: Vec<ColumnId>,
+}
+
+/// How a reference to a CTE is planned.
+#[derive(Debug, Clone)]
+pub(crate) enum CteState {
+    /// In the place of its one reference.
+    Inline(Box<Logical>, Vec<ColumnId>),
+    /// A shared plan.
+    Shared(u32),
+    /// The working table of the recursion around.
+    Working(u32),
+}
+
+/// The state of planning one statement.
+pub struct Planner<'a> {
+    pub(crate) context: &'a PlannerContext<'a>,
+    pub(crate) types: HashMap<ColumnId, TypeRef>,
+    next_column: u32,
+    pub(crate) next_working: u32,
+    pub(crate) ctes: BTreeMap<u32, CteState>,
+    /// CTEs used more than once.
+    pub shared: Vec<Shared>,
+    /// Subqueries that expressions name by index.
+    pub subqueries: Vec<Subquery>,
+}
+
+/// Ids that the optimizer makes start here; the analyzer counts from 0.
+const FIRST_FRESH_COLUMN: u32 = 1 << 30;
+
+impl<'a> Planner<'a> {
+    fn new(context: &'a PlannerContext<'a>) -> Self {
+        Self {
+            context,
+            types: HashMap::new(),
+            next_column: FIRST_FRESH_COLUMN,
+            next_working: 0,
+            ctes: BTreeMap::new(),
+            shared: Vec::new(),
+            subqueries: Vec::new(),
+        }
+    }
+    /// Returns a new column.
+    pub fn fresh(&mut self, ty: TypeRef) -> ColumnId {
+        let id = ColumnId(self.next_column);
+        self.next_column += 1;
+        self.types.insert(id, ty);
+        id
+    }
+    /// Returns the type of a column.
+    ///
+    /// # Errors
+    /// `XX000` when nobody declared it.
+    pub fn type_of(&self, id: ColumnId) -> Result<TypeRef> {
+        self.types
+            .get(&id)
+            .copied()
+            .ok_or_else(|| PgError::internal(format!("optimizer: column {} has no type", id.0)))
+    }
+    /// Returns a column as an expression.
+    ///
+    /// # Errors
+    /// As [`Self::type_of`].
+    pub fn column(&self, id: ColumnId) -> Result<Expr> {
+        Ok(Expr::column(id, self.type_of(id)?))
+    }
+    /// Returns the volatility of an expression, its subqueries included.
+    pub fn volatility(&self, expr: &Expr) -> Volatility {
+        expressions::volatility(expr, &|index| {
+            self.subqueries
+                .get(index as usize)
+                .map_or(Volatility::Volatile, |subquery| self.plan_volatility(&subquery.plan))
+        })
+    }
+    /// Returns the highest volatility of a plan's expressions.
+    pub fn plan_volatility(&self, plan: &Logical) -> Volatility {
+        let mut highest = Volatility::Immutable;
+        plan.for_each_expr(&mut |expr| highest = highest.max(self.volatility(expr)));
+        if let Logical::Functions { functions, .. } = plan {
+            for call in functions {
+                highest = highest.max(call.function.volatility);
+            }
+        }
+        if let Logical::Window { calls, .. } = plan {
+            for (_, call) in calls {
+                highest = highest.max(call.function.volatility);
+            }
+        }
+        plan.for_each_input(&mut |input| highest = highest.max(self.plan_volatility(input)));
+        highest
+    }
+    /// Adds the columns that a plan uses and does not make, its subqueries' included.
+    pub fn free_columns(&self, plan: &Logical) -> ColumnSet {
+        let mut used = ColumnSet::new();
+        self.add_used(plan, &mut used);
+        let mut produced = ColumnSet::new();
+        plan.add_produced(&mut produced);
+        used.retain(|id| !produced.contains(id));
+        used
+    }
+    fn add_used(&self, plan: &Logical, used: &mut ColumnSet) {
+        plan.for_each_expr(&mut |expr| self.add_expr_columns(expr, used));
+        plan.for_each_input(&mut |input| self.add_used(input, used));
+    }
+    /// Adds the columns that an expression needs of its row: its own and its subqueries' free ones.
+    pub fn add_expr_columns(&self, expr: &Expr, used: &mut ColumnSet) {
+        expr.walk(&mut |part| match part.kind {
+            ExprKind::Column(id) => {
+                used.insert(id);
+            }
+            ExprKind::Subquery { index, .. } => {
+                if let Some(subquery) = self.subqueries.get(index as usize) {
+                    used.extend(self.free_columns(&subquery.plan));
+                }
+            }
+            _ => {}
+        });
+    }
+    /// Returns the columns that an expression needs of its row.
+    pub fn expr_columns(&self, expr: &Expr) -> ColumnSet {
+        let mut used = ColumnSet::new();
+        self.add_expr_columns(expr, &mut used);
+        used
+    }
+}
