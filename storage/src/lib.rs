@@ -3,6 +3,7 @@
 mod builder;
 mod bulk;
 mod disk;
+mod durable;
 mod error;
 mod filter;
 mod hot;
@@ -12,7 +13,10 @@ mod segment;
 mod sketch;
 mod store;
 mod table;
+#[cfg(test)]
+mod tests;
 mod transaction;
+mod verify;
 mod version;
 mod zone_map;
 
@@ -23,4 +27,5 @@ pub use scan::{RowGroup, TableScan};
 pub use store::{Store, StoreOptions};
 pub use table::{ColumnDefinition, ROW_GROUP_ROWS, RowId, SEGMENT_ROW_GROUPS, TableId};
 pub use transaction::{CommitNumber, Savepoint, Transaction};
+pub use verify::{Report, verify};
 pub use zone_map::ZoneMap;

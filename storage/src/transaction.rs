@@ -227,7 +227,7 @@ impl Transaction {
         if !self.has_writes() {
             return Ok(CommitNumber(self.snapshot.commit));
         }
-        self.store.commit(self.writes)
+        self.store.commit(&self.writes)
     }
 
     /// Forgets everything written.

@@ -5,7 +5,7 @@
 //! carry no stamps at all, a scan of rows that nobody deleted costs nothing for MVCC, and old row versions
 //! are freed with the last snapshot that sees them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kernels::vector::Vector;
@@ -14,6 +14,7 @@ use crate::error::{Result, StorageError};
 use crate::hot::HotGroup;
 use crate::segment::Segment;
 use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, RowId, TableId};
+use crate::transaction::{Base, TableWrites, Writes, surviving_rows};
 
 /// Everything that is committed, as of one commit.
 #[derive(Debug, Clone, Default)]
@@ -82,6 +83,34 @@ impl DeleteMask {
         *word |= bit;
         self.count += usize::from(new);
         new
+    }
+
+    /// Returns a mask of `lanes`.
+    pub(crate) fn from_lanes(lanes: &[u16]) -> Self {
+        let mut mask = Self::default();
+        for &lane in lanes {
+            mask.insert(usize::from(lane));
+        }
+        mask
+    }
+
+    /// Returns a mask of stored words; `None` when they are not a row group's.
+    pub(crate) fn from_words(words: Vec<u64>) -> Option<Self> {
+        let count = words.iter().map(|word| word.count_ones() as usize).sum();
+        (words.len() == ROW_GROUP_ROWS / 64).then_some(Self { words, count })
+    }
+
+    /// Returns the marked lanes.
+    pub(crate) fn lanes(&self) -> Vec<u16> {
+        let mut lanes = Vec::with_capacity(self.count);
+        for (index, word) in self.words.iter().enumerate() {
+            let mut left = *word;
+            while left != 0 {
+                lanes.push((index * 64 + left.trailing_zeros() as usize) as u16);
+                left &= left - 1;
+            }
+        }
+        lanes
     }
 
     /// Marks all lanes of `other` as well.
@@ -182,6 +211,80 @@ impl TableVersion {
         *group = group.with_deleted(deleted);
         Ok(())
     }
+}
+
+impl StoreVersion {
+    /// Returns the names of all segments.
+    pub(crate) fn segments(&self) -> BTreeSet<String> {
+        let groups = self.tables.values().flat_map(|table| &table.groups);
+        groups
+            .filter_map(|group| match &group.data {
+                GroupData::Hot(_) => None,
+                GroupData::Frozen { segment, .. } => Some(segment.name.clone()),
+            })
+            .collect()
+    }
+}
+
+/// Returns the version after `version` with `writes` applied, or the conflict with what is in `version`.
+/// Both commits and recovery go through here, so that row groups get the same numbers.
+pub(crate) fn apply(version: &StoreVersion, writes: &Writes, commit: u64) -> Result<StoreVersion> {
+    let mut next = StoreVersion { commit, ..version.clone() };
+    for (&table, writes) in &writes.tables {
+        match apply_table(next.tables.get(&table), table, writes)? {
+            Some(version) => {
+                next.tables.insert(table, Arc::new(TableVersion { changed_at: commit, ..version }));
+            }
+            None => {
+                next.tables.remove(&table);
+            }
+        }
+    }
+    if let Some((image, since)) = &writes.catalog {
+        if next.catalog_commit > *since {
+            return Err(StorageError::CatalogConflict);
+        }
+        next.catalog = Arc::clone(image);
+        next.catalog_commit = commit;
+    }
+    Ok(next)
+}
+
+/// Returns the table after `writes`; `None` when they drop it.
+fn apply_table(
+    old: Option<&Arc<TableVersion>>,
+    table: TableId,
+    writes: &TableWrites,
+) -> Result<Option<TableVersion>> {
+    let conflict = || StorageError::WriteConflict { table };
+    let inserted = &writes.inserted;
+    let mut version = match writes.base {
+        Base::Created if old.is_some() => return Err(StorageError::TableExists(table)),
+        Base::Created => TableVersion::new(Arc::clone(&inserted.columns), inserted.key.clone(), 0),
+        Base::Committed => TableVersion::clone(old.ok_or_else(conflict)?),
+        Base::Truncated(since) => {
+            let old = old.filter(|old| old.changed_at <= since).ok_or_else(conflict)?;
+            TableVersion { groups: Vec::new(), ..TableVersion::clone(old) }
+        }
+        Base::Dropped => return old.map(|_| None).ok_or_else(conflict),
+    };
+    for (&id, deleted) in &writes.deleted {
+        version.delete(table, id, deleted)?;
+    }
+    for group in &inserted.groups {
+        match &group.data {
+            GroupData::Hot(_) => {
+                for batch in surviving_rows(group, &inserted.columns)? {
+                    version.append(&batch)?;
+                }
+            }
+            GroupData::Frozen { .. } => {
+                version.groups.push(Group { id: version.next_group, ..group.clone() });
+                version.next_group += 1;
+            }
+        }
+    }
+    Ok(Some(version))
 }
 
 /// Checks vectors against columns before anything is done with them.

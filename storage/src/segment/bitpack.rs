@@ -133,11 +133,6 @@ impl Packed {
         self.lows[block] + unpack_one(bytes, width, position % BLOCK_LANES)
     }
 
-    /// Returns the number of lanes in a vector.
-    pub(crate) fn lanes(&self, vector_index: usize) -> usize {
-        (self.len as usize).saturating_sub(vector_index * VECTOR_LANES).min(VECTOR_LANES)
-    }
-
     /// Clears the bits of `mask` whose lanes are not within `low..=high`.
     pub(crate) fn filter(&self, chunk: &[u8], vector_index: usize, low: i128, high: i128, mask: &mut [u64]) {
         // The bounds in multiples above the base; both round towards the inside of the range.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow_buffer::{ArrowNativeType, Buffer, ScalarBuffer};
-use kernels::vector::{Bitmap, VECTOR_LANES, Values, Vector, VectorData, Views};
+use kernels::vector::{Bitmap, VECTOR_LANES, Values, Vector, Views};
 
 use super::bitpack::Packed;
 use super::encoding::{Encoding, LaneType, Layout};
@@ -459,9 +459,4 @@ pub(crate) fn zero(lane_type: LaneType) -> Values {
         LaneType::Wide => Values::Wide(vec![0].into()),
         LaneType::Views => Values::Views(Views { views: vec![0].into(), buffers: Vec::new().into() }),
     }
-}
-
-/// Returns whether a vector has the dictionary form.
-pub(crate) fn is_dictionary(vector: &Vector) -> bool {
-    matches!(vector.data, VectorData::Dictionary { .. })
 }

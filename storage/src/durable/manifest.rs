@@ -1,0 +1,98 @@
+//! The manifest: the store as of a checkpoint. One small file, replaced atomically.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::error::{Result, StorageError};
+use crate::table::{ColumnDefinition, TableId};
+
+const MAGIC: &[u8; 12] = b"SURUS MANIF\n";
+const VERSION: u32 = 1;
+const HEADER: usize = 24;
+/// The manifest's name in the data directory.
+pub(crate) const FILE_NAME: &str = "manifest";
+
+/// The store as of a checkpoint.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// The newest commit in here.
+    pub(crate) commit: u64,
+    /// The first journal file with later commits.
+    pub(crate) journal: u64,
+    pub(crate) catalog: Vec<u8>,
+    pub(crate) catalog_commit: u64,
+    pub(crate) tables: Vec<ManifestTable>,
+}
+
+/// A table as of a checkpoint.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ManifestTable {
+    pub(crate) table: TableId,
+    pub(crate) columns: Vec<ColumnDefinition>,
+    pub(crate) key: Option<Vec<u32>>,
+    pub(crate) next_group: u64,
+    pub(crate) changed_at: u64,
+    pub(crate) groups: Vec<ManifestGroup>,
+}
+
+/// A row group as of a checkpoint.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ManifestGroup {
+    pub(crate) id: u64,
+    pub(crate) segment: String,
+    pub(crate) index: u32,
+    /// Whether its rows go back into memory, because more rows are appended to them.
+    pub(crate) hot: bool,
+    /// Words of the delete mask.
+    pub(crate) deleted: Option<Vec<u64>>,
+}
+
+impl Manifest {
+    /// Returns the names of the segments.
+    pub(crate) fn segments(&self) -> BTreeSet<String> {
+        self.tables.iter().flat_map(|table| &table.groups).map(|group| group.segment.clone()).collect()
+    }
+
+    /// Reads the manifest of a data directory; `None` when there is none.
+    pub(crate) fn read(directory: &Path) -> Result<Option<Self>> {
+        let path = directory.join(FILE_NAME);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StorageError::io("could not read file", &path, &error)),
+        };
+        let Some((header, body)) = bytes.split_first_chunk::<HEADER>() else {
+            return Err(StorageError::corrupt(&path, "it is too short"));
+        };
+        let version = header[12..].first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+        let checksum = header[16..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        if !header.starts_with(MAGIC) {
+            return Err(StorageError::corrupt(&path, "it is not a manifest"));
+        }
+        if version != VERSION {
+            return Err(StorageError::corrupt(&path, format!("format version {version} is not known")));
+        }
+        if xxh3_64(body) != checksum {
+            return Err(StorageError::corrupt(&path, "checksum mismatch"));
+        }
+        let manifest = postcard::from_bytes(body)
+            .map_err(|error| StorageError::corrupt(&path, format!("it cannot be read: {error}")))?;
+        Ok(Some(manifest))
+    }
+
+    /// Replaces the manifest of a data directory.
+    pub(crate) fn write(&self, directory: &Path) -> Result<()> {
+        let body = postcard::to_stdvec(self)
+            .map_err(|error| StorageError::Misuse(format!("the manifest cannot be written: {error}")))?;
+        let mut bytes = Vec::with_capacity(HEADER + body.len());
+        bytes.extend(MAGIC);
+        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend(xxh3_64(&body).to_le_bytes());
+        bytes.extend(body);
+        crate::disk::replace_file(&directory.join(FILE_NAME), &bytes)
+    }
+}

@@ -1,0 +1,410 @@
+//! The store as its users see it: transactions, restarts, crashes, damage.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kernels::vector::{Bitmap, Values, Vector, ViewsBuilder};
+use types::PhysicalType;
+
+use crate::*;
+
+/// A directory that goes with the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("surus-storage-{}-{number}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+    fn open(&self) -> Arc<Store> {
+        Store::open(&self.0, StoreOptions::default()).unwrap()
+    }
+    fn copy_of(&self) -> Self {
+        let copy = Self::new();
+        for folder in ["", "journal", "segments"] {
+            std::fs::create_dir_all(copy.0.join(folder)).unwrap();
+            for entry in std::fs::read_dir(self.0.join(folder)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_file() {
+                    std::fs::copy(&path, copy.0.join(folder).join(path.file_name().unwrap())).unwrap();
+                }
+            }
+        }
+        copy
+    }
+    fn files(&self, folder: &str) -> Vec<PathBuf> {
+        let mut files: Vec<_> =
+            std::fs::read_dir(self.0.join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+const TABLE: TableId = TableId(7);
+
+fn columns() -> Vec<ColumnDefinition> {
+    let column = |name: &str, physical, fixed_scale, nullable| ColumnDefinition {
+        physical,
+        fixed_scale,
+        nullable,
+        name: name.to_owned(),
+    };
+    vec![
+        column("id", PhysicalType::I64, None, false),
+        column("price", PhysicalType::Numeric, Some(2), true),
+        column("name", PhysicalType::Text, None, true),
+    ]
+}
+
+/// Rows whose other columns follow from the id.
+fn rows(ids: impl Iterator<Item = i64> + Clone) -> Vec<Vector> {
+    let mut names = ViewsBuilder::default();
+    ids.clone().for_each(|id| names.push(format!("a name that is long enough {id}").as_bytes()));
+    let prices: Vec<i64> = ids.clone().map(|id| id * 100).collect();
+    let valid = Bitmap::from_bools(ids.clone().map(|id| id % 3 != 0));
+    vec![
+        Vector::flat(Values::I64(ids.collect()), None),
+        Vector::flat(Values::Fixed64 { unscaled: prices.into(), scale: 2 }, Some(valid)),
+        Vector::flat(Values::Views(names.finish()), None),
+    ]
+}
+
+/// Returns the ids of a table, and checks that the other columns follow from them.
+fn ids(transaction: &Transaction) -> Vec<i64> {
+    let Ok(scan) = transaction.scan(TABLE) else { return vec![-1] };
+    read(&scan).unwrap().into_iter().map(|(id, _)| id).collect()
+}
+
+fn read(scan: &TableScan) -> Result<Vec<(i64, RowId)>> {
+    let mut found = Vec::new();
+    for group in 0..scan.row_group_count() {
+        let group = scan.row_group(group);
+        for index in 0..group.vector_count() {
+            let vectors: Vec<_> =
+                (0..3).map(|column| Ok(group.vector(column, index)?.to_flat())).collect::<Result<_>>()?;
+            let (Values::I64(id), Values::Fixed64 { unscaled, .. }, Values::Views(names), Values::I64(row)) = (
+                vectors[0].values(),
+                vectors[1].values(),
+                vectors[2].values(),
+                &group.row_ids(index).values().clone(),
+            ) else {
+                panic!()
+            };
+            let visible = group.visible(index);
+            for lane in (0..id.len()).filter(|&lane| visible.as_ref().is_none_or(|visible| visible.get(lane)))
+            {
+                assert_eq!(vectors[1].is_null(lane), id[lane] % 3 == 0);
+                assert!(vectors[1].is_null(lane) || unscaled[lane] == id[lane] * 100);
+                assert_eq!(names.get(lane), format!("a name that is long enough {}", id[lane]).as_bytes());
+                found.push((id[lane], RowId(row[lane] as u64)));
+            }
+        }
+    }
+    assert_eq!(found.len() as u64, scan.row_count());
+    Ok(found)
+}
+
+fn row_id(transaction: &Transaction, wanted: i64) -> RowId {
+    let rows = read(&transaction.scan(TABLE).unwrap()).unwrap();
+    rows.into_iter().find(|(id, _)| *id == wanted).unwrap().1
+}
+
+fn create(store: &Arc<Store>, ids: std::ops::Range<i64>) {
+    let mut transaction = store.begin();
+    transaction.create_table(TABLE, columns(), Some(vec![0])).unwrap();
+    transaction.insert(TABLE, &rows(ids)).unwrap();
+    transaction.set_catalog_image(b"catalog 1".to_vec());
+    transaction.commit().unwrap();
+}
+
+fn load(store: &Arc<Store>, ids: std::ops::Range<i64>) {
+    let mut transaction = store.begin();
+    let mut writer = transaction.bulk_writer(TABLE).unwrap();
+    let mut from = ids.start;
+    while from < ids.end {
+        let until = (from + 3000).min(ids.end);
+        writer.append(&rows(from..until)).unwrap();
+        from = until;
+    }
+    assert_eq!(writer.finish().unwrap(), (ids.end - ids.start) as u64);
+    transaction.commit().unwrap();
+}
+
+fn assert_sound(store: &Arc<Store>) {
+    let report = verify(store).unwrap();
+    assert_eq!(report.problems, Vec::<String>::new());
+}
+
+#[test]
+fn snapshots_see_what_was_committed_before_them() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..10);
+    let mut reader = store.begin();
+    let mut writer = store.begin();
+    writer.insert(TABLE, &rows(10..20)).unwrap();
+    writer.delete(TABLE, &[row_id(&writer, 3)]).unwrap();
+    assert_eq!(ids(&writer).len(), 19);
+    assert_eq!(ids(&reader), (0..10).collect::<Vec<_>>());
+    let scan = reader.scan(TABLE).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(ids(&reader), (0..10).collect::<Vec<_>>());
+    reader.refresh_snapshot();
+    assert_eq!(ids(&reader), (0..20).filter(|id| *id != 3).collect::<Vec<_>>());
+    assert_eq!(scan.row_count(), 10);
+    let mut deleter = store.begin();
+    let own = row_id(&deleter, 15);
+    deleter.insert(TABLE, &rows(100..103)).unwrap();
+    deleter.delete(TABLE, &[own, row_id(&deleter, 101)]).unwrap();
+    assert_eq!(deleter.delete(TABLE, &[own]).unwrap(), 0);
+    let savepoint = deleter.savepoint();
+    deleter.truncate(TABLE).unwrap();
+    assert_eq!(ids(&deleter), Vec::<i64>::new());
+    deleter.rollback_to(&savepoint);
+    deleter.commit().unwrap();
+    let after: Vec<i64> = (0..20).filter(|id| ![3, 15].contains(id)).chain([100, 102]).collect();
+    assert_eq!(ids(&store.begin()), after);
+    assert_sound(&store);
+}
+
+#[test]
+fn the_first_committer_of_a_row_wins() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..10);
+    let (mut first, mut second, mut third) = (store.begin(), store.begin(), store.begin());
+    let row = row_id(&first, 4);
+    first.delete(TABLE, &[row]).unwrap();
+    second.delete(TABLE, &[row]).unwrap();
+    third.delete(TABLE, &[row_id(&third, 5)]).unwrap();
+    first.commit().unwrap();
+    assert_eq!(second.commit(), Err(StorageError::WriteConflict { table: TABLE }));
+    third.commit().unwrap();
+    let (mut first, mut second) = (store.begin(), store.begin());
+    first.set_catalog_image(b"2".to_vec());
+    second.set_catalog_image(b"3".to_vec());
+    first.commit().unwrap();
+    let error = second.commit().unwrap_err();
+    assert_eq!(error, StorageError::CatalogConflict);
+    assert_eq!(types::PgError::from(error).sqlstate().as_str(), "40001");
+    assert_eq!(store.catalog_image(), b"2");
+    let mut null = store.begin();
+    let mut vectors = rows(0..1);
+    vectors[0].validity = Some(Bitmap::zeros(1));
+    assert_eq!(null.insert(TABLE, &vectors), Err(StorageError::NullInColumn { column: "id".to_owned() }));
+}
+
+#[test]
+fn a_restart_serves_the_same_data() {
+    let directory = Directory::new();
+    let store = directory.open();
+    assert!(matches!(Store::open(&directory.0, StoreOptions::default()), Err(StorageError::Locked { .. })));
+    create(&store, 0..10);
+    load(&store, 10..70_010);
+    load(&store, 70_010..70_020);
+    let mut transaction = store.begin();
+    transaction.delete(TABLE, &[row_id(&transaction, 5), row_id(&transaction, 60_000)]).unwrap();
+    transaction.commit().unwrap();
+    let expected = ids(&store.begin());
+    assert_eq!(expected.len(), 70_018);
+    drop(store);
+    for turn in 0..3 {
+        let store = directory.open();
+        assert_eq!(ids(&store.begin()), expected, "turn {turn}");
+        assert_eq!(store.catalog_image(), b"catalog 1");
+        assert_sound(&store);
+        if turn > 0 {
+            store.checkpoint().unwrap();
+            assert_eq!(ids(&store.begin()), expected, "turn {turn}");
+            assert_sound(&store);
+            assert_eq!(directory.files("journal").len(), 1);
+        }
+    }
+    let store = directory.open();
+    let before = directory.files("segments").len();
+    let mut transaction = store.begin();
+    let mut writer = transaction.bulk_writer(TABLE).unwrap();
+    writer.append(&rows(0..20_000)).unwrap();
+    writer.finish().unwrap();
+    transaction.rollback();
+    assert_eq!(directory.files("segments").len(), before);
+    let mut transaction = store.begin();
+    transaction.drop_table(TABLE).unwrap();
+    transaction.commit().unwrap();
+    store.checkpoint().unwrap();
+    assert_eq!(directory.files("segments").len(), 0);
+}
+
+#[test]
+fn full_row_groups_freeze_at_a_checkpoint() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..100_000);
+    let mut old = store.begin();
+    old.delete(TABLE, &[row_id(&old, 99_999), row_id(&old, 1)]).unwrap();
+    store.checkpoint().unwrap();
+    old.commit().unwrap();
+    let expected: Vec<i64> = (0..99_999).filter(|id| *id != 1).collect();
+    assert_eq!(ids(&store.begin()), expected);
+    let scan = store.begin().scan(TABLE).unwrap();
+    assert_eq!(scan.row_group(0).zone_map(0).max, Some(ScanValue::Int(65_535)));
+    let estimate = scan.distinct_estimate(0) as f64;
+    assert!((80_000.0..120_000.0).contains(&estimate), "{estimate}");
+    let sample = scan.sample(&[0, 2], 1500).unwrap();
+    assert!((1400..1700).contains(&sample[0].len()), "{}", sample[0].len());
+    drop((store, scan));
+    let store = directory.open();
+    assert_eq!(ids(&store.begin()), expected);
+    let mut more = store.begin();
+    more.insert(TABLE, &rows(100_000..100_010)).unwrap();
+    more.commit().unwrap();
+    assert_eq!(store.begin().scan(TABLE).unwrap().row_group_count(), 2);
+    assert_sound(&store);
+}
+
+/// A script of commits, and what the table holds after each.
+fn script(store: &Arc<Store>) -> Vec<Vec<i64>> {
+    let mut states = vec![vec![-1]];
+    create(store, 0..3);
+    states.push(ids(&store.begin()));
+    for turn in 0..4 {
+        let mut transaction = store.begin();
+        transaction.insert(TABLE, &rows(10 * turn + 10..10 * turn + 12)).unwrap();
+        transaction.delete(TABLE, &[row_id(&transaction, [0, 1, 10, 20][turn as usize])]).unwrap();
+        transaction.commit().unwrap();
+        states.push(ids(&store.begin()));
+    }
+    states
+}
+
+#[test]
+fn a_journal_cut_anywhere_gives_a_prefix_of_the_commits() {
+    let directory = Directory::new();
+    let store = directory.open();
+    let states = script(&store);
+    drop(store);
+    let journal = directory.files("journal").remove(0);
+    let bytes = std::fs::read(&journal).unwrap();
+    let mut reached = 0;
+    for len in 0..=bytes.len() {
+        std::fs::write(&journal, &bytes[..len]).unwrap();
+        let store = directory.open();
+        let now = ids(&store.begin());
+        let state =
+            states.iter().position(|state| *state == now).unwrap_or_else(|| panic!("cut at {len}: {now:?}"));
+        assert!(state >= reached && state <= reached + 1, "cut at {len}");
+        reached = state;
+    }
+    assert_eq!(reached, states.len() - 1);
+    // What was cut off is not in the way of new commits.
+    std::fs::write(&journal, &bytes[..bytes.len() - 3]).unwrap();
+    let store = directory.open();
+    let mut transaction = store.begin();
+    transaction.insert(TABLE, &rows(500..501)).unwrap();
+    transaction.commit().unwrap();
+    let expected = ids(&store.begin());
+    drop(store);
+    assert_eq!(ids(&directory.open().begin()), expected);
+}
+
+#[test]
+fn a_damaged_journal_is_refused_or_cut_to_a_prefix() {
+    let directory = Directory::new();
+    let store = directory.open();
+    let states = script(&store);
+    drop(store);
+    let journal = directory.files("journal").remove(0);
+    let bytes = std::fs::read(&journal).unwrap();
+    let mut refused = 0;
+    for position in (0..bytes.len()).step_by(7) {
+        let mut damaged = bytes.clone();
+        damaged[position] ^= 0x55;
+        std::fs::write(&journal, &damaged).unwrap();
+        match Store::open(&directory.0, StoreOptions::default()) {
+            Ok(store) => {
+                // Only the last record may be taken for a torn tail.
+                assert_eq!(ids(&store.begin()), states[states.len() - 2], "byte {position}");
+            }
+            Err(StorageError::Corrupt { file, .. }) => {
+                assert_eq!(file, journal);
+                refused += 1;
+            }
+            Err(error) => panic!("byte {position}: {error}"),
+        }
+    }
+    assert!(refused > bytes.len() / 7 / 2);
+}
+
+#[test]
+fn damaged_segments_and_manifests_are_named_and_never_read() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..1);
+    load(&store, 1..9001);
+    store.checkpoint().unwrap();
+    let expected = ids(&store.begin());
+    drop(store);
+    for path in directory.files("segments").into_iter().chain([directory.0.join("manifest")]) {
+        let bytes = std::fs::read(&path).unwrap();
+        for position in (0..bytes.len()).step_by(bytes.len() / 150 + 1) {
+            let copy = directory.copy_of();
+            let target = copy.0.join(path.strip_prefix(&directory.0).unwrap());
+            let mut damaged = bytes.clone();
+            damaged[position] ^= 0x10;
+            std::fs::write(&target, &damaged).unwrap();
+            let result = Store::open(&copy.0, StoreOptions::default())
+                .and_then(|store| read(&store.begin().scan(TABLE)?));
+            match result {
+                // The byte was padding.
+                Ok(found) => assert!(found.iter().map(|(id, _)| id).eq(expected.iter()), "byte {position}"),
+                Err(StorageError::Corrupt { file, .. }) => assert_eq!(file, target, "byte {position}"),
+                Err(error) => panic!("byte {position}: {error}"),
+            }
+        }
+        let copy = directory.copy_of();
+        std::fs::write(copy.0.join(path.strip_prefix(&directory.0).unwrap()), &bytes[..bytes.len() / 2])
+            .unwrap();
+        let error = Store::open(&copy.0, StoreOptions::default()).unwrap_err();
+        assert!(matches!(error, StorageError::Corrupt { .. }), "{error}");
+        assert_eq!(types::PgError::from(error).sqlstate().as_str(), "XX001");
+    }
+}
+
+#[test]
+fn commits_of_many_threads_are_all_there() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..1);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let store = &store;
+            scope.spawn(move || {
+                for turn in 0..25 {
+                    let mut transaction = store.begin();
+                    let id = 1 + thread * 25 + turn;
+                    transaction.insert(TABLE, &rows(id..id + 1)).unwrap();
+                    transaction.commit().unwrap();
+                    if turn == 12 && thread == 0 {
+                        store.checkpoint().unwrap();
+                    }
+                }
+            });
+        }
+    });
+    drop(store);
+    let store = directory.open();
+    let mut found = ids(&store.begin());
+    found.sort_unstable();
+    assert_eq!(found, (0..101).collect::<Vec<_>>());
+    assert_sound(&store);
+}
