@@ -188,7 +188,13 @@ impl Axis {
                 }
                 let x = self.position(value);
                 push(page, format_args!("<path d=\"M{x:.1} 20V{height}\" stroke=\"#e5e7eb\"/>"));
-                push(page, format_args!("<text x=\"{x:.1}\" y=\"{}\">{value}</text>", height + 14.0));
+                push(
+                    page,
+                    format_args!(
+                        "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{value}</text>",
+                        height + 14.0
+                    ),
+                );
             }
         }
     }

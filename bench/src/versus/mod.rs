@@ -100,7 +100,7 @@ pub async fn run(options: Options) -> Result<bool, Failure> {
     let mut engines = start_all(&options, threads).await?;
     let mut reports: Vec<EngineReport> = Vec::new();
     for engine in &mut engines {
-        println!("{}: loading", engine.version());
+        println!("{}", engine.version());
         let time = engine.load(options.scale).await?;
         reports.push(EngineReport::new(engine.name(), engine.version(), time));
     }

@@ -21,6 +21,7 @@ class DuckDB:
 
         self.connection = duckdb.connect(os.path.join(directory, "tpch.duckdb"))
         self.connection.execute(f"SET threads = {threads}")
+        self.connection.execute("SET enable_progress_bar = false")
         self.version = "duckdb " + duckdb.__version__
 
     def load(self, table, ddl, file):
@@ -104,13 +105,16 @@ def handle(request, engine):
 
 
 def main():
+    # What engines print goes to standard error: standard output carries answers alone.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     engine = None
     for line in sys.stdin:
         try:
             answer, engine = handle(json.loads(line), engine)
         except Exception as error:  # any failure of an engine is an answer
             answer = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(answer), file=answers, flush=True)
     if engine is not None:
         engine.close()
 
