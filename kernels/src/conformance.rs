@@ -117,7 +117,7 @@ macro_rules! sample_integer {
     )*};
 }
 
-sample_integer!(i16, i32, i64, i128, u8, u16, u32, u64);
+sample_integer!(i16, i32, i64, i128, u8, u16, u32, u64, u128);
 
 macro_rules! sample_float {
     ($($lane:ident: $bits:ty),*) => {$(

@@ -13,6 +13,7 @@ pub mod isa;
 pub mod packed;
 mod plain;
 pub mod runs;
+pub mod text;
 pub mod vector;
 
 pub use plain::Plain;

@@ -116,8 +116,10 @@ float_registers! {
     f64: 8, __m512d, _mm512_loadu_pd, _mm512_set1_pd, _mm512_cmp_pd_mask;
 }
 
+macro_rules! pairs {
+    ($($lane:ty: $less:ident;)*) => {$(
 /// The low and the high halves of eight lanes.
-impl Registers for i128 {
+impl Registers for $lane {
     type Register = (__m512i, __m512i);
     const LANES: usize = 8;
     #[inline(always)]
@@ -148,12 +150,16 @@ impl Registers for i128 {
     unsafe fn less_bits(left: Self::Register, right: Self::Register) -> u64 {
         // SAFETY: the caller vouches for AVX-512.
         unsafe {
-            let high_less = _mm512_cmplt_epi64_mask(left.1, right.1);
+            let high_less = $less(left.1, right.1);
             let high_equal = _mm512_cmpeq_epi64_mask(left.1, right.1);
             u64::from(high_less | (high_equal & _mm512_cmplt_epu64_mask(left.0, right.0)))
         }
     }
 }
+    )*};
+}
+
+pairs! { i128: _mm512_cmplt_epi64_mask; u128: _mm512_cmplt_epu64_mask; }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) fn compare<T: Lane>(primitive: Primitive, flip: u64, left: &[T], right: &[T], mask: &mut [u64]) {

@@ -100,7 +100,7 @@ macro_rules! integer_lanes {
     )*};
 }
 
-integer_lanes!(i16, i32, i64, i128, u8, u16, u32, u64);
+integer_lanes!(i16, i32, i64, i128, u8, u16, u32, u64, u128);
 
 macro_rules! float_lanes {
     ($($lane:ty),*) => {$(

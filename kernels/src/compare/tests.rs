@@ -56,6 +56,7 @@ fn integers() {
     conforms::<u16>(|left, right| left.cmp(&right));
     conforms::<u32>(|left, right| left.cmp(&right));
     conforms::<u64>(|left, right| left.cmp(&right));
+    conforms::<u128>(|left, right| left.cmp(&right));
 }
 
 #[test]
