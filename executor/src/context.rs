@@ -8,8 +8,8 @@ use types::{Datum, Oid, PgError, Result, SqlState};
 
 /// Everything that operators and functions may ask for while a statement runs. Shared by its workers.
 pub struct QueryContext {
-    /// The transaction: scans and changes go through it.
-    pub transaction: Arc<parking_lot::Mutex<storage::Transaction>>,
+    /// The transaction: scans and changes go through it. None where expressions are evaluated without tables.
+    pub transaction: Option<Arc<parking_lot::Mutex<storage::Transaction>>>,
     /// Values of `$1`, `$2`, ...
     pub params: Vec<Datum>,
     /// The session as functions and system relations see it.
@@ -20,6 +20,30 @@ pub struct QueryContext {
     pub cancel: Arc<CancelFlag>,
     /// How to run.
     pub options: ExecutionOptions,
+}
+
+impl QueryContext {
+    /// Returns a context for expressions that read no table: constant folding, defaults.
+    pub fn without_tables(session: Arc<dyn SessionAccess>, params: Vec<Datum>) -> Self {
+        Self {
+            transaction: None,
+            params,
+            session,
+            memory: MemoryTracker::new(MemoryPool::new(u64::MAX)),
+            cancel: Arc::default(),
+            options: ExecutionOptions { threads: 1, force_row: true, batch_lanes: kernels::vector::VECTOR_LANES },
+        }
+    }
+    /// Returns the transaction.
+    ///
+    /// # Errors
+    /// `XX000` in a context without tables.
+    pub fn transaction(&self) -> Result<&parking_lot::Mutex<storage::Transaction>> {
+        match &self.transaction {
+            Some(transaction) => Ok(transaction),
+            None => Err(PgError::internal("a table was read outside a transaction")),
+        }
+    }
 }
 
 /// Settings that change how, never what, a statement computes.

@@ -1,7 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod aggregates;
 pub mod batch;
 pub mod context;
+pub mod convert;
+pub mod execute;
 pub mod expr;
 pub mod functions;
+mod operators;
 pub mod plan;
+pub mod rows;
+mod values;
+mod vectors;
+
+pub use execute::{ExecutionReport, NodeReport, ResultSink, RunForm, execute};
+pub use rows::{evaluate_constant, evaluate_row};

@@ -4,10 +4,21 @@
 //! generic adapters make the row evaluator and a per-batch loop. A SIMD form over vectors may stand beside it.
 //! Each topic file has one sorted table; the frontend adds a table of functions that need the session.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
 use kernels::vector::Vector;
+use parking_lot::RwLock;
 use types::{Datum, Oid, Result, TypeRef};
 
 use crate::context::QueryContext;
+
+mod arguments;
+mod boolean;
+mod floats;
+mod integers;
+mod numerics;
+mod text;
 
 /// What a row function sees beside its arguments.
 pub struct CallContext<'a> {
@@ -48,4 +59,53 @@ pub enum FunctionBody {
     Row(RowFunction),
     /// Returns rows.
     Set(SetFunction),
+}
+
+/// Returns an entry with a row body only.
+pub const fn row(prosrc: &'static str, body: RowFunction) -> FunctionEntry {
+    FunctionEntry { prosrc, body: FunctionBody::Row(body), vector: None }
+}
+
+/// Returns an entry with a row body and a vector form.
+pub const fn with_vector(prosrc: &'static str, body: RowFunction, vector: VectorFunction) -> FunctionEntry {
+    FunctionEntry { prosrc, body: FunctionBody::Row(body), vector: Some(vector) }
+}
+
+/// Returns an entry for a set-returning function.
+pub const fn set(prosrc: &'static str, body: SetFunction) -> FunctionEntry {
+    FunctionEntry { prosrc, body: FunctionBody::Set(body), vector: None }
+}
+
+/// The topics' tables.
+const TOPICS: &[&[FunctionEntry]] =
+    &[boolean::TABLE, floats::TABLE, integers::TABLE, numerics::TABLE, text::TABLE];
+
+type Registry = RwLock<HashMap<&'static str, &'static FunctionEntry>>;
+
+fn registry() -> &'static Registry {
+    static REGISTRY: OnceLock<Registry> = OnceLock::new();
+    REGISTRY.get_or_init(|| {
+        let entries = TOPICS.iter().flat_map(|table| table.iter());
+        RwLock::new(entries.map(|entry| (entry.prosrc, entry)).collect())
+    })
+}
+
+/// Returns the function of that `prosrc`, if it has a body.
+pub fn find(prosrc: &str) -> Option<&'static FunctionEntry> {
+    registry().read().get(prosrc).copied()
+}
+
+/// Adds functions that need to know the session; a later entry replaces an earlier one.
+pub fn register(table: &'static [FunctionEntry]) {
+    let mut registry = registry().write();
+    for entry in table {
+        registry.insert(entry.prosrc, entry);
+    }
+}
+
+/// Returns the names of all functions that have a body, sorted.
+pub fn names() -> Vec<&'static str> {
+    let mut names: Vec<_> = registry().read().keys().copied().collect();
+    names.sort_unstable();
+    names
 }

@@ -1,6 +1,7 @@
 //! Physical plans: what lowering makes of an optimized query and the executor runs. Serializable.
 
 mod node;
+mod walk;
 
 use serde::{Deserialize, Serialize};
 use types::TypeRef;

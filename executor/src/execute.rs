@@ -1,0 +1,326 @@
+//! The entry point: runs a plan and reports what each node did.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use types::{Datum, PgError, Result};
+
+use crate::batch::Batch;
+use crate::context::QueryContext;
+use crate::operators::{Flow, RowSet, Stage, Worker, collect_rows, produce};
+use crate::plan::Plan;
+
+/// Takes the rows of the result, in order.
+pub trait ResultSink: Send {
+    /// Takes a batch (without selection); `Break` ends the statement early.
+    ///
+    /// # Errors
+    /// When the rows cannot be delivered.
+    fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>>;
+}
+
+/// How a node ran.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum RunForm {
+    /// As a vector operator.
+    #[default]
+    Vector,
+    /// Row by row.
+    Row(FallbackReason),
+}
+
+/// Why a node ran row by row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FallbackReason {
+    /// `surus.execution = row`.
+    Forced,
+    /// A function without a vector form.
+    NoKernel,
+    /// A volatile function, which must see the rows in order.
+    Volatile,
+    /// A correlated subquery.
+    Subquery,
+    /// The operator works on rows.
+    RowOperator,
+}
+
+/// What one node did.
+#[derive(Debug, Clone, Default)]
+pub struct NodeReport {
+    /// Rows it returned, all loops together.
+    pub rows: u64,
+    /// How often it was run.
+    pub loops: u64,
+    /// From its start to its end, its inputs included, all loops together.
+    pub time: Duration,
+    /// Vector or row.
+    pub form: RunForm,
+}
+
+/// What the nodes of a plan did, by [`crate::plan::PlanNode::id`].
+#[derive(Debug, Clone, Default)]
+pub struct ExecutionReport {
+    /// The nodes that ran.
+    pub nodes: HashMap<u32, NodeReport>,
+}
+
+/// A running statement, as its operators see it.
+pub(crate) struct Run<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) context: &'a Arc<QueryContext>,
+    /// Workers of a pipeline; 1 below a correlated subplan.
+    pub(crate) threads: usize,
+    /// Values of [`crate::expr::ExprKind::Outer`].
+    pub(crate) outer: Arc<Vec<Datum>>,
+    /// Rows of the enclosing recursions by number.
+    pub(crate) working: Arc<HashMap<u32, Arc<RowSet>>>,
+    pub(crate) state: &'a RunState,
+}
+
+/// State of a statement that all its (nested) runs share.
+#[derive(Default)]
+pub(crate) struct RunState {
+    shared: Mutex<HashMap<u32, Arc<Mutex<Option<Arc<RowSet>>>>>>,
+    pub(crate) subplans: crate::rows::SubplanCache,
+    pub(crate) runtime_filters: crate::rows::RuntimeFilters,
+    counters: Mutex<HashMap<u32, Arc<Counter>>>,
+}
+
+#[derive(Default)]
+struct Counter {
+    rows: AtomicU64,
+    loops: AtomicU64,
+    nanoseconds: AtomicU64,
+    row_form: Mutex<RunForm>,
+}
+
+impl<'a> Run<'a> {
+    /// Returns the rows of shared plan `index`, running it on first use.
+    pub(crate) fn shared(&self, index: u32) -> Result<Arc<RowSet>> {
+        let slot = Arc::clone(self.state.shared.lock().entry(index).or_default());
+        let mut slot = slot.lock();
+        if let Some(rows) = &*slot {
+            return Ok(Arc::clone(rows));
+        }
+        let node = self
+            .plan
+            .shared
+            .get(index as usize)
+            .ok_or_else(|| PgError::internal("a shared scan without its plan"))?;
+        let rows = Arc::new(collect_rows(self, node)?);
+        *slot = Some(Arc::clone(&rows));
+        Ok(rows)
+    }
+    /// Returns the previous round of recursion `number`.
+    pub(crate) fn working(&self, number: u32) -> Result<Arc<RowSet>> {
+        self.working
+            .get(&number)
+            .map(Arc::clone)
+            .ok_or_else(|| PgError::internal("a working scan outside its recursion"))
+    }
+    /// Returns the same statement with other outer values, on one thread.
+    pub(crate) fn with_outer(&self, outer: Vec<Datum>) -> Run<'a> {
+        Run { outer: Arc::new(outer), threads: 1, working: Arc::clone(&self.working), ..*self }
+    }
+    /// Notes that node `id` ran row by row.
+    pub(crate) fn note_row_form(&self, id: u32, reason: FallbackReason) {
+        *self.counter(id).row_form.lock() = RunForm::Row(reason);
+    }
+    fn counter(&self, id: u32) -> Arc<Counter> {
+        Arc::clone(self.state.counters.lock().entry(id).or_default())
+    }
+}
+
+/// Runs `plan` and hands its rows to `sink`.
+///
+/// # Errors
+/// The statement's error. A failed assertion of ours comes back as `XX000`.
+pub fn execute(plan: &Plan, context: &Arc<QueryContext>, sink: &mut dyn ResultSink) -> Result<ExecutionReport> {
+    let state = RunState::default();
+    let run = Run {
+        plan,
+        context,
+        threads: context.options.threads.max(1),
+        outer: Arc::new(Vec::new()),
+        working: Arc::new(HashMap::new()),
+        state: &state,
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let output = Output { sink: Mutex::new(Ordered { sink, next: 0, waiting: HashMap::new(), stopped: false }), base: Mutex::new((0, 0)) };
+        produce(&run, &plan.root, &output)
+    }));
+    match outcome {
+        Ok(result) => result?,
+        Err(payload) => return Err(PgError::internal(panic_message(&*payload))),
+    }
+    let mut nodes = HashMap::new();
+    for (id, counter) in state.counters.lock().iter() {
+        nodes.insert(
+            *id,
+            NodeReport {
+                rows: counter.rows.load(Ordering::Relaxed),
+                loops: counter.loops.load(Ordering::Relaxed),
+                time: Duration::from_nanos(counter.nanoseconds.load(Ordering::Relaxed)),
+                form: counter.row_form.lock().clone(),
+            },
+        );
+    }
+    Ok(ExecutionReport { nodes })
+}
+
+fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    format!("an assertion failed: {text}")
+}
+
+/// The last stage: puts the morsels' batches back in order and hands them to the sink.
+struct Output<'a> {
+    sink: Mutex<Ordered<'a>>,
+    /// Number of the round's first morsel and of the morsel after its last.
+    base: Mutex<(usize, usize)>,
+}
+
+struct Ordered<'a> {
+    sink: &'a mut dyn ResultSink,
+    next: usize,
+    waiting: HashMap<usize, Vec<Batch>>,
+    stopped: bool,
+}
+
+impl Ordered<'_> {
+    fn send(&mut self, batch: Batch) -> Result<()> {
+        if !self.stopped && self.sink.push(batch.compact())?.is_break() {
+            self.stopped = true;
+        }
+        Ok(())
+    }
+    fn complete(&mut self, morsel: usize, batches: Vec<Batch>) -> Result<()> {
+        self.waiting.insert(morsel, batches);
+        while let Some(batches) = self.waiting.remove(&self.next) {
+            self.next += 1;
+            for batch in batches {
+                self.send(batch)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct OutputWorker<'a> {
+    output: &'a Output<'a>,
+    morsel: Option<usize>,
+    held: Vec<Batch>,
+}
+
+impl Stage for Output<'_> {
+    fn worker(&self) -> Result<Box<dyn Worker + '_>> {
+        Ok(Box::new(OutputWorker { output: self, morsel: None, held: Vec::new() }))
+    }
+    fn begin_round(&self, morsels: usize) {
+        let mut base = self.base.lock();
+        let start = base.1;
+        *base = (start, start + morsels);
+    }
+    fn serial(&self) -> bool {
+        false
+    }
+}
+
+impl OutputWorker<'_> {
+    fn complete(&mut self) -> Result<()> {
+        match self.morsel.take() {
+            Some(morsel) => self.output.sink.lock().complete(morsel, std::mem::take(&mut self.held)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Worker for OutputWorker<'_> {
+    fn begin_morsel(&mut self, index: usize) -> Result<()> {
+        self.complete()?;
+        self.morsel = Some(self.output.base.lock().0 + index);
+        Ok(())
+    }
+    fn push(&mut self, batch: Batch) -> Result<Flow> {
+        if batch.rows() == 0 {
+            return Ok(Flow::Continue);
+        }
+        let mut sink = self.output.sink.lock();
+        if sink.stopped {
+            return Ok(Flow::Stop);
+        }
+        if self.morsel == Some(sink.next) && self.held.is_empty() {
+            sink.send(batch)?;
+            return Ok(if sink.stopped { Flow::Stop } else { Flow::Continue });
+        }
+        drop(sink);
+        self.held.push(batch);
+        Ok(Flow::Continue)
+    }
+    fn finish(&mut self) -> Result<()> {
+        self.complete()
+    }
+}
+
+/// Counts the rows that pass from a node to its consumer.
+pub(crate) struct Counted<'a> {
+    counter: Arc<Counter>,
+    inner: &'a dyn Stage,
+    start: Instant,
+}
+
+impl<'a> Counted<'a> {
+    /// Starts a loop of node `id` that feeds `inner`.
+    pub(crate) fn new(run: &Run<'_>, id: u32, inner: &'a dyn Stage) -> Self {
+        let counter = run.counter(id);
+        counter.loops.fetch_add(1, Ordering::Relaxed);
+        Self { counter, inner, start: Instant::now() }
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.counter.nanoseconds.fetch_add(self.start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Stage for Counted<'_> {
+    fn worker(&self) -> Result<Box<dyn Worker + '_>> {
+        Ok(Box::new(CountedWorker { counter: &self.counter, rows: 0, inner: self.inner.worker()? }))
+    }
+    fn begin_round(&self, morsels: usize) {
+        self.inner.begin_round(morsels);
+    }
+    fn serial(&self) -> bool {
+        self.inner.serial()
+    }
+}
+
+struct CountedWorker<'a> {
+    counter: &'a Counter,
+    rows: u64,
+    inner: Box<dyn Worker + 'a>,
+}
+
+impl Worker for CountedWorker<'_> {
+    fn begin_morsel(&mut self, index: usize) -> Result<()> {
+        self.inner.begin_morsel(index)
+    }
+    fn push(&mut self, batch: Batch) -> Result<Flow> {
+        self.rows += batch.rows() as u64;
+        self.inner.push(batch)
+    }
+    fn finish(&mut self) -> Result<()> {
+        self.counter.rows.fetch_add(self.rows, Ordering::Relaxed);
+        self.inner.finish()
+    }
+}

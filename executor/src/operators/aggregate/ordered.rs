@@ -1,0 +1,142 @@
+//! Aggregate calls with DISTINCT or ORDER BY: the rows of each group are kept, and aggregated in order at the end.
+
+use std::collections::HashSet;
+
+use kernels::vector::Vector;
+use types::{Datum, Result, TypeRef};
+
+use super::accumulate::Rows;
+use crate::aggregates::{Signature, create};
+use crate::batch::Batch;
+use crate::convert::{VectorBuilder, datum_at};
+use crate::execute::Run;
+use crate::operators::sort::compare_keys;
+use crate::plan::SortKey;
+use crate::values;
+use crate::vectors::VectorExpr;
+
+/// The order of a call.
+pub(super) struct Order {
+    distinct: bool,
+    keys: Vec<VectorExpr>,
+    /// (type, descending, nulls first) of each key.
+    directions: Vec<(TypeRef, bool, bool)>,
+}
+
+impl Order {
+    pub(super) fn new(run: &Run<'_>, distinct: bool, order_by: &[SortKey], args: &[TypeRef]) -> Result<Self> {
+        let keys = VectorExpr::compile_all(run, order_by.iter().map(|key| &key.expr))?;
+        let mut directions: Vec<_> =
+            order_by.iter().map(|key| (key.expr.ty, key.descending, key.nulls_first)).collect();
+        if directions.is_empty() {
+            // DISTINCT alone sorts by the arguments.
+            directions = args.iter().map(|ty| (*ty, false, false)).collect();
+        }
+        Ok(Self { distinct, keys, directions })
+    }
+}
+
+/// A kept row.
+struct Kept {
+    args: Vec<Datum>,
+    keys: Vec<Datum>,
+}
+
+/// The kept rows of all groups.
+#[derive(Default)]
+pub(super) struct Buffer {
+    groups: Vec<Vec<Kept>>,
+    seen: HashSet<(u32, Vec<u8>), foldhash::fast::RandomState>,
+    rows: usize,
+}
+
+impl Buffer {
+    pub(super) fn resize(&mut self, len: usize) {
+        self.groups.resize_with(len, Vec::new);
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.rows * 120
+    }
+
+    pub(super) fn update(
+        &mut self,
+        run: &Run<'_>,
+        rows: Rows<'_>,
+        batch: &Batch,
+        args: &[Vector],
+        order: &Order,
+        signature: &Signature,
+    ) -> Result<()> {
+        let keys = order.keys.iter().map(|key| key.evaluate(run, batch)).collect::<Result<Vec<_>>>()?;
+        for (lane, group) in rows.lanes.iter().zip(rows.groups) {
+            let lane = usize::from(*lane);
+            let values = args
+                .iter()
+                .zip(&signature.args)
+                .map(|(arg, ty)| datum_at(arg, lane, *ty))
+                .collect::<Result<Vec<_>>>()?;
+            let keys = keys
+                .iter()
+                .zip(&order.directions)
+                .map(|(key, (ty, _, _))| datum_at(key, lane, *ty))
+                .collect::<Result<Vec<_>>>()?;
+            self.keep(*group, Kept { args: values, keys }, order.distinct, &signature.args);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, group: u32, row: Kept, distinct: bool, types: &[TypeRef]) {
+        if distinct && !self.seen.insert((group, row_bytes(&row.args, types))) {
+            return;
+        }
+        self.rows += 1;
+        self.groups[group as usize].push(row);
+    }
+
+    pub(super) fn absorb(&mut self, other: Self, groups: &[u32]) {
+        for (rows, group) in other.groups.into_iter().zip(groups) {
+            self.rows += rows.len();
+            self.groups[*group as usize].extend(rows);
+        }
+    }
+
+    pub(super) fn finish(
+        &self,
+        range: std::ops::Range<usize>,
+        order: &Order,
+        signature: &Signature,
+    ) -> Result<Vector> {
+        let mut builder = VectorBuilder::new(signature.result, range.len());
+        for rows in &self.groups[range] {
+            let mut rows: Vec<&Kept> = rows.iter().collect();
+            if order.keys.is_empty() {
+                rows.sort_by(|left, right| compare_keys(&left.args, &right.args, &order.directions));
+            } else {
+                rows.sort_by(|left, right| compare_keys(&left.keys, &right.keys, &order.directions));
+            }
+            let mut state = create(signature)?;
+            let mut seen = HashSet::new();
+            for row in rows {
+                // Workers have kept apart what they have both seen.
+                if !order.distinct || seen.insert(row_bytes(&row.args, &signature.args)) {
+                    state.add(&row.args)?;
+                }
+            }
+            builder.push(&state.finish()?)?;
+        }
+        Ok(builder.finish())
+    }
+}
+
+fn row_bytes(args: &[Datum], types: &[TypeRef]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (arg, ty) in args.iter().zip(types) {
+        bytes.push(u8::from(arg.is_null()));
+        let start = bytes.len();
+        values::canonical(arg, *ty, &mut bytes);
+        let len = (bytes.len() - start) as u32;
+        bytes.extend(len.to_le_bytes());
+    }
+    bytes
+}

@@ -1,0 +1,233 @@
+//! Scan of a stored table: one morsel a row group.
+//!
+//! Conjuncts that storage understands ([`predicates`]) are decided on zone maps and encoded vectors; runtime
+//! filters of joins above run beside them. The other conjuncts run on decoded vectors, and the columns that only the
+//! output needs are decoded last, for the lanes that are left.
+
+mod predicates;
+
+use std::sync::Arc;
+
+use kernels::bitmap;
+use kernels::vector::{Bitmap, Values, Vector};
+use storage::{Pruned, RowGroup, ScanPredicate, TableId, TableScan};
+use types::Result;
+
+use super::{Flow, Stage, Worker, run_morsels};
+use crate::batch::Batch;
+use crate::execute::Run;
+use crate::plan::{PlanNode, Scan};
+use crate::vectors::{VectorExpr, columns_of};
+
+/// A tuning constant: with at least this share (in 1/8) of lanes alive, vectors are decoded whole.
+const DENSE_EIGHTHS: usize = 6;
+
+struct Scanner<'a> {
+    run: &'a Run<'a>,
+    scan: &'a Scan,
+    table: TableScan,
+    pushed: Vec<(usize, ScanPredicate)>,
+    rest: Vec<VectorExpr>,
+    /// Positions in `scan.columns` that `rest` reads.
+    rest_columns: Vec<usize>,
+}
+
+/// The lanes of a vector that are left, and the columns decoded so far (by position in `scan.columns`).
+struct Lanes {
+    /// Ascending; `None`: all.
+    positions: Option<Vec<u16>>,
+    /// Whether `loaded` has all lanes (else those at `positions`).
+    whole: bool,
+    loaded: Vec<Option<Vector>>,
+}
+
+/// Pushes the visible rows of a table that pass the filters.
+pub(super) fn produce(run: &Run<'_>, node: &PlanNode, scan: &Scan, stage: &dyn Stage) -> Result<()> {
+    let table = run.context.transaction()?.lock().scan(TableId(scan.table))?;
+    let mut scanner =
+        Scanner { run, scan, table, pushed: Vec::new(), rest: Vec::new(), rest_columns: Vec::new() };
+    let mut rest = Vec::new();
+    for filter in &scan.filters {
+        let pushed = if run.context.options.force_row {
+            None
+        } else {
+            predicates::translate(run, filter, &scan.columns, scanner.table.columns())?
+        };
+        match pushed {
+            Some(predicate) => scanner.pushed.push(predicate),
+            None => rest.push(filter),
+        }
+    }
+    predicates::merge_ranges(&mut scanner.pushed);
+    for (number, position) in &scan.runtime_filters {
+        if let Some(filter) = run.state.runtime_filters.get(*number)
+            && let Some(column) = scan.columns.get(*position)
+        {
+            scanner.pushed.push((*column, ScanPredicate::Key(filter)));
+        }
+    }
+    scanner.rest = VectorExpr::compile_all(run, rest.iter().copied())?;
+    scanner.rest_columns = rest.iter().flat_map(|filter| columns_of(filter)).collect();
+    scanner.rest_columns.sort_unstable();
+    scanner.rest_columns.dedup();
+    if let Some(reason) = scanner.rest.iter().find_map(|filter| filter.fallback) {
+        run.note_row_form(node.id, reason);
+    }
+    run_morsels(run.context, run.threads, scanner.table.row_group_count(), stage, &|morsel, worker| {
+        scanner.row_group(&scanner.table.row_group(morsel), worker)
+    })
+}
+
+impl Scanner<'_> {
+    fn row_group(&self, group: &RowGroup, worker: &mut dyn Worker) -> Result<Flow> {
+        let mut pushed = Vec::with_capacity(self.pushed.len());
+        for (column, predicate) in &self.pushed {
+            match group.prune(*column, predicate) {
+                Pruned::None => return Ok(Flow::Continue),
+                Pruned::All => {}
+                Pruned::Unknown => pushed.push((*column, predicate)),
+            }
+        }
+        for index in 0..group.vector_count() {
+            self.run.context.cancel.check()?;
+            if self.vector(group, index, &pushed, worker)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn vector(
+        &self,
+        group: &RowGroup,
+        index: usize,
+        pushed: &[(usize, &ScanPredicate)],
+        worker: &mut dyn Worker,
+    ) -> Result<Flow> {
+        let lanes = group.lanes(index);
+        let visible = group.visible(index);
+        let mut positions = None;
+        if visible.is_some() || !pushed.is_empty() {
+            let mut mask =
+                visible.map_or_else(|| Bitmap::ones(lanes).words().to_vec(), |bits| bits.words().to_vec());
+            for (column, predicate) in pushed {
+                group.filter(*column, index, predicate, &mut mask)?;
+                if !bitmap::any(&mask) {
+                    return Ok(Flow::Continue);
+                }
+            }
+            if !bitmap::all(&mask, lanes) {
+                positions = Some(bitmap::selection_of(&mask));
+            }
+        }
+        let whole = is_dense(positions.as_deref(), lanes);
+        let mut left = Lanes { positions, whole, loaded: vec![None; self.scan.columns.len()] };
+        if !self.rest.is_empty() && !self.filter_rest(group, index, &mut left)? {
+            return Ok(Flow::Continue);
+        }
+        self.push(group, index, left, worker)
+    }
+
+    /// Runs the filters on decoded vectors; returns whether any lane is left.
+    fn filter_rest(&self, group: &RowGroup, index: usize, left: &mut Lanes) -> Result<bool> {
+        let lanes = group.lanes(index);
+        for &position in &self.rest_columns {
+            self.load(group, index, left, position)?;
+        }
+        let len = match &left.positions {
+            Some(positions) if !left.whole => positions.len(),
+            Some(_) | None => lanes,
+        };
+        let placeholder = Vector::constant(Values::Bool(Bitmap::zeros(1)), len);
+        let columns = left.loaded.iter().map(|vector| vector.clone().unwrap_or_else(|| placeholder.clone()));
+        let selection: Option<Arc<[u16]>> =
+            if left.whole { left.positions.as_deref().map(Into::into) } else { None };
+        let mut batch = Batch { columns: columns.collect(), len, selection };
+        for filter in &self.rest {
+            if let Some(selection) = filter.filter(self.run, &batch)? {
+                if selection.is_empty() {
+                    return Ok(false);
+                }
+                batch.selection = Some(selection);
+            }
+        }
+        let Some(selection) = batch.selection else { return Ok(true) };
+        if left.whole {
+            if !is_dense(Some(&selection), lanes) {
+                left.compact(&selection);
+                left.whole = false;
+            }
+            left.positions = Some(selection.to_vec());
+        } else {
+            left.compact(&selection);
+            left.positions = Some(match left.positions.take() {
+                Some(positions) => selection.iter().map(|&lane| positions[usize::from(lane)]).collect(),
+                None => selection.to_vec(),
+            });
+        }
+        Ok(true)
+    }
+
+    fn load(&self, group: &RowGroup, index: usize, left: &mut Lanes, position: usize) -> Result<()> {
+        if left.loaded[position].is_some() {
+            return Ok(());
+        }
+        let column = self.scan.columns[position];
+        left.loaded[position] = Some(match &left.positions {
+            Some(positions) if !left.whole => group.vector_at(column, index, positions)?,
+            Some(_) | None => group.vector(column, index)?,
+        });
+        Ok(())
+    }
+
+    fn push(&self, group: &RowGroup, index: usize, mut left: Lanes, worker: &mut dyn Worker) -> Result<Flow> {
+        let mut columns = Vec::with_capacity(self.scan.projection.len() + 1);
+        for &position in &self.scan.projection {
+            self.load(group, index, &mut left, position)?;
+            columns.extend(left.loaded[position].clone());
+        }
+        if self.scan.row_id {
+            let ids = group.row_ids(index);
+            columns.push(match &left.positions {
+                Some(positions) if !left.whole => ids.gather(positions),
+                Some(_) | None => ids,
+            });
+        }
+        let batch = match left.positions {
+            Some(positions) if left.whole => {
+                Batch { columns, len: group.lanes(index), selection: Some(positions.into()) }
+            }
+            Some(positions) => Batch::new(columns, positions.len()),
+            None => Batch::new(columns, group.lanes(index)),
+        };
+        push_in_pieces(worker, batch, self.run.context.options.batch_lanes)
+    }
+}
+
+/// Pushes a batch, cut to the statement's batch length (which is shorter than a vector in tests only).
+fn push_in_pieces(worker: &mut dyn Worker, batch: Batch, lanes_max: usize) -> Result<Flow> {
+    if batch.len <= lanes_max || lanes_max == 0 {
+        return worker.push(batch);
+    }
+    let batch = batch.compact();
+    let all: Vec<u16> = (0..batch.len as u16).collect();
+    for piece in all.chunks(lanes_max) {
+        let part = Batch { selection: Some(piece.into()), ..batch.clone() }.compact();
+        if worker.push(part)? == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
+    }
+    Ok(Flow::Continue)
+}
+
+impl Lanes {
+    fn compact(&mut self, selection: &[u16]) {
+        for vector in self.loaded.iter_mut().flatten() {
+            *vector = vector.gather(selection);
+        }
+    }
+}
+
+fn is_dense(positions: Option<&[u16]>, lanes: usize) -> bool {
+    positions.is_none_or(|positions| positions.len() * 8 >= lanes * DENSE_EIGHTHS)
+}

@@ -1,0 +1,1 @@
+//! Window functions (under construction in its own module).

@@ -1,0 +1,199 @@
+//! What the executor asks of single values beyond what functions do: order, and the bytes that equal values share.
+//!
+//! Order is the default btree order of the type. *Canonical bytes* are equal exactly when the values are equal
+//! in that order, so hashing, grouping and DISTINCT work on bytes. *Exact bytes* keep a value with its display
+//! form (numeric scale, trailing blanks) and can be read back; they are what [`kernels::vector::Values::Views`] holds for values
+//! that have no lanes of their own.
+
+use std::cmp::Ordering;
+
+use types::{Datum, Interval, Numeric, PgError, Result, TypeRef, oids};
+
+/// Microseconds of a day.
+const DAY_MICROSECONDS: i128 = 86_400_000_000;
+
+/// Compares two values that are not null in the default btree order of `ty`.
+pub(crate) fn compare(left: &Datum, right: &Datum, ty: TypeRef) -> Ordering {
+    match (left, right) {
+        (Datum::Null, Datum::Null) => Ordering::Equal,
+        (Datum::Null, _) => Ordering::Greater,
+        (_, Datum::Null) => Ordering::Less,
+        (Datum::Bool(l), Datum::Bool(r)) => l.cmp(r),
+        (Datum::I16(l), Datum::I16(r)) => l.cmp(r),
+        (Datum::I32(l), Datum::I32(r)) => l.cmp(r),
+        (Datum::I64(l), Datum::I64(r)) => l.cmp(r),
+        (Datum::F32(l), Datum::F32(r)) => compare_floats(f64::from(*l), f64::from(*r)),
+        (Datum::F64(l), Datum::F64(r)) => compare_floats(*l, *r),
+        (Datum::Numeric(l), Datum::Numeric(r)) => l.cmp(r),
+        (Datum::Interval(l), Datum::Interval(r)) => interval_span(l).cmp(&interval_span(r)),
+        (Datum::Uuid(l), Datum::Uuid(r)) => l.cmp(r),
+        (Datum::Text(l), Datum::Text(r)) if ty.oid == oids::BPCHAR => {
+            trim_blanks(l.as_bytes()).cmp(trim_blanks(r.as_bytes()))
+        }
+        (Datum::Text(l), Datum::Text(r)) => l.as_bytes().cmp(r.as_bytes()),
+        (Datum::Bytes(l), Datum::Bytes(r)) => l.cmp(r),
+        (Datum::TimeTz(lt, lz), Datum::TimeTz(rt, rz)) => {
+            let instant = |time: i64, zone: i32| time + i64::from(zone) * 1_000_000;
+            instant(*lt, *lz).cmp(&instant(*rt, *rz)).then(lz.cmp(rz))
+        }
+        (Datum::Array(l), Datum::Array(r)) => {
+            let element = TypeRef::plain(l.element_type);
+            compare_all(&l.elements, &r.elements, element)
+                .then_with(|| l.dimensions.len().cmp(&r.dimensions.len()))
+                .then_with(|| l.dimensions.cmp(&r.dimensions))
+        }
+        (Datum::Record(l), Datum::Record(r)) => compare_all(l, r, TypeRef { oid: 0, typmod: -1, collation: 0 }),
+        (
+            Datum::Bool(_)
+            | Datum::I16(_)
+            | Datum::I32(_)
+            | Datum::I64(_)
+            | Datum::F32(_)
+            | Datum::F64(_)
+            | Datum::Numeric(_)
+            | Datum::Interval(_)
+            | Datum::Uuid(_)
+            | Datum::Text(_)
+            | Datum::Bytes(_)
+            | Datum::TimeTz(..)
+            | Datum::Array(_)
+            | Datum::Record(_),
+            _,
+        ) => Ordering::Equal,
+    }
+}
+
+fn compare_all(left: &[Datum], right: &[Datum], ty: TypeRef) -> Ordering {
+    for (l, r) in left.iter().zip(right) {
+        let order = compare(l, r, ty);
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    left.len().cmp(&right.len())
+}
+
+/// Orders floats as `float8_cmp_internal` does: NaN is equal to itself and above everything, zeros are equal.
+pub(crate) fn compare_floats(left: f64, right: f64) -> Ordering {
+    left.partial_cmp(&right).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
+}
+
+/// The length of an interval, with months of 30 days, as `interval_cmp_value`.
+pub(crate) fn interval_span(interval: &Interval) -> i128 {
+    i128::from(interval.microseconds)
+        + (i128::from(interval.months) * 30 + i128::from(interval.days)) * DAY_MICROSECONDS
+}
+
+/// Returns `bytes` without trailing blanks, which `bpchar` does not compare.
+pub(crate) fn trim_blanks(bytes: &[u8]) -> &[u8] {
+    let len = bytes.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
+    &bytes[..len]
+}
+
+/// Returns the bits of a float with one zero and one NaN.
+pub(crate) fn canonical_f64(value: f64) -> u64 {
+    if value == 0.0 {
+        0
+    } else if value.is_nan() {
+        f64::NAN.to_bits()
+    } else {
+        value.to_bits()
+    }
+}
+
+/// Appends the canonical bytes of `value`.
+pub(crate) fn canonical(value: &Datum, ty: TypeRef, out: &mut Vec<u8>) {
+    match value {
+        Datum::Null => out.push(0),
+        Datum::Bool(value) => out.push(1 + u8::from(*value)),
+        Datum::I16(value) => out.extend(value.to_le_bytes()),
+        Datum::I32(value) => out.extend(value.to_le_bytes()),
+        Datum::I64(value) => out.extend(value.to_le_bytes()),
+        Datum::F32(value) => out.extend(canonical_f64(f64::from(*value)).to_le_bytes()),
+        Datum::F64(value) => out.extend(canonical_f64(*value).to_le_bytes()),
+        Datum::Numeric(value) => canonical_numeric(value, out),
+        Datum::Interval(value) => out.extend(interval_span(value).to_le_bytes()),
+        Datum::Uuid(value) => out.extend(value),
+        Datum::Text(value) if ty.oid == oids::BPCHAR => out.extend(trim_blanks(value.as_bytes())),
+        Datum::Text(value) => out.extend(value.as_bytes()),
+        Datum::Bytes(value) => out.extend(value.iter()),
+        Datum::TimeTz(time, zone) => {
+            out.extend(time.to_le_bytes());
+            out.extend(zone.to_le_bytes());
+        }
+        Datum::Array(array) => {
+            out.extend((array.dimensions.len() as u32).to_le_bytes());
+            for (len, lower) in &array.dimensions {
+                out.extend(len.to_le_bytes());
+                out.extend(lower.to_le_bytes());
+            }
+            canonical_all(&array.elements, TypeRef::plain(array.element_type), out);
+        }
+        Datum::Record(fields) => canonical_all(fields, TypeRef { oid: 0, typmod: -1, collation: 0 }, out),
+    }
+}
+
+fn canonical_all(values: &[Datum], ty: TypeRef, out: &mut Vec<u8>) {
+    for value in values {
+        let start = out.len();
+        out.extend([0; 5]);
+        canonical(value, ty, out);
+        let len = (out.len() - start - 5) as u32;
+        out[start] = u8::from(!value.is_null());
+        out[start + 1..start + 5].copy_from_slice(&len.to_le_bytes());
+    }
+}
+
+/// Appends the bytes that numerically equal values share: the integer without trailing zeros, then its scale.
+pub(crate) fn canonical_numeric(value: &Numeric, out: &mut Vec<u8>) {
+    match value.to_fixed() {
+        Some((mut unscaled, scale)) => {
+            let mut scale = i32::from(scale);
+            if unscaled == 0 {
+                scale = 0;
+            }
+            while unscaled != 0 && unscaled % 10 == 0 {
+                unscaled /= 10;
+                scale -= 1;
+            }
+            out.push(1);
+            out.extend(unscaled.to_le_bytes());
+            out.extend(scale.to_le_bytes());
+        }
+        None => {
+            let stripped = if value.is_finite() { value.trim_scale().ok() } else { None };
+            let mut text = Vec::new();
+            stripped.as_ref().unwrap_or(value).write_text(&mut text);
+            // A value past 128 bits may become one that fits once its zeros after the point are gone.
+            match stripped.filter(|stripped| stripped.to_fixed().is_some()) {
+                Some(small) => canonical_numeric(&small, out),
+                None => {
+                    out.push(2);
+                    out.extend(text);
+                }
+            }
+        }
+    }
+}
+
+/// Appends the exact bytes of `value`, tagged by kind.
+///
+/// # Errors
+/// `XX000` when a value does not serialize.
+pub(crate) fn encode(value: &Datum, out: &mut Vec<u8>) -> Result<()> {
+    match postcard::to_extend(value, std::mem::take(out)) {
+        Ok(bytes) => {
+            *out = bytes;
+            Ok(())
+        }
+        Err(_) => Err(PgError::internal("a value does not serialize")),
+    }
+}
+
+/// Reads back what [`encode`] wrote.
+///
+/// # Errors
+/// `XX000` for bytes that it did not write.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Datum> {
+    postcard::from_bytes(bytes).map_err(|_| PgError::internal("a lane does not hold an encoded value"))
+}
