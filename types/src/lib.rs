@@ -1,13 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+pub mod datetime;
 pub mod datum;
 pub mod errors;
+pub mod fast;
 pub mod io;
 pub mod numeric;
 pub mod oids;
+pub mod physical;
 
 pub use datum::{ArrayValue, Datum, Interval, PhysicalType};
 pub use errors::{PgError, Result, SqlState};
+pub use numeric::Numeric;
+pub use physical::{array_type, element_type, physical_type};
 
 /// Object identifier of a catalog row, as PostgreSQL's `oid`.
 pub type Oid = u32;

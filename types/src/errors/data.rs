@@ -1,0 +1,122 @@
+//! Errors of class 22 (data exceptions): the statement's values are at fault.
+
+use super::{PgError, SqlState};
+
+fn out_of_range(message: impl Into<String>) -> PgError {
+    PgError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)
+}
+
+/// `smallint out of range`
+pub fn smallint_out_of_range() -> PgError {
+    out_of_range("smallint out of range")
+}
+/// `integer out of range`
+pub fn integer_out_of_range() -> PgError {
+    out_of_range("integer out of range")
+}
+/// `bigint out of range`
+pub fn bigint_out_of_range() -> PgError {
+    out_of_range("bigint out of range")
+}
+/// `OID out of range`
+pub fn oid_out_of_range() -> PgError {
+    out_of_range("OID out of range")
+}
+/// `division by zero`
+pub fn division_by_zero() -> PgError {
+    PgError::new(SqlState::DIVISION_BY_ZERO, "division by zero")
+}
+/// `value out of range: overflow`
+pub fn float_overflow() -> PgError {
+    out_of_range("value out of range: overflow")
+}
+/// `value out of range: underflow`
+pub fn float_underflow() -> PgError {
+    out_of_range("value out of range: underflow")
+}
+/// `input is out of range`
+pub fn input_out_of_range() -> PgError {
+    out_of_range("input is out of range")
+}
+/// `value overflows numeric format`
+pub fn numeric_overflow() -> PgError {
+    out_of_range("value overflows numeric format")
+}
+/// `numeric field overflow` for a value with too many digits before the point.
+pub fn numeric_field_overflow(precision: i32, scale: i32) -> PgError {
+    let digits = precision - scale;
+    let bound = if digits == 0 { "1".to_string() } else { format!("10^{digits}") };
+    out_of_range("numeric field overflow").with_detail(format!(
+        "A field with precision {precision}, scale {scale} must round to an absolute value less than {bound}."
+    ))
+}
+/// `numeric field overflow` for an infinite value.
+pub fn numeric_field_infinite(precision: i32, scale: i32) -> PgError {
+    out_of_range("numeric field overflow").with_detail(format!(
+        "A field with precision {precision}, scale {scale} cannot hold an infinite value."
+    ))
+}
+/// `cannot convert NaN to integer` and its relatives.
+pub fn cannot_convert_special(special: &str, type_name: &str) -> PgError {
+    PgError::new(SqlState::FEATURE_NOT_SUPPORTED, format!("cannot convert {special} to {type_name}"))
+}
+/// `invalid input syntax for type integer: "x"`
+pub fn invalid_input_syntax(type_name: &str, input: &str) -> PgError {
+    PgError::new(
+        SqlState::INVALID_TEXT_REPRESENTATION,
+        format!("invalid input syntax for type {type_name}: \"{input}\""),
+    )
+}
+/// `value "99999999999" is out of range for type integer`
+pub fn value_out_of_range(type_name: &str, input: &str) -> PgError {
+    out_of_range(format!("value \"{input}\" is out of range for type {type_name}"))
+}
+/// `"1e400" is out of range for type double precision`
+pub fn float_input_out_of_range(type_name: &str, input: &str) -> PgError {
+    out_of_range(format!("\"{input}\" is out of range for type {type_name}"))
+}
+/// `cannot take square root of a negative number`
+pub fn square_root_of_negative() -> PgError {
+    PgError::new(
+        SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION,
+        "cannot take square root of a negative number",
+    )
+}
+/// `cannot take logarithm of zero`
+pub fn logarithm_of_zero() -> PgError {
+    PgError::new(SqlState::INVALID_ARGUMENT_FOR_LOG, "cannot take logarithm of zero")
+}
+/// `cannot take logarithm of a negative number`
+pub fn logarithm_of_negative() -> PgError {
+    PgError::new(SqlState::INVALID_ARGUMENT_FOR_LOG, "cannot take logarithm of a negative number")
+}
+/// `zero raised to a negative power is undefined`
+pub fn zero_to_negative_power() -> PgError {
+    PgError::new(
+        SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION,
+        "zero raised to a negative power is undefined",
+    )
+}
+/// `a negative number raised to a non-integer power yields a complex result`
+pub fn complex_power() -> PgError {
+    PgError::new(
+        SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION,
+        "a negative number raised to a non-integer power yields a complex result",
+    )
+}
+/// `invalid byte sequence`-like failures of binary input: `insufficient data left in message`.
+pub fn binary_too_short() -> PgError {
+    PgError::new(SqlState::PROTOCOL_VIOLATION, "insufficient data left in message")
+}
+/// `invalid sign in external "numeric" value` and other faults of binary input, with the whole text.
+pub fn invalid_binary(message: impl Into<String>) -> PgError {
+    PgError::new(SqlState::INVALID_BINARY_REPRESENTATION, message)
+}
+/// `incorrect binary data format`, as the protocol layer words it for parameters.
+pub fn invalid_parameter(message: impl Into<String>) -> PgError {
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, message)
+}
+/// `factorial of a negative number is undefined`
+pub fn factorial_of_negative() -> PgError {
+    out_of_range("factorial of a negative number is undefined")
+}
