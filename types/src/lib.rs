@@ -4,6 +4,7 @@ pub mod datetime;
 pub mod datum;
 pub mod errors;
 pub mod fast;
+pub mod float;
 pub mod io;
 pub mod numeric;
 pub mod oids;
