@@ -31,7 +31,11 @@ impl QueryContext {
             session,
             memory: MemoryTracker::new(MemoryPool::new(u64::MAX)),
             cancel: Arc::default(),
-            options: ExecutionOptions { threads: 1, force_row: true, batch_lanes: kernels::vector::VECTOR_LANES },
+            options: ExecutionOptions {
+                threads: 1,
+                force_row: true,
+                batch_lanes: kernels::vector::VECTOR_LANES,
+            },
         }
     }
     /// Returns the transaction.

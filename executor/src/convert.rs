@@ -53,7 +53,9 @@ pub fn value_at(values: &Values, lane: usize, ty: TypeRef) -> Result<Datum> {
         Values::Fixed128 { unscaled, scale } => {
             Datum::Numeric(Numeric::from_i128(unscaled[lane], u16::from(*scale)))
         }
-        Values::Wide(lanes) if physical_type(ty) == PhysicalType::Uuid => Datum::Uuid(lanes[lane].to_be_bytes()),
+        Values::Wide(lanes) if physical_type(ty) == PhysicalType::Uuid => {
+            Datum::Uuid(lanes[lane].to_be_bytes())
+        }
         Values::Wide(lanes) => Datum::Interval(unpack_interval(lanes[lane])),
         Values::Views(views) => view_datum(views.get(lane), ty)?,
     })
@@ -85,7 +87,12 @@ fn view_datum(bytes: &[u8], ty: TypeRef) -> Result<Datum> {
 /// As [`datum_at`].
 pub fn rows_of(batch: &Batch, types: &[TypeRef]) -> Result<Vec<Vec<Datum>>> {
     let row = |lane: usize| {
-        batch.columns.iter().zip(types).map(|(column, ty)| datum_at(column, lane, *ty)).collect::<Result<Vec<_>>>()
+        batch
+            .columns
+            .iter()
+            .zip(types)
+            .map(|(column, ty)| datum_at(column, lane, *ty))
+            .collect::<Result<Vec<_>>>()
     };
     match &batch.selection {
         Some(selection) => selection.iter().map(|&lane| row(usize::from(lane))).collect(),
@@ -229,7 +236,10 @@ impl VectorBuilder {
                 | Lanes::Views(_),
                 _,
             ) => {
-                return Err(PgError::internal(format!("a value of type {} has another representation: {value:?}", self.ty.oid)));
+                return Err(PgError::internal(format!(
+                    "a value of type {} has another representation: {value:?}",
+                    self.ty.oid
+                )));
             }
         }
         self.nulls.push(false);

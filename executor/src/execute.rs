@@ -140,7 +140,11 @@ impl<'a> Run<'a> {
 ///
 /// # Errors
 /// The statement's error. A failed assertion of ours comes back as `XX000`.
-pub fn execute(plan: &Plan, context: &Arc<QueryContext>, sink: &mut dyn ResultSink) -> Result<ExecutionReport> {
+pub fn execute(
+    plan: &Plan,
+    context: &Arc<QueryContext>,
+    sink: &mut dyn ResultSink,
+) -> Result<ExecutionReport> {
     let state = RunState::default();
     let run = Run {
         plan,
@@ -151,7 +155,10 @@ pub fn execute(plan: &Plan, context: &Arc<QueryContext>, sink: &mut dyn ResultSi
         state: &state,
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let output = Output { sink: Mutex::new(Ordered { sink, next: 0, waiting: HashMap::new(), stopped: false }), base: Mutex::new((0, 0)) };
+        let output = Output {
+            sink: Mutex::new(Ordered { sink, next: 0, waiting: HashMap::new(), stopped: false }),
+            base: Mutex::new((0, 0)),
+        };
         produce(&run, &plan.root, &output)
     }));
     match outcome {
@@ -215,8 +222,8 @@ impl Ordered<'_> {
     }
 }
 
-struct OutputWorker<'a> {
-    output: &'a Output<'a>,
+struct OutputWorker<'w, 'a> {
+    output: &'w Output<'a>,
     morsel: Option<usize>,
     held: Vec<Batch>,
 }
@@ -235,7 +242,7 @@ impl Stage for Output<'_> {
     }
 }
 
-impl OutputWorker<'_> {
+impl OutputWorker<'_, '_> {
     fn complete(&mut self) -> Result<()> {
         match self.morsel.take() {
             Some(morsel) => self.output.sink.lock().complete(morsel, std::mem::take(&mut self.held)),
@@ -244,7 +251,7 @@ impl OutputWorker<'_> {
     }
 }
 
-impl Worker for OutputWorker<'_> {
+impl Worker for OutputWorker<'_, '_> {
     fn begin_morsel(&mut self, index: usize) -> Result<()> {
         self.complete()?;
         self.morsel = Some(self.output.base.lock().0 + index);

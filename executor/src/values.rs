@@ -42,7 +42,9 @@ pub(crate) fn compare(left: &Datum, right: &Datum, ty: TypeRef) -> Ordering {
                 .then_with(|| l.dimensions.len().cmp(&r.dimensions.len()))
                 .then_with(|| l.dimensions.cmp(&r.dimensions))
         }
-        (Datum::Record(l), Datum::Record(r)) => compare_all(l, r, TypeRef { oid: 0, typmod: -1, collation: 0 }),
+        (Datum::Record(l), Datum::Record(r)) => {
+            compare_all(l, r, TypeRef { oid: 0, typmod: -1, collation: 0 })
+        }
         (
             Datum::Bool(_)
             | Datum::I16(_)

@@ -156,7 +156,15 @@ pub(super) struct Regression {
 
 impl Regression {
     pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), count: 0.0, sum_x: 0.0, sum_xx: 0.0, sum_y: 0.0, sum_yy: 0.0, sum_xy: 0.0 }
+        Self {
+            name: name.to_owned(),
+            count: 0.0,
+            sum_x: 0.0,
+            sum_xx: 0.0,
+            sum_y: 0.0,
+            sum_yy: 0.0,
+            sum_xy: 0.0,
+        }
     }
 }
 

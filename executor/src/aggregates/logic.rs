@@ -23,11 +23,15 @@ impl Fold {
     }
 }
 
-macro_rules! fold { ($kind:expr, $left:expr, $right:expr) => { match $kind {
-    FoldKind::And => $left & $right,
-    FoldKind::Or => $left | $right,
-    FoldKind::Xor => $left ^ $right,
-} } }
+macro_rules! fold {
+    ($kind:expr, $left:expr, $right:expr) => {
+        match $kind {
+            FoldKind::And => $left & $right,
+            FoldKind::Or => $left | $right,
+            FoldKind::Xor => $left ^ $right,
+        }
+    };
+}
 
 impl RowAggregate for Fold {
     fn add(&mut self, args: &[Datum]) -> Result<()> {

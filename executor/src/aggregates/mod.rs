@@ -15,7 +15,7 @@ use crate::values;
 pub(crate) use numerics::sum_or_average;
 
 /// The state of one group.
-pub(crate) trait RowAggregate: Send {
+pub(crate) trait RowAggregate: Send + Sync {
     /// Takes a row's arguments.
     fn add(&mut self, args: &[Datum]) -> Result<()>;
     /// Returns the result for the rows so far.
@@ -47,23 +47,25 @@ pub(crate) fn create(signature: &Signature) -> Result<Box<dyn RowAggregate>> {
         ("max", Some(_)) => Box::new(Extreme { best: Datum::Null, ty: signature.args[0], greatest: true }),
         ("any_value", Some(_)) => Box::new(logic::AnyValue::default()),
         ("sum", Some(PhysicalType::I16 | PhysicalType::I32)) => Box::new(numerics::IntegerSum::default()),
-        ("sum", Some(PhysicalType::I64 | PhysicalType::Numeric)) => Box::new(numerics::NumericSum::new(false)),
+        ("sum", Some(PhysicalType::I64 | PhysicalType::Numeric)) => {
+            Box::new(numerics::NumericSum::new(false))
+        }
         ("sum", Some(PhysicalType::F32)) => Box::new(floats::SingleSum::default()),
         ("sum", Some(PhysicalType::F64)) => Box::new(floats::DoubleSum::default()),
-        (
-            "avg",
-            Some(PhysicalType::I16 | PhysicalType::I32 | PhysicalType::I64 | PhysicalType::Numeric),
-        ) => Box::new(numerics::NumericSum::new(true)),
-        (name @ ("avg" | "variance" | "var_samp" | "var_pop" | "stddev" | "stddev_samp" | "stddev_pop"), Some(PhysicalType::F32 | PhysicalType::F64)) => {
-            Box::new(floats::Moments::new(name))
+        ("avg", Some(PhysicalType::I16 | PhysicalType::I32 | PhysicalType::I64 | PhysicalType::Numeric)) => {
+            Box::new(numerics::NumericSum::new(true))
         }
+        (
+            name @ ("avg" | "variance" | "var_samp" | "var_pop" | "stddev" | "stddev_samp" | "stddev_pop"),
+            Some(PhysicalType::F32 | PhysicalType::F64),
+        ) => Box::new(floats::Moments::new(name)),
         (
             name @ ("variance" | "var_samp" | "var_pop" | "stddev" | "stddev_samp" | "stddev_pop"),
             Some(PhysicalType::I16 | PhysicalType::I32 | PhysicalType::I64 | PhysicalType::Numeric),
         ) => Box::new(numerics::NumericMoments::new(name)),
         (
-            name @ ("regr_count" | "regr_sxx" | "regr_syy" | "regr_sxy" | "regr_avgx" | "regr_avgy" | "regr_r2"
-            | "regr_slope" | "regr_intercept" | "covar_pop" | "covar_samp" | "corr"),
+            name @ ("regr_count" | "regr_sxx" | "regr_syy" | "regr_sxy" | "regr_avgx" | "regr_avgy"
+            | "regr_r2" | "regr_slope" | "regr_intercept" | "covar_pop" | "covar_samp" | "corr"),
             Some(PhysicalType::F64),
         ) => Box::new(floats::Regression::new(name)),
         ("bool_and" | "every", Some(PhysicalType::Bool)) => Box::new(logic::Fold::new(logic::FoldKind::And)),
@@ -78,9 +80,9 @@ pub(crate) fn create(signature: &Signature) -> Result<Box<dyn RowAggregate>> {
             Box::new(logic::Fold::new(logic::FoldKind::Xor))
         }
         ("string_agg", Some(_)) => Box::new(collecting::StringAgg::default()),
-        ("array_agg", Some(_)) if types::element_type(signature.args[0].oid).is_none() => {
-            Box::new(collecting::ArrayAgg::new(types::element_type(result.oid).unwrap_or(signature.args[0].oid)))
-        }
+        ("array_agg", Some(_)) if types::element_type(signature.args[0].oid).is_none() => Box::new(
+            collecting::ArrayAgg::new(types::element_type(result.oid).unwrap_or(signature.args[0].oid)),
+        ),
         (name, _) => return Err(PgError::not_supported(format!("aggregate {name}"))),
     })
 }

@@ -131,7 +131,8 @@ impl RowAggregate for NumericMoments {
         if spread.cmp(&Numeric::ZERO).is_le() {
             return Ok(Datum::Numeric(Numeric::ZERO));
         }
-        let divisor = if self.sample { count.mul(&Numeric::from_i64(self.count - 1))? } else { count.mul(&count)? };
+        let divisor =
+            if self.sample { count.mul(&Numeric::from_i64(self.count - 1))? } else { count.mul(&count)? };
         let variance = spread.div(&divisor)?;
         Ok(Datum::Numeric(if self.root { variance.sqrt()? } else { variance }))
     }

@@ -109,3 +109,26 @@ pub fn names() -> Vec<&'static str> {
     names.sort_unstable();
     names
 }
+
+/// Returns the text of a value, as its type's output function gives it.
+///
+/// # Errors
+/// As the output function.
+pub fn output_text(value: &Datum, ty: TypeRef, query: &QueryContext) -> Result<String> {
+    let _ = (value, query);
+    Err(types::PgError::not_supported(format!("output of type {}", ty.oid)))
+}
+
+/// Casts a value through the text of its output function.
+///
+/// # Errors
+/// As the output and the input function.
+pub(crate) fn coerce_via_io(
+    value: &Datum,
+    from: TypeRef,
+    to: TypeRef,
+    query: &QueryContext,
+) -> Result<Datum> {
+    let _ = output_text(value, from, query)?;
+    Err(types::PgError::not_supported(format!("cast to type {} through text", to.oid)))
+}

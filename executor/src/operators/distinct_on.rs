@@ -61,7 +61,10 @@ impl Worker for DistinctOnWorker<'_> {
                 .map(|(vector, key)| datum_at(vector, lane, key.expr().ty))
                 .collect::<Result<Vec<_>>>()?;
             let same = last.as_ref().is_some_and(|last| {
-                last.iter().zip(&row).zip(keys).all(|((l, r), key)| values::compare(l, r, key.expr().ty).is_eq())
+                last.iter()
+                    .zip(&row)
+                    .zip(keys)
+                    .all(|((l, r), key)| values::compare(l, r, key.expr().ty).is_eq())
             });
             if !same {
                 kept.push(lane as u16);

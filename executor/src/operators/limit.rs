@@ -85,7 +85,8 @@ pub(super) fn produce_skipping(
     skip: u64,
     stage: &dyn Stage,
 ) -> Result<()> {
-    let limit = Limit { run, ties: None, state: Mutex::new(State { skip, left: None, last: None }), next: stage };
+    let limit =
+        Limit { run, ties: None, state: Mutex::new(State { skip, left: None, last: None }), next: stage };
     super::sort::produce_sort(run, input, keys, &limit)
 }
 
@@ -160,7 +161,11 @@ impl LimitWorker<'_> {
         let vectors =
             keys.iter().map(|(key, _)| key.evaluate(self.limit.run, batch)).collect::<Result<Vec<_>>>()?;
         let row = |lane: usize| {
-            vectors.iter().zip(keys).map(|(vector, (_, ty))| datum_at(vector, lane, *ty)).collect::<Result<Vec<_>>>()
+            vectors
+                .iter()
+                .zip(keys)
+                .map(|(vector, (_, ty))| datum_at(vector, lane, *ty))
+                .collect::<Result<Vec<_>>>()
         };
         if state.last.is_none() && end > 0 {
             state.last = Some(row(end - 1)?);

@@ -117,9 +117,12 @@ pub(crate) fn produce(run: &Run<'_>, node: &PlanNode, stage: &dyn Stage) -> Resu
             let rows = run.shared(*index)?;
             produce_rowset(run, &rows.select(columns), stage)
         }
-        NodeKind::RecursiveUnion { initial, step, all, working } => {
-            recursive::produce(run, node, &recursive::Recursion { initial, step, all: *all, working: *working }, stage)
-        }
+        NodeKind::RecursiveUnion { initial, step, all, working } => recursive::produce(
+            run,
+            node,
+            &recursive::Recursion { initial, step, all: *all, working: *working },
+            stage,
+        ),
         NodeKind::WorkingScan { working } => {
             let rows = run.working(*working)?;
             produce_rowset(run, &rows, stage)
@@ -258,4 +261,3 @@ pub(crate) fn parallel<T: Send>(
         .map(|result| result.unwrap_or_else(|| Err(PgError::internal("a piece of parallel work was lost"))))
         .collect()
 }
-

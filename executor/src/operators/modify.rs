@@ -161,7 +161,9 @@ pub(crate) fn to_storage(vector: &Vector, column: &ColumnDefinition, ty: TypeRef
         return Ok(vector.clone());
     }
     match (vector.values(), column.fixed_scale) {
-        (Values::Fixed64 { scale, .. } | Values::Fixed128 { scale, .. }, Some(wanted)) if *scale == wanted => {
+        (Values::Fixed64 { scale, .. } | Values::Fixed128 { scale, .. }, Some(wanted))
+            if *scale == wanted =>
+        {
             return Ok(vector.clone());
         }
         (Values::Views(_), None) => return Ok(vector.clone()),
@@ -189,7 +191,9 @@ fn fixed_values(numerics: &[Numeric], scale: u8) -> Result<Values> {
         .iter()
         .map(|value| value.to_fixed_scale(u16::from(scale)))
         .collect::<Option<Vec<i128>>>()
-        .ok_or_else(|| PgError::not_supported("a numeric value without fixed digits in a numeric(p,s) column"))?;
+        .ok_or_else(|| {
+            PgError::not_supported("a numeric value without fixed digits in a numeric(p,s) column")
+        })?;
     if unscaled.iter().all(|value| i64::try_from(*value).is_ok()) {
         Ok(Values::Fixed64 { unscaled: unscaled.into_iter().map(|value| value as i64).collect(), scale })
     } else {

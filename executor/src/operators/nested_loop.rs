@@ -166,7 +166,9 @@ impl JoinWorker<'_> {
                     let marks = &join.marks[index];
                     match &lanes {
                         Some(lanes) => {
-                            lanes.iter().for_each(|&lane| marks[usize::from(lane)].store(true, Ordering::Relaxed));
+                            lanes
+                                .iter()
+                                .for_each(|&lane| marks[usize::from(lane)].store(true, Ordering::Relaxed));
                         }
                         None => marks.iter().for_each(|mark| mark.store(true, Ordering::Relaxed)),
                     }
@@ -183,7 +185,9 @@ impl JoinWorker<'_> {
             }
         }
         let alone = match join.plan.kind {
-            JoinKind::ProbeOuter | JoinKind::FullOuter | JoinKind::ProbeSingle | JoinKind::ProbeAnti => found == 0,
+            JoinKind::ProbeOuter | JoinKind::FullOuter | JoinKind::ProbeSingle | JoinKind::ProbeAnti => {
+                found == 0
+            }
             JoinKind::ProbeSemi => found > 0,
             JoinKind::ProbeMark => true,
             JoinKind::Inner | JoinKind::BuildOuter | JoinKind::BuildSemi | JoinKind::BuildAnti => false,

@@ -43,8 +43,7 @@ impl Stage for Project<'_> {
         self.next.begin_round(morsels);
     }
     fn serial(&self) -> bool {
-        self.next.serial()
-            || self.project_is_volatile()
+        self.next.serial() || self.project_is_volatile()
     }
 }
 
@@ -61,8 +60,11 @@ impl Worker for ProjectWorker<'_> {
     }
     fn push(&mut self, batch: Batch) -> Result<Flow> {
         let project = self.project;
-        let columns =
-            project.exprs.iter().map(|expr| expr.evaluate(project.run, &batch)).collect::<Result<Vec<_>>>()?;
+        let columns = project
+            .exprs
+            .iter()
+            .map(|expr| expr.evaluate(project.run, &batch))
+            .collect::<Result<Vec<_>>>()?;
         self.next.push(Batch { columns, len: batch.len, selection: batch.selection })
     }
     fn finish(&mut self) -> Result<()> {

@@ -40,7 +40,10 @@ impl RowSet {
             .batches
             .iter()
             .map(|batch| {
-                Batch::new(columns.iter().filter_map(|&column| batch.columns.get(column).cloned()).collect(), batch.len)
+                Batch::new(
+                    columns.iter().filter_map(|&column| batch.columns.get(column).cloned()).collect(),
+                    batch.len,
+                )
             })
             .collect();
         Self { batches }
@@ -77,10 +80,9 @@ impl Columns {
 
 /// Returns the lanes of a flat vector at `positions`.
 pub(crate) fn gather(vector: &Vector, positions: &[u32]) -> Vector {
-    let validity = vector
-        .validity
-        .as_ref()
-        .map(|validity| Bitmap::from_bools(positions.iter().map(|&position| validity.get(position as usize))));
+    let validity = vector.validity.as_ref().map(|validity| {
+        Bitmap::from_bools(positions.iter().map(|&position| validity.get(position as usize)))
+    });
     Vector::flat(gather_values(vector.values(), positions), validity)
 }
 
@@ -152,7 +154,9 @@ pub(crate) fn concat(parts: &[&Vector], ty: TypeRef) -> Result<Vector> {
             _ => None,
         })
         .map(Values::Wide),
-        Values::Views(_) if convert::physical_type(ty) != types::PhysicalType::Numeric => concat_views(parts, len),
+        Values::Views(_) if convert::physical_type(ty) != types::PhysicalType::Numeric => {
+            concat_views(parts, len)
+        }
         Values::Fixed64 { .. } | Values::Fixed128 { .. } | Values::Views(_) => {
             Some(concat_numerics(parts, len, ty)?)
         }
@@ -209,7 +213,9 @@ fn concat_lanes<T: ArrowNativeType>(
         match &part.data {
             VectorData::Flat(_) => out.extend_from_slice(lanes),
             VectorData::Constant(_) => out.resize(out.len() + part.len(), lanes[0]),
-            VectorData::Dictionary { codes, .. } => out.extend(codes.iter().map(|&code| lanes[usize::from(code)])),
+            VectorData::Dictionary { codes, .. } => {
+                out.extend(codes.iter().map(|&code| lanes[usize::from(code)]))
+            }
         }
     }
     Some(out.into())
@@ -229,7 +235,8 @@ fn concat_views(parts: &[&Vector], len: usize) -> Option<Values> {
             continue;
         };
         let list = views.buffers.as_ptr();
-        let known = bases.iter().rev().take(64).find(|(other, _)| *other == list && !views.buffers.is_empty());
+        let known =
+            bases.iter().rev().take(64).find(|(other, _)| *other == list && !views.buffers.is_empty());
         let base = match known {
             Some((_, base)) => *base,
             None => {
@@ -239,7 +246,9 @@ fn concat_views(parts: &[&Vector], len: usize) -> Option<Values> {
                 base
             }
         };
-        let moved = |view: u128| if (view as u32) as usize > kernels::vector::INLINE_BYTES { view + (base << 64) } else { view };
+        let moved = |view: u128| {
+            if (view as u32) as usize > kernels::vector::INLINE_BYTES { view + (base << 64) } else { view }
+        };
         match &part.data {
             VectorData::Flat(_) => out.extend(views.views.iter().map(|&view| moved(view))),
             VectorData::Constant(_) => out.resize(out.len() + part.len(), moved(views.views[0])),

@@ -46,7 +46,12 @@ pub(crate) fn compare_keys(left: &[Datum], right: &[Datum], directions: &Directi
 }
 
 /// Returns the positions of the rows in sort order.
-pub(crate) fn sorted_positions(keys: &[Vector], len: usize, directions: &Directions, threads: usize) -> Result<Vec<u32>> {
+pub(crate) fn sorted_positions(
+    keys: &[Vector],
+    len: usize,
+    directions: &Directions,
+    threads: usize,
+) -> Result<Vec<u32>> {
     if keys.iter().zip(directions).all(|(key, (ty, _, _))| is_normalizable(key, *ty)) {
         Ok(sort_normalized(keys, len, directions, threads))
     } else {
@@ -115,7 +120,12 @@ fn is_normalizable(key: &Vector, ty: TypeRef) -> bool {
 }
 
 /// Appends the normalized key of a row.
-fn normalize(key: &Vector, row: usize, (ty, descending, nulls_first): &(TypeRef, bool, bool), out: &mut Vec<u8>) {
+fn normalize(
+    key: &Vector,
+    row: usize,
+    (ty, descending, nulls_first): &(TypeRef, bool, bool),
+    out: &mut Vec<u8>,
+) {
     if key.is_null(row) {
         out.push(if *nulls_first { 0 } else { 2 });
         return;
@@ -132,7 +142,9 @@ fn normalize(key: &Vector, row: usize, (ty, descending, nulls_first): &(TypeRef,
         Values::Fixed128 { unscaled, .. } => out.extend((unscaled[position] ^ i128::MIN).to_be_bytes()),
         Values::F32(lanes) => out.extend(float_bits(f64::from(lanes[position])).to_be_bytes()),
         Values::F64(lanes) => out.extend(float_bits(lanes[position]).to_be_bytes()),
-        Values::Wide(lanes) if physical_type(*ty) == PhysicalType::Uuid => out.extend(lanes[position].to_be_bytes()),
+        Values::Wide(lanes) if physical_type(*ty) == PhysicalType::Uuid => {
+            out.extend(lanes[position].to_be_bytes())
+        }
         Values::Wide(lanes) => {
             let span = values::interval_span(&unpack_interval(lanes[position]));
             out.extend((span ^ i128::MIN).to_be_bytes());
@@ -162,7 +174,13 @@ fn directions_of(keys: &[SortKey]) -> Vec<(TypeRef, bool, bool)> {
 }
 
 /// Returns the rows' columns and their sorted positions.
-fn sort_rows(run: &Run<'_>, rows: &RowSet, exprs: &[VectorExpr], directions: &Directions, types: &[TypeRef]) -> Result<(Columns, Vec<u32>)> {
+fn sort_rows(
+    run: &Run<'_>,
+    rows: &RowSet,
+    exprs: &[VectorExpr],
+    directions: &Directions,
+    types: &[TypeRef],
+) -> Result<(Columns, Vec<u32>)> {
     let columns = rows.columns(types)?;
     let mut keys = Vec::with_capacity(exprs.len());
     for (expr, (ty, _, _)) in exprs.iter().zip(directions) {
@@ -180,7 +198,12 @@ fn sort_rows(run: &Run<'_>, rows: &RowSet, exprs: &[VectorExpr], directions: &Di
 }
 
 /// Pushes rows of `columns` in the order of `positions`.
-pub(crate) fn push_positions(run: &Run<'_>, columns: &Columns, positions: &[u32], stage: &dyn Stage) -> Result<()> {
+pub(crate) fn push_positions(
+    run: &Run<'_>,
+    columns: &Columns,
+    positions: &[u32],
+    stage: &dyn Stage,
+) -> Result<()> {
     const MORSEL_ROWS: usize = 32_768;
     let morsels = positions.len().div_ceil(MORSEL_ROWS);
     run_morsels(run.context, run.threads, morsels, stage, &|morsel, worker| {
@@ -196,7 +219,12 @@ pub(crate) fn push_positions(run: &Run<'_>, columns: &Columns, positions: &[u32]
 }
 
 /// Pushes the rows of `input` in order of `keys`.
-pub(super) fn produce_sort(run: &Run<'_>, input: &PlanNode, keys: &[SortKey], stage: &dyn Stage) -> Result<()> {
+pub(super) fn produce_sort(
+    run: &Run<'_>,
+    input: &PlanNode,
+    keys: &[SortKey],
+    stage: &dyn Stage,
+) -> Result<()> {
     let rows = collect_rows(run, input)?;
     let exprs = VectorExpr::compile_all(run, keys.iter().map(|key| &key.expr))?;
     let (columns, positions) = sort_rows(run, &rows, &exprs, &directions_of(keys), &input.output)?;
@@ -270,7 +298,13 @@ struct TopWorker<'a> {
 
 impl Stage for Top<'_> {
     fn worker(&self) -> Result<Box<dyn Worker + '_>> {
-        Ok(Box::new(TopWorker { top: self, first_morsel: None, rows: RowSet::default(), held: 0, threshold: None }))
+        Ok(Box::new(TopWorker {
+            top: self,
+            first_morsel: None,
+            rows: RowSet::default(),
+            held: 0,
+            threshold: None,
+        }))
     }
     fn begin_round(&self, morsels: usize) {
         let mut base = self.base.lock();

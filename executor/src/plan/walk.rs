@@ -66,7 +66,9 @@ impl PlanNode {
                 functions.iter().flat_map(|function| &function.args).for_each(visit);
             }
             NodeKind::Filter { predicate, .. } => visit(predicate),
-            NodeKind::Project { exprs, .. } | NodeKind::ProjectSet { exprs, .. } => exprs.iter().for_each(visit),
+            NodeKind::Project { exprs, .. } | NodeKind::ProjectSet { exprs, .. } => {
+                exprs.iter().for_each(visit)
+            }
             NodeKind::HashJoin(join) => {
                 for key in &join.keys {
                     visit(&key.probe);

@@ -12,7 +12,7 @@ use crate::expr::{BoolTest, Expr, ExprKind, FunctionRef, RowPair};
 use crate::functions::{self, CallContext, FunctionBody};
 use crate::values;
 
-pub(crate) use subplan::{RuntimeFilters, SubplanCache};
+pub(crate) use subplan::{RuntimeFilters, SubplanCache, more_than_one_row};
 
 /// Where an expression finds its columns and the values bound around it.
 #[derive(Clone, Copy)]
@@ -115,7 +115,9 @@ impl<'a> RowEvaluator<'a> {
                 let [left, _] = operands;
                 Ok(if same == Datum::Bool(true) { Datum::Null } else { left })
             }
-            ExprKind::Case { operand, arms, otherwise } => self.case(operand.as_deref(), arms, otherwise, scope),
+            ExprKind::Case { operand, arms, otherwise } => {
+                self.case(operand.as_deref(), arms, otherwise, scope)
+            }
             ExprKind::Coalesce(items) => {
                 for item in items {
                     let value = self.eval(item, scope)?;
@@ -132,7 +134,8 @@ impl<'a> RowEvaluator<'a> {
                 self.scalar_array(function, (left, scalar.ty), (items, array.ty), *all, *input_collation)
             }
             ExprKind::Array { elements, element_type } => {
-                let values = elements.iter().map(|item| self.eval(item, scope)).collect::<Result<Vec<_>>>()?;
+                let values =
+                    elements.iter().map(|item| self.eval(item, scope)).collect::<Result<Vec<_>>>()?;
                 let nested = elements.first().is_some_and(|first| first.ty.oid == expr.ty.oid);
                 array::build(values, *element_type, nested)
             }
@@ -171,10 +174,9 @@ impl<'a> RowEvaluator<'a> {
                 _ => Ok(Datum::Null),
             },
             ExprKind::Subquery { index, usage, outer } => self.subquery(*index, usage, outer, expr.ty, scope),
-            ExprKind::SetCall { function, .. } => Err(PgError::not_supported(format!(
-                "set-returning function {} in this place",
-                function.name
-            ))),
+            ExprKind::SetCall { function, .. } => {
+                Err(PgError::not_supported(format!("set-returning function {} in this place", function.name)))
+            }
         }
     }
 

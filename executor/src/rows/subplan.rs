@@ -78,7 +78,9 @@ impl RowEvaluator<'_> {
         let rows = subplan_rows(run, index, values, limit)?;
         match usage {
             SubqueryUse::Exists => Ok(Datum::Bool(!rows.is_empty())),
-            SubqueryUse::Scalar => Ok(single(&rows)?.and_then(|row| row.first().cloned()).unwrap_or_default()),
+            SubqueryUse::Scalar => {
+                Ok(single(&rows)?.and_then(|row| row.first().cloned()).unwrap_or_default())
+            }
             SubqueryUse::Array => {
                 let elements = rows.iter().filter_map(|row| row.first().cloned()).collect();
                 let element_type = types::element_type(ty.oid).unwrap_or(ty.oid);

@@ -38,9 +38,10 @@ pub(super) fn connect(
                 let open: Vec<u64> = decided.iter().map(|word| !word).collect();
                 kernels::bitmap::selection_of(Bitmap::from_words(open, batch.len).words())
             }
-            Some(lanes) => {
-                lanes.into_iter().filter(|lane| decided[usize::from(*lane) / 64] >> (lane % 64) & 1 == 0).collect()
-            }
+            Some(lanes) => lanes
+                .into_iter()
+                .filter(|lane| decided[usize::from(*lane) / 64] >> (lane % 64) & 1 == 0)
+                .collect(),
         });
         if left.as_ref().is_some_and(Vec::is_empty) {
             break;
@@ -118,29 +119,33 @@ fn merge_fixed(parts: &[(Vec<u16>, Vector)], len: usize) -> Option<Vector> {
     if parts.iter().any(|(_, vector)| vector.validity.is_some()) {
         return None;
     }
-    macro_rules! scatter { ($variant:ident, $zero:expr) => {{
-        let mut out = vec![$zero; len];
-        for (lanes, vector) in parts {
-            match vector.values() {
-                Values::$variant(_) => {}
-                _ => return None,
-            }
-            for &lane in lanes {
-                let (values, position) = vector.locate(usize::from(lane));
-                if let Values::$variant(values) = values {
-                    out[usize::from(lane)] = values[position];
+    macro_rules! scatter {
+        ($variant:ident, $zero:expr) => {{
+            let mut out = vec![$zero; len];
+            for (lanes, vector) in parts {
+                match vector.values() {
+                    Values::$variant(_) => {}
+                    _ => return None,
+                }
+                for &lane in lanes {
+                    let (values, position) = vector.locate(usize::from(lane));
+                    if let Values::$variant(values) = values {
+                        out[usize::from(lane)] = values[position];
+                    }
                 }
             }
-        }
-        Some(Vector::flat(Values::$variant(out.into()), None))
-    }}; }
+            Some(Vector::flat(Values::$variant(out.into()), None))
+        }};
+    }
     match parts.first()?.1.values() {
         Values::I16(_) => scatter!(I16, 0),
         Values::I32(_) => scatter!(I32, 0),
         Values::I64(_) => scatter!(I64, 0),
         Values::F64(_) => scatter!(F64, 0.0),
         Values::Fixed64 { .. } => merge_decimals(parts, len),
-        Values::Bool(_) | Values::F32(_) | Values::Fixed128 { .. } | Values::Wide(_) | Values::Views(_) => None,
+        Values::Bool(_) | Values::F32(_) | Values::Fixed128 { .. } | Values::Wide(_) | Values::Views(_) => {
+            None
+        }
     }
 }
 

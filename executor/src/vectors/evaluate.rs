@@ -35,9 +35,8 @@ impl Node {
                 for arg in args {
                     vectors.push(arg.evaluate(run, batch, live)?);
                 }
-                call(*function, *strict, &vectors, batch.len, live).unwrap_or_else(|| {
-                    Ok(evaluate_rows(run, expr, &super::columns_of(expr), batch, live)?)
-                })
+                call(*function, *strict, &vectors, batch.len, live)
+                    .unwrap_or_else(|| Ok(evaluate_rows(run, expr, &super::columns_of(expr), batch, live)?))
             }
             NodeKind::Connect { items, any } => connect::connect(run, items, *any, batch, live),
             NodeKind::Not(arg) => {
@@ -62,9 +61,7 @@ impl Node {
                 let vector = arg.evaluate(run, batch, live)?;
                 Ok(bool_test(&vector, *test))
             }
-            NodeKind::Case { arms, otherwise } => {
-                connect::case(run, arms, otherwise, self.ty, batch, live)
-            }
+            NodeKind::Case { arms, otherwise } => connect::case(run, arms, otherwise, self.ty, batch, live),
             NodeKind::InSet { arg, set, expr } => {
                 let vector = arg.evaluate(run, batch, live)?;
                 match set.test(&vector) {
@@ -133,7 +130,9 @@ fn call(
     if bitmap::any(&faults) {
         let hit = match live {
             Live::All => true,
-            Live::Some(lanes) => lanes.iter().any(|&lane| faults[usize::from(lane) / 64] >> (lane % 64) & 1 == 1),
+            Live::Some(lanes) => {
+                lanes.iter().any(|&lane| faults[usize::from(lane) / 64] >> (lane % 64) & 1 == 1)
+            }
         };
         if hit {
             return Some(Err(Stop::Fault));
@@ -145,7 +144,9 @@ fn call(
 
 /// Returns the values of a boolean vector as words, whatever its form; null lanes hold anything.
 pub(super) fn bool_words(vector: &Vector) -> Vec<u64> {
-    true_words(&Vector { validity: None, ..vector.clone() })
+    let mut vector = vector.clone();
+    vector.validity = None;
+    true_words(&vector)
 }
 
 fn bool_test(vector: &Vector, test: BoolTest) -> Vector {

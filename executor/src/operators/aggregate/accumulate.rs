@@ -271,16 +271,18 @@ fn some_null(validity: Bitmap) -> Option<Bitmap> {
 #[inline]
 fn for_integers(rows: Rows<'_>, vector: &Vector, mut body: impl FnMut(usize, i64)) {
     let flat = vector.to_flat();
-    macro_rules! each { ($values:expr) => {{
-        let values = &$values[..];
-        match &flat.validity {
-            None => rows.iter().for_each(|(lane, group)| body(group, i64::from(values[lane]))),
-            Some(validity) => rows
-                .iter()
-                .filter(|(lane, _)| validity.get(*lane))
-                .for_each(|(lane, group)| body(group, i64::from(values[lane]))),
-        }
-    }}; }
+    macro_rules! each {
+        ($values:expr) => {{
+            let values = &$values[..];
+            match &flat.validity {
+                None => rows.iter().for_each(|(lane, group)| body(group, i64::from(values[lane]))),
+                Some(validity) => rows
+                    .iter()
+                    .filter(|(lane, _)| validity.get(*lane))
+                    .for_each(|(lane, group)| body(group, i64::from(values[lane]))),
+            }
+        }};
+    }
     match flat.values() {
         Values::I16(values) => each!(values),
         Values::I32(values) => each!(values),
@@ -369,11 +371,15 @@ impl Sums {
             Self::Fixed { sums, .. } => sums.len(),
             Self::Exact(sums) => sums.len(),
         };
-        if let (Self::Fixed { sums, scale }, Self::Fixed { sums: others, scale: other_scale }) = (&mut *self, other)
+        if let (Self::Fixed { sums, scale }, Self::Fixed { sums: others, scale: other_scale }) =
+            (&mut *self, other)
             && (scale.is_none() || other_scale.is_none() || scale == other_scale)
         {
-            let added: Option<Vec<i128>> =
-                others.iter().zip(groups).map(|(other, group)| sums[*group as usize].checked_add(*other)).collect();
+            let added: Option<Vec<i128>> = others
+                .iter()
+                .zip(groups)
+                .map(|(other, group)| sums[*group as usize].checked_add(*other))
+                .collect();
             if added.is_some() {
                 for (other, group) in others.iter().zip(groups) {
                     sums[*group as usize] += other;

@@ -189,7 +189,12 @@ impl Groups {
         self.table.slots.len() * 4
             + self.table.words.len() * 16
             + self.wide.heap_bytes()
-            + self.keys.iter().filter_map(|key| key.interner.as_ref()).map(Interner::heap_bytes).sum::<usize>()
+            + self
+                .keys
+                .iter()
+                .filter_map(|key| key.interner.as_ref())
+                .map(Interner::heap_bytes)
+                .sum::<usize>()
     }
 
     /// Appends the group of each of `lanes` to `out`.
@@ -293,7 +298,8 @@ impl Groups {
                 VectorData::Flat(_) | VectorData::Constant(_) => index,
             });
             if self.lut.groups[index] == NO_GROUP {
-                let flat: Vec<Vector> = vectors.iter().map(|vector| vector.gather(&[*lane]).to_flat()).collect();
+                let flat: Vec<Vector> =
+                    vectors.iter().map(|vector| vector.gather(&[*lane]).to_flat()).collect();
                 one.clear();
                 self.assign(&flat, &[0], &mut one)?;
                 self.lut.groups[index] = one.first().copied().unwrap_or(0);
@@ -390,9 +396,7 @@ impl Interner {
         let mut numbers = vec![0];
         for number in 1..other.ends.len() as u32 {
             let (mine, new) = self.intern(other.get(number));
-            if new
-                && let (Some(shown), Some(theirs)) = (&mut self.shown, &other.shown)
-            {
+            if new && let (Some(shown), Some(theirs)) = (&mut self.shown, &other.shown) {
                 shown.push(theirs[number as usize - 1].clone());
             }
             numbers.push(mine);
@@ -407,22 +411,27 @@ impl KeyColumn {
         if let Some(interner) = &mut self.interner {
             return add_interned(interner, &mut self.dictionaries, vector, lanes, shift, words);
         }
-        macro_rules! integers { ($lanes:expr, $unsigned:ty) => {{
-            let null_bit = 1u128 << (self.bits - 1);
-            if let (VectorData::Flat(_), None) = (&vector.data, &vector.validity) {
-                for (word, lane) in words.iter_mut().zip(lanes) {
-                    *word |= u128::from($lanes[usize::from(*lane)] as $unsigned) << shift;
+        macro_rules! integers {
+            ($lanes:expr, $unsigned:ty) => {{
+                let null_bit = 1u128 << (self.bits - 1);
+                if let (VectorData::Flat(_), None) = (&vector.data, &vector.validity) {
+                    for (word, lane) in words.iter_mut().zip(lanes) {
+                        *word |= u128::from($lanes[usize::from(*lane)] as $unsigned) << shift;
+                    }
+                } else {
+                    for (word, lane) in words.iter_mut().zip(lanes) {
+                        let lane = usize::from(*lane);
+                        let (_, position) = vector.locate(lane);
+                        let bits = if vector.is_null(lane) {
+                            null_bit
+                        } else {
+                            u128::from($lanes[position] as $unsigned)
+                        };
+                        *word |= bits << shift;
+                    }
                 }
-            } else {
-                for (word, lane) in words.iter_mut().zip(lanes) {
-                    let lane = usize::from(*lane);
-                    let (_, position) = vector.locate(lane);
-                    let bits =
-                        if vector.is_null(lane) { null_bit } else { u128::from($lanes[position] as $unsigned) };
-                    *word |= bits << shift;
-                }
-            }
-        }}; }
+            }};
+        }
         match vector.values() {
             Values::I16(values) => integers!(values, u16),
             Values::I32(values) => integers!(values, u32),
@@ -453,7 +462,9 @@ impl KeyColumn {
     fn datum(&self, bits: u128) -> Datum {
         if let Some(interner) = &self.interner {
             return match (bits as usize).checked_sub(1) {
-                Some(index) => interner.shown.as_ref().and_then(|shown| shown.get(index).cloned()).unwrap_or_default(),
+                Some(index) => {
+                    interner.shown.as_ref().and_then(|shown| shown.get(index).cloned()).unwrap_or_default()
+                }
                 None => Datum::Null,
             };
         }

@@ -82,7 +82,10 @@ pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Aggregate, stage: &
 impl Call {
     fn new(run: &Run<'_>, call: &AggregateCall) -> Result<Self> {
         if !call.direct_args.is_empty() {
-            return Err(types::PgError::not_supported(format!("ordered-set aggregate {}", call.function.name)));
+            return Err(types::PgError::not_supported(format!(
+                "ordered-set aggregate {}",
+                call.function.name
+            )));
         }
         let signature = Signature {
             name: call.function.name.to_string(),
@@ -185,8 +188,12 @@ impl Aggregation<'_> {
         }
         for (state, call) in part.states.iter().zip(&self.calls) {
             columns.push(match (state, &call.ordered) {
-                (State::Ordered(buffer), Some(order)) => buffer.finish(groups.clone(), order, &call.signature)?,
-                (State::Plain(accumulator), _) => accumulator.finish(groups.clone(), call.signature.result)?,
+                (State::Ordered(buffer), Some(order)) => {
+                    buffer.finish(groups.clone(), order, &call.signature)?
+                }
+                (State::Plain(accumulator), _) => {
+                    accumulator.finish(groups.clone(), call.signature.result)?
+                }
                 (State::Ordered(_), None) => null_vector(call.signature.result, len),
             });
         }

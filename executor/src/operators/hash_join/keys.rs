@@ -22,26 +22,28 @@ pub(super) enum Encoder {
 
 /// Calls `body(lane, value)` for each lane; false when the lanes are not integers.
 pub(super) fn for_each_integer(vector: &Vector, mut body: impl FnMut(usize, i64)) -> bool {
-    macro_rules! each { ($lanes:expr, $convert:expr) => {{
-        match &vector.data {
-            VectorData::Flat(_) => {
-                for (lane, value) in $lanes.iter().enumerate() {
-                    body(lane, $convert(*value));
+    macro_rules! each {
+        ($lanes:expr, $convert:expr) => {{
+            match &vector.data {
+                VectorData::Flat(_) => {
+                    for (lane, value) in $lanes.iter().enumerate() {
+                        body(lane, $convert(*value));
+                    }
+                }
+                VectorData::Constant(_) => {
+                    for lane in 0..vector.len() {
+                        body(lane, $convert($lanes[0]));
+                    }
+                }
+                VectorData::Dictionary { codes, .. } => {
+                    for (lane, code) in codes.iter().enumerate() {
+                        body(lane, $convert($lanes[usize::from(*code)]));
+                    }
                 }
             }
-            VectorData::Constant(_) => {
-                for lane in 0..vector.len() {
-                    body(lane, $convert($lanes[0]));
-                }
-            }
-            VectorData::Dictionary { codes, .. } => {
-                for (lane, code) in codes.iter().enumerate() {
-                    body(lane, $convert($lanes[usize::from(*code)]));
-                }
-            }
-        }
-        true
-    }}; }
+            true
+        }};
+    }
     match vector.values() {
         Values::I16(lanes) => each!(lanes, i64::from),
         Values::I32(lanes) => each!(lanes, i64::from),
@@ -77,8 +79,11 @@ impl Encoder {
             if !integers || !is_integer(*ty) {
                 return hashed();
             }
-            let span = if low > high { 1 } else { (high.wrapping_sub(low) as u64).checked_add(1).unwrap_or(0) };
-            let Some(product) = domain.checked_mul(span).filter(|product| *product != 0) else { return hashed() };
+            let span =
+                if low > high { 1 } else { (high.wrapping_sub(low) as u64).checked_add(1).unwrap_or(0) };
+            let Some(product) = domain.checked_mul(span).filter(|product| *product != 0) else {
+                return hashed();
+            };
             domain = product;
             parts.push((if low > high { 0 } else { low }, span));
         }
@@ -108,7 +113,9 @@ impl Encoder {
     ) -> Result<()> {
         match self {
             Self::Packed(parts) => packed_words(parts, keys, lanes, out, null_lanes),
-            Self::Hashed { types, nulls_equal } => hashed_words(types, nulls_equal, keys, lanes, out, null_lanes)?,
+            Self::Hashed { types, nulls_equal } => {
+                hashed_words(types, nulls_equal, keys, lanes, out, null_lanes)?
+            }
         }
         Ok(())
     }

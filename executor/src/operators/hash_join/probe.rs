@@ -36,13 +36,20 @@ impl<'a> Prober<'a> {
     fn pairs(&mut self, batch: &Batch, key_vectors: &[Vector]) -> Result<Pairs> {
         let join = self.join;
         let lanes: Vec<(u16, u64)> = self.words.iter().map(|(lane, word)| (*lane as u16, *word)).collect();
-        let mut pairs = Pairs { lanes: Vec::with_capacity(lanes.len()), rows: Vec::with_capacity(lanes.len()) };
+        let mut pairs =
+            Pairs { lanes: Vec::with_capacity(lanes.len()), rows: Vec::with_capacity(lanes.len()) };
         join.table.probe(&lanes, &mut pairs.lanes, &mut pairs.rows);
         if !join.encoder.exact() {
             let mut kept = 0;
             for index in 0..pairs.lanes.len() {
                 let (lane, row) = (pairs.lanes[index], pairs.rows[index]);
-                if keys::equal(key_vectors, usize::from(lane), &join.build_keys, row as usize, &join.key_types)? {
+                if keys::equal(
+                    key_vectors,
+                    usize::from(lane),
+                    &join.build_keys,
+                    row as usize,
+                    &join.key_types,
+                )? {
                     pairs.lanes[kept] = lane;
                     pairs.rows[kept] = row;
                     kept += 1;
@@ -137,7 +144,8 @@ impl<'a> Prober<'a> {
         if lanes.is_empty() {
             return Ok(Flow::Continue);
         }
-        let columns = self.join.plan.projection.iter().map(|&position| batch.columns[position].clone()).collect();
+        let columns =
+            self.join.plan.projection.iter().map(|&position| batch.columns[position].clone()).collect();
         let selection: Option<Arc<[u16]>> = if lanes.len() == batch.len { None } else { Some(lanes.into()) };
         let projected = Batch { columns, len: batch.len, selection };
         // A thin selection is not worth carrying on.
@@ -149,7 +157,8 @@ impl<'a> Prober<'a> {
     fn matched(&mut self, batch: &Batch, key_vectors: &[Vector]) -> Result<Vec<bool>> {
         let mut matched = vec![false; batch.len];
         if self.join.encoder.exact() && self.join.residual.is_none() {
-            let lanes: Vec<(u16, u64)> = self.words.iter().map(|(lane, word)| (*lane as u16, *word)).collect();
+            let lanes: Vec<(u16, u64)> =
+                self.words.iter().map(|(lane, word)| (*lane as u16, *word)).collect();
             let mut found = Vec::with_capacity(lanes.len());
             self.join.table.probe_exists(&lanes, &mut found);
             for lane in found {
@@ -262,11 +271,8 @@ impl Worker for Prober<'_> {
 
     fn push(&mut self, batch: Batch) -> Result<Flow> {
         let join = self.join;
-        let key_vectors = join
-            .probe_keys
-            .iter()
-            .map(|key| key.evaluate(join.run, &batch))
-            .collect::<Result<Vec<_>>>()?;
+        let key_vectors =
+            join.probe_keys.iter().map(|key| key.evaluate(join.run, &batch)).collect::<Result<Vec<_>>>()?;
         self.words.clear();
         self.null_lanes.clear();
         match &batch.selection {
@@ -275,7 +281,12 @@ impl Worker for Prober<'_> {
                 join.encoder.words(&key_vectors, &mut lanes, &mut self.words, &mut self.null_lanes)?;
             }
             None => {
-                join.encoder.words(&key_vectors, &mut (0..batch.len), &mut self.words, &mut self.null_lanes)?;
+                join.encoder.words(
+                    &key_vectors,
+                    &mut (0..batch.len),
+                    &mut self.words,
+                    &mut self.null_lanes,
+                )?;
             }
         }
         match join.plan.kind {

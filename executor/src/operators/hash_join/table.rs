@@ -105,7 +105,9 @@ impl Table {
         let bytes = match self {
             Self::DenseUnique { rows } => rows.len() * 4,
             Self::Dense { starts, rows } => (starts.len() + rows.len()) * 4,
-            Self::Hashed { directory, words, rows, .. } => (directory.len() + words.len()) * 8 + rows.len() * 4,
+            Self::Hashed { directory, words, rows, .. } => {
+                (directory.len() + words.len()) * 8 + rows.len() * 4
+            }
         };
         bytes as u64
     }

@@ -33,8 +33,25 @@ impl Operator {
 
 /// Types whose comparison is that of their lanes, by the stem of the `prosrc` names.
 const STEMS: &[&str] = &[
-    "bool", "date", "float4", "float8", "int2", "int24", "int28", "int4", "int42", "int48", "int8", "int82", "int84",
-    "numeric", "oid", "text", "time", "timestamp", "uuid",
+    "bool",
+    "date",
+    "float4",
+    "float8",
+    "int2",
+    "int24",
+    "int28",
+    "int4",
+    "int42",
+    "int48",
+    "int8",
+    "int82",
+    "int84",
+    "numeric",
+    "oid",
+    "text",
+    "time",
+    "timestamp",
+    "uuid",
 ];
 
 /// Returns the comparison that a function computes, if it compares lanes in their own order.
@@ -88,7 +105,8 @@ pub(super) fn translate(
                 return Ok(None);
             }
             let Some(column) = stored(scalar) else { return Ok(None) };
-            let (Some(Datum::Array(items)), Some(definition)) = (constant(run, array)?, definitions.get(column))
+            let (Some(Datum::Array(items)), Some(definition)) =
+                (constant(run, array)?, definitions.get(column))
             else {
                 return Ok(None);
             };
@@ -110,7 +128,11 @@ fn constant(run: &Run<'_>, expr: &Expr) -> Result<Option<Datum>> {
     expr.walk(&mut |part| {
         plain &= matches!(
             part.kind,
-            ExprKind::Const(_) | ExprKind::Param(_) | ExprKind::Outer(_) | ExprKind::Relabel(_) | ExprKind::Array { .. }
+            ExprKind::Const(_)
+                | ExprKind::Param(_)
+                | ExprKind::Outer(_)
+                | ExprKind::Relabel(_)
+                | ExprKind::Array { .. }
         );
     });
     if !plain {
@@ -136,7 +158,9 @@ fn scan_value(value: &Datum, column: &ColumnDefinition) -> Option<ScanValue> {
         (Datum::Numeric(value), PhysicalType::Numeric) => {
             value.to_fixed_scale(u16::from(column.fixed_scale?)).map(ScanValue::Int)
         }
-        (Datum::F32(value), PhysicalType::F32 | PhysicalType::F64) => Some(ScanValue::Float(f64::from(*value))),
+        (Datum::F32(value), PhysicalType::F32 | PhysicalType::F64) => {
+            Some(ScanValue::Float(f64::from(*value)))
+        }
         (Datum::F64(value), PhysicalType::F64) => Some(ScanValue::Float(*value)),
         (Datum::Text(value), PhysicalType::Text) => Some(ScanValue::Bytes(value.as_bytes().to_vec())),
         (Datum::Uuid(value), PhysicalType::Uuid) => Some(ScanValue::Wide(u128::from_be_bytes(*value))),
