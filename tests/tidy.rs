@@ -72,10 +72,11 @@ fn workspace_dependencies(manifest: &str, sections: &[&str]) -> Vec<String> {
     for line in manifest.lines() {
         if line.starts_with('[') {
             inside = sections.contains(&line.trim());
-        } else if inside && let Some(name) = line.split(['.', '=', ' ']).next() {
-            if CRATES.contains(&name) || name == "compat" {
-                found.push(name.to_string());
-            }
+        } else if inside
+            && let Some(name) = line.split(['.', '=', ' ']).next()
+            && (CRATES.contains(&name) || name == "compat")
+        {
+            found.push(name.to_string());
         }
     }
     found

@@ -54,7 +54,7 @@ table() {
 }
 
 for name in pg_am pg_amop pg_amproc pg_auth_members pg_authid pg_cast pg_class pg_collation pg_conversion \
-    pg_language pg_namespace pg_opclass pg_operator pg_opfamily pg_proc pg_tablespace pg_ts_config pg_ts_dict \
+    pg_extension pg_language pg_namespace pg_opclass pg_operator pg_opfamily pg_proc pg_tablespace pg_ts_config pg_ts_dict \
     pg_ts_parser pg_ts_template pg_type; do
     table "$name" oid
 done
@@ -68,7 +68,9 @@ table pg_constraint oid "oid < 16384"
 table pg_rewrite oid "oid < 16384"
 
 copy pg_settings "
-    SELECT name, CASE WHEN name IN ('server_encoding', 'data_directory_mode') THEN setting ELSE boot_val END AS setting, unit, category, context, vartype, min_val, max_val, enumvals, boot_val
+    SELECT name,
+        CASE WHEN name IN ('server_encoding', 'data_directory_mode') THEN setting ELSE boot_val END AS setting,
+        unit, category, context, vartype, min_val, max_val, enumvals, boot_val
     FROM pg_settings WHERE name NOT LIKE '%.%' ORDER BY name COLLATE \"C\""
 copy pg_timezone_abbrevs "
     SELECT abbrev, utc_offset, is_dst FROM pg_timezone_abbrevs ORDER BY abbrev COLLATE \"C\""

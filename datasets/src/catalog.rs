@@ -33,6 +33,7 @@ tables! {
     PG_COLLATION, "pg_collation";
     PG_CONSTRAINT, "pg_constraint";
     PG_CONVERSION, "pg_conversion";
+    PG_EXTENSION, "pg_extension";
     PG_INDEX, "pg_index";
     PG_KEYWORDS, "pg_keywords";
     PG_LANGUAGE, "pg_language";
