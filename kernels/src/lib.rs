@@ -6,6 +6,8 @@ pub mod bitmap;
 pub mod compare;
 #[cfg(test)]
 mod conformance;
+pub mod convert;
+pub mod date;
 pub mod filter;
 pub mod gather;
 pub mod hash;

@@ -23,6 +23,7 @@ pub use divide::{Div, Rem};
 pub use integer::{Add, Mul, Sub};
 pub use operation::{Operand, Operation};
 pub use rescale::{power_of_ten, rescale_down, rescale_up, rescale_up_wide};
+pub(crate) use unary::each;
 pub use unary::{Negatable, abs, neg};
 pub use widen::{MulWide, mul_wide};
 

@@ -54,7 +54,7 @@ pub fn abs<T: Negatable>(values: &[T], out: &mut [T], faults: &mut [u64]) -> boo
 
 /// Computes all lanes in a loop that only notices faults, and finds them in the words where there are some.
 #[inline(always)]
-pub(super) fn each<T: Copy, U: Copy>(
+pub(crate) fn each<T: Copy, U: Copy>(
     values: &[T],
     out: &mut [U],
     faults: &mut [u64],
