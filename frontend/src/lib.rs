@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod catalog;
-pub mod parser;
 pub mod explain;
 pub mod lower;
 pub mod optimizer;
+pub mod parser;
 pub mod query;

@@ -8,10 +8,16 @@ mod cardinality;
 pub mod expressions;
 pub mod functions;
 pub mod logical;
+mod ordering;
+mod predicates;
+mod pushdown;
 mod rename;
+mod search;
 mod statistics;
+mod unnest;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use executor::expr::{ColumnId, Expr, ExprKind, Volatility};
 use executor::plan::Plan;
@@ -19,6 +25,7 @@ use types::{Datum, PgError, Result, TypeRef};
 
 pub use statistics::{ColumnStatistics, Statistics};
 
+use crate::catalog::Relation;
 use crate::query;
 use logical::{ColumnSet, Logical, Shared, Subquery};
 
@@ -36,7 +43,8 @@ pub struct PlannerContext<'a> {
 /// `0A000` for what is not supported yet.
 pub fn plan(statement: &query::Statement, context: &PlannerContext<'_>) -> Result<Plan> {
     let mut planner = Planner::new(context);
-    let root = planner.build_statement(statement)?;
+    let mut root = planner.build_statement(statement)?;
+    planner.optimize(&mut root);
     crate::lower::lower(planner, root)
 }
 
@@ -58,7 +66,7 @@ pub struct ModifyRoot {
     /// What to do.
     pub kind: executor::plan::ModifyKind,
     /// The table.
-    pub relation: std::sync::Arc<crate::catalog::Relation>,
+    pub relation: Arc<Relation>,
     /// The rows.
     pub plan: Logical,
     /// What the Modify node takes, over the plan's columns.
@@ -86,6 +94,8 @@ pub(crate) enum CteState {
 pub struct Planner<'a> {
     pub(crate) context: &'a PlannerContext<'a>,
     pub(crate) types: HashMap<ColumnId, TypeRef>,
+    /// The table columns that ids stand for.
+    pub(crate) origins: HashMap<ColumnId, (Arc<Relation>, usize)>,
     next_column: u32,
     pub(crate) next_working: u32,
     pub(crate) ctes: BTreeMap<u32, CteState>,
@@ -103,12 +113,47 @@ impl<'a> Planner<'a> {
         Self {
             context,
             types: HashMap::new(),
+            origins: HashMap::new(),
             next_column: FIRST_FRESH_COLUMN,
             next_working: 0,
             ctes: BTreeMap::new(),
             shared: Vec::new(),
             subqueries: Vec::new(),
         }
+    }
+    /// Rewrites the plans of a statement: first all subqueries are unnested, inner ones before those around them,
+    /// then predicates move and joins are ordered in what is left.
+    fn optimize(&mut self, root: &mut Root) {
+        self.for_each_plan(root, &mut |planner, plan| planner.unnest(plan));
+        self.for_each_plan(root, &mut |planner, plan| planner.rewritten(plan));
+    }
+    fn for_each_plan(&mut self, root: &mut Root, change: &mut dyn FnMut(&mut Self, Logical) -> Logical) {
+        for index in 0..self.subqueries.len() {
+            if let Some(plan) = self.subqueries.get(index).map(|subquery| subquery.plan.clone()) {
+                let plan = change(self, plan);
+                if let Some(subquery) = self.subqueries.get_mut(index) {
+                    subquery.plan = plan;
+                }
+            }
+        }
+        for index in 0..self.shared.len() {
+            if let Some(plan) = self.shared.get(index).map(|shared| shared.plan.clone()) {
+                let plan = change(self, plan);
+                if let Some(shared) = self.shared.get_mut(index) {
+                    shared.plan = plan;
+                }
+            }
+        }
+        let plan = match root {
+            Root::Query { plan, .. } => plan,
+            Root::Modify(modify) => &mut modify.plan,
+        };
+        let taken = std::mem::replace(plan, Logical::unit());
+        *plan = change(self, taken);
+    }
+    fn rewritten(&mut self, plan: Logical) -> Logical {
+        let plan = self.push(plan, Vec::new());
+        self.order_joins(plan)
     }
     /// Returns a new column.
     pub fn fresh(&mut self, ty: TypeRef) -> ColumnId {

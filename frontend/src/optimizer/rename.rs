@@ -33,6 +33,9 @@ impl Renaming {
             if !self.names.contains_key(&id) {
                 let ty = planner.types.get(&id).copied().unwrap_or(TypeRef::plain(oids::UNKNOWN));
                 let fresh = planner.fresh(ty);
+                if let Some(origin) = planner.origins.get(&id).cloned() {
+                    planner.origins.insert(fresh, origin);
+                }
                 self.names.insert(id, fresh);
             }
         }

@@ -13,8 +13,9 @@ impl Planner<'_> {
     pub(super) fn build_from(&mut self, item: &FromItem, level: &Level) -> Result<Logical> {
         match item {
             FromItem::Table { relation, alias, columns, row_id } => {
-                for (id, column) in columns.iter().zip(&relation.columns) {
+                for (position, (id, column)) in columns.iter().zip(&relation.columns).enumerate() {
                     self.types.insert(*id, column.ty);
+                    self.origins.insert(*id, (relation.clone(), position));
                 }
                 if let Some(id) = row_id {
                     self.types.insert(*id, TypeRef::plain(oids::INT8));
