@@ -10,6 +10,7 @@ use kernels::vector::{Bitmap, Values, Vector};
 
 use crate::builder::ColumnBuilder;
 use crate::error::Result;
+use crate::key::KeyOrder;
 use crate::segment::{Segment, SegmentWriter};
 use crate::store::Store;
 use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, TableId};
@@ -28,6 +29,8 @@ pub struct BulkWriter<'a> {
     table: TableId,
     rows: u64,
     segments: SegmentsWriter,
+    /// The primary key's columns, and whether rows come in its order.
+    key: Option<(Vec<usize>, KeyOrder)>,
 }
 
 /// Cuts rows into row groups and segments.
@@ -46,14 +49,19 @@ impl<'a> BulkWriter<'a> {
         transaction: &'a mut Transaction,
         table: TableId,
         columns: Arc<[ColumnDefinition]>,
+        key: Option<Vec<usize>>,
     ) -> Self {
+        let key = key.map(|key| (key, KeyOrder::default()));
         let segments = SegmentsWriter::new(Arc::clone(transaction.store()), table, columns);
-        Self { transaction, table, rows: 0, segments }
+        Self { transaction, table, rows: 0, segments, key }
     }
 
     /// Appends rows: a vector for each column.
     pub fn append(&mut self, vectors: &[Vector]) -> Result<()> {
         self.rows += check_rows(&self.segments.columns, vectors)? as u64;
+        if let Some((key, order)) = &mut self.key {
+            order.observe(vectors, key);
+        }
         self.segments.append(vectors)
     }
 
@@ -69,7 +77,8 @@ impl<'a> BulkWriter<'a> {
         } else {
             self.segments.flush_group()?;
             let segments = self.segments.finish()?;
-            self.transaction.adopt_segments(self.table, &segments)?;
+            let distinct = self.key.is_none_or(|(_, order)| order.is_kept());
+            self.transaction.adopt_segments(self.table, &segments, distinct)?;
         }
         Ok(self.rows)
     }

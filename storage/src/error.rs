@@ -58,6 +58,13 @@ pub enum StorageError {
         /// The column's name.
         column: String,
     },
+    /// A primary key that another visible row has. The caller knows the constraint's name.
+    DuplicateKey {
+        /// The table.
+        table: TableId,
+        /// The names of the key's columns.
+        columns: Vec<String>,
+    },
     /// A value that this form of the column cannot hold.
     NotSupported(String),
     /// The caller broke the contract: a bug above.
@@ -109,6 +116,9 @@ impl fmt::Display for StorageError {
             Self::NullInColumn { column } => {
                 write!(formatter, "null value in column \"{column}\" violates not-null constraint")
             }
+            Self::DuplicateKey { .. } => {
+                formatter.write_str("duplicate key value violates unique constraint")
+            }
             Self::NotSupported(what) => write!(formatter, "{what} is not supported yet"),
             Self::Misuse(what) => formatter.write_str(what),
         }
@@ -131,6 +141,8 @@ impl From<StorageError> for PgError {
             StorageError::Io { .. } | StorageError::Poisoned { .. } => Self::new(SqlState::IO_ERROR, message),
             StorageError::Locked { .. } => Self::new(SqlState::OBJECT_IN_USE, message),
             StorageError::NullInColumn { .. } => Self::new(SqlState::NOT_NULL_VIOLATION, message),
+            StorageError::DuplicateKey { columns, .. } => Self::new(SqlState::UNIQUE_VIOLATION, message)
+                .with_detail(format!("A value of key ({}) already exists.", columns.join(", "))),
             StorageError::NotSupported(_) => Self::new(SqlState::FEATURE_NOT_SUPPORTED, message),
             StorageError::NoSuchTable(_) | StorageError::TableExists(_) | StorageError::Misuse(_) => {
                 Self::internal(message)

@@ -7,6 +7,7 @@ mod durable;
 mod error;
 mod filter;
 mod hot;
+mod key;
 mod predicate;
 mod scan;
 mod segment;

@@ -118,6 +118,11 @@ impl Store {
     pub(crate) fn commit(self: &Arc<Self>, writes: &Writes) -> Result<CommitNumber> {
         let (version, position) = {
             let mut head = self.head.lock();
+            for (&table, writes) in &writes.tables {
+                if let Some(version) = head.tables.get(&table) {
+                    writes.recheck_keys(table, version)?;
+                }
+            }
             let next = Arc::new(apply(&head, writes, head.commit + 1)?);
             let record = CommitRecord::new(next.commit, writes)?;
             let payload = postcard::to_stdvec(&record)

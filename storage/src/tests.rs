@@ -234,7 +234,7 @@ fn a_restart_serves_the_same_data() {
     let before = directory.files("segments").len();
     let mut transaction = store.begin();
     let mut writer = transaction.bulk_writer(TABLE).unwrap();
-    writer.append(&rows(0..20_000)).unwrap();
+    writer.append(&rows(200_000..220_000)).unwrap();
     writer.finish().unwrap();
     transaction.rollback();
     assert_eq!(directory.files("segments").len(), before);
@@ -406,5 +406,49 @@ fn commits_of_many_threads_are_all_there() {
     let mut found = ids(&store.begin());
     found.sort_unstable();
     assert_eq!(found, (0..101).collect::<Vec<_>>());
+    assert_sound(&store);
+}
+
+#[test]
+fn keys_are_unique() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..10);
+    let violates = |result: Result<u64>| match result {
+        Err(StorageError::DuplicateKey { columns, .. }) => columns == ["id"],
+        Ok(_) => false,
+        Err(error) => panic!("{error}"),
+    };
+    let insert = |ids: Vec<i64>| store.begin().insert(TABLE, &rows(ids.into_iter())).map(|rows| rows as u64);
+    assert!(violates(insert(vec![20, 5])));
+    assert!(violates(insert(vec![20, 21, 20])));
+    assert_eq!(insert(vec![20, 21]), Ok(2));
+    let mut update = store.begin();
+    update.delete(TABLE, &[row_id(&update, 5)]).unwrap();
+    update.insert(TABLE, &rows(5..6)).unwrap();
+    assert!(violates(update.insert(TABLE, &rows(5..6)).map(|rows| rows as u64)));
+    let (mut first, mut second) = (store.begin(), store.begin());
+    first.insert(TABLE, &rows(30..31)).unwrap();
+    second.insert(TABLE, &rows(29..31)).unwrap();
+    first.commit().unwrap();
+    assert!(violates(second.commit().map(|commit| commit.0)));
+    update.commit().unwrap();
+    let load = |ids: Vec<i64>| {
+        let mut transaction = store.begin();
+        let mut writer = transaction.bulk_writer(TABLE)?;
+        for ids in ids.chunks(2048) {
+            writer.append(&rows(ids.iter().copied()))?;
+        }
+        let rows = writer.finish()?;
+        transaction.commit()?;
+        Ok(rows)
+    };
+    assert!(violates(load((30..20_000).collect())));
+    assert!(violates(load((100..20_000).chain([150]).collect())));
+    assert!(violates(load((100..20_000).rev().chain([15_000]).collect())));
+    assert_eq!(load((100..20_000).rev().collect()), Ok(19_900));
+    assert_eq!(load((20_000..40_000).collect()), Ok(20_000));
+    assert!(violates(load((19_990..39_000).collect())));
+    assert!(violates(insert(vec![50_000, 25_000])));
     assert_sound(&store);
 }

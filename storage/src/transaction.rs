@@ -11,6 +11,8 @@ use kernels::vector::Vector;
 
 use crate::bulk::BulkWriter;
 use crate::error::{Result, StorageError};
+use crate::key::{NewKeys, duplicate};
+use crate::predicate::{Pruned, RangeEnd, ScanPredicate, ScanValue};
 use crate::scan::{RowGroup, TableScan, positions};
 use crate::segment::Segment;
 use crate::store::Store;
@@ -49,6 +51,8 @@ pub(crate) struct TableWrites {
     pub(crate) inserted: TableVersion,
     /// Lanes deleted from the base's row groups.
     pub(crate) deleted: BTreeMap<u64, Arc<DeleteMask>>,
+    /// The oldest commit against which inserted keys were checked.
+    pub(crate) checked_at: u64,
 }
 
 /// What a transaction's writes to a table stand on.
@@ -101,9 +105,10 @@ impl Transaction {
             return Err(StorageError::TableExists(table));
         }
         let inserted = TableVersion::new(columns.into(), key, PRIVATE_GROUP);
-        self.writes
-            .tables
-            .insert(table, TableWrites { base: Base::Created, inserted, deleted: BTreeMap::new() });
+        self.writes.tables.insert(
+            table,
+            TableWrites { base: Base::Created, inserted, deleted: BTreeMap::new(), checked_at: u64::MAX },
+        );
         Ok(())
     }
 
@@ -153,9 +158,19 @@ impl Transaction {
 
     /// Inserts rows: a vector for each column. Returns how many.
     pub fn insert(&mut self, table: TableId, vectors: &[Vector]) -> Result<usize> {
+        let snapshot = self.snapshot.commit;
         let writes = self.table_writes(table)?;
         let rows = check_rows(&writes.inserted.columns, vectors)?;
+        if let Some(key) = writes.inserted.key.clone() {
+            let scan = self.scan(table)?;
+            let keys = NewKeys::of_vectors(vectors, &key).ok_or_else(|| duplicate(table, &scan, &key))?;
+            if keys.exist_in(&scan, &key)? {
+                return Err(duplicate(table, &scan, &key));
+            }
+        }
+        let writes = self.table_writes(table)?;
         writes.inserted.append(vectors)?;
+        writes.checked_at = writes.checked_at.min(snapshot);
         Ok(rows)
     }
 
@@ -201,13 +216,28 @@ impl Transaction {
 
     /// Returns a writer that puts many rows straight into segments.
     pub fn bulk_writer(&mut self, table: TableId) -> Result<BulkWriter<'_>> {
-        let columns = Arc::clone(&self.table_writes(table)?.inserted.columns);
-        Ok(BulkWriter::new(self, table, columns))
+        let inserted = &self.table_writes(table)?.inserted;
+        let (columns, key) = (Arc::clone(&inserted.columns), inserted.key.clone());
+        Ok(BulkWriter::new(self, table, columns, key))
     }
 
-    /// Makes the row groups of written segments part of this transaction.
-    pub(crate) fn adopt_segments(&mut self, table: TableId, segments: &[Arc<Segment>]) -> Result<()> {
+    /// Makes the row groups of written segments part of this transaction. `distinct`: their keys are known to be.
+    pub(crate) fn adopt_segments(
+        &mut self,
+        table: TableId,
+        segments: &[Arc<Segment>],
+        distinct: bool,
+    ) -> Result<()> {
+        let snapshot = self.snapshot.commit;
         let writes = self.table_writes(table)?;
+        if let Some(key) = writes.inserted.key.clone() {
+            let mut new = TableVersion::new(Arc::clone(&writes.inserted.columns), None, 0);
+            segments.iter().for_each(|segment| new.append_segment(segment));
+            let new = TableScan::new(table, new.columns, new.groups);
+            check_new_rows(&new, &self.scan(table)?, &key, distinct)?;
+        }
+        let writes = self.table_writes(table)?;
+        writes.checked_at = writes.checked_at.min(snapshot);
         segments.iter().for_each(|segment| writes.inserted.append_segment(segment));
         Ok(())
     }
@@ -238,7 +268,12 @@ impl Transaction {
         if !self.writes.tables.contains_key(&table) {
             let base = self.snapshot.tables.get(&table).ok_or(StorageError::NoSuchTable(table))?;
             let inserted = TableVersion::new(Arc::clone(&base.columns), base.key.clone(), PRIVATE_GROUP);
-            let writes = TableWrites { base: Base::Committed, inserted, deleted: BTreeMap::new() };
+            let writes = TableWrites {
+                base: Base::Committed,
+                inserted,
+                deleted: BTreeMap::new(),
+                checked_at: u64::MAX,
+            };
             self.writes.tables.insert(table, writes);
         }
         match self.writes.tables.get_mut(&table) {
@@ -309,6 +344,49 @@ pub(crate) fn surviving_rows(group: &Group, columns: &Arc<[ColumnDefinition]>) -
         }
     }
     Ok(batches)
+}
+
+/// Checks that no key of `new` is in `old`, and unless they are `distinct` already, that no two are the same.
+fn check_new_rows(new: &TableScan, old: &TableScan, key: &[usize], distinct: bool) -> Result<()> {
+    let table = new.table();
+    if distinct && !may_overlap(new, old, key) {
+        return Ok(());
+    }
+    let keys = NewKeys::of_scan(new, key)?.ok_or_else(|| duplicate(table, new, key))?;
+    if keys.exist_in(old, key)? { Err(duplicate(table, new, key)) } else { Ok(()) }
+}
+
+/// Returns whether row groups of both may hold the same key, by the zone maps of the first key column.
+fn may_overlap(new: &TableScan, old: &TableScan, key: &[usize]) -> bool {
+    let Some(&first) = key.first() else { return false };
+    (0..new.row_group_count()).any(|index| {
+        let group = new.row_group(index);
+        let end = |value: &Option<ScanValue>| value.clone().map(|value| RangeEnd { value, inclusive: true });
+        let zone_map = group.zone_map(first);
+        let range = ScanPredicate::Range { low: end(&zone_map.min), high: end(&zone_map.max) };
+        (0..old.row_group_count()).any(|index| old.row_group(index).prune(first, &range) != Pruned::None)
+    })
+}
+
+impl TableWrites {
+    /// Checks the inserted keys again if the table has changed since they were checked.
+    pub(crate) fn recheck_keys(&self, table: TableId, head: &TableVersion) -> Result<()> {
+        let Some(key) = &head.key else { return Ok(()) };
+        if head.changed_at <= self.checked_at
+            || self.inserted.groups.is_empty()
+            || self.base != Base::Committed
+        {
+            return Ok(());
+        }
+        let with_deleted = |group: &Group| match self.deleted.get(&group.id) {
+            None => group.clone(),
+            Some(deleted) => group.with_deleted(deleted),
+        };
+        let groups = head.groups.iter().map(with_deleted).collect();
+        let old = TableScan::new(table, Arc::clone(&head.columns), groups);
+        let new = TableScan::new(table, Arc::clone(&head.columns), self.inserted.groups.clone());
+        check_new_rows(&new, &old, key, true)
+    }
 }
 
 fn last_lane(mask: &DeleteMask) -> usize {

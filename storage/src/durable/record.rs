@@ -149,6 +149,6 @@ impl TableRecord {
         }
         let deleted =
             self.deleted.iter().map(|(id, lanes)| (*id, Arc::new(DeleteMask::from_lanes(lanes)))).collect();
-        Ok(Some(TableWrites { base, inserted, deleted }))
+        Ok(Some(TableWrites { base, inserted, deleted, checked_at: u64::MAX }))
     }
 }
