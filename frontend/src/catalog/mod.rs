@@ -3,6 +3,9 @@
 //! One immutable structure; a transaction overlays its own DDL on a clone (the relations are shared) and publishes
 //! it at commit. Serializable: the image is stored with the data.
 
+pub mod builtin;
+mod lookup;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
