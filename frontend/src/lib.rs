@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod analyzer;
 pub mod catalog;
 pub mod explain;
 pub mod lower;

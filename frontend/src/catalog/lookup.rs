@@ -33,7 +33,9 @@ impl Catalog {
     /// Returns the name of a schema.
     pub fn schema_name(&self, oid: Oid) -> Option<&str> {
         let user = self.schemas.get(&oid).map(EcoString::as_str);
-        user.or_else(|| builtin().namespaces().iter().find(|(system, _)| *system == oid).map(|(_, name)| name.as_str()))
+        user.or_else(|| {
+            builtin().namespaces().iter().find(|(system, _)| *system == oid).map(|(_, name)| name.as_str())
+        })
     }
     /// Returns a relation by oid.
     pub fn relation(&self, oid: Oid) -> Option<&Arc<Relation>> {
@@ -41,7 +43,8 @@ impl Catalog {
     }
     /// Returns the relation `name` of one schema.
     pub fn relation_in(&self, schema: Oid, name: &str) -> Option<&Arc<Relation>> {
-        let user = self.relations.values().find(|relation| relation.schema == schema && relation.name == name);
+        let user =
+            self.relations.values().find(|relation| relation.schema == schema && relation.name == name);
         user.or_else(|| builtin().relation_by_name(schema, name))
     }
     /// Returns the schemas of the search path that exist, `pg_catalog` first unless the path places it.

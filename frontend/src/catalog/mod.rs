@@ -5,6 +5,7 @@
 
 pub mod builtin;
 mod lookup;
+pub mod type_names;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

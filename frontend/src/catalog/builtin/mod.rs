@@ -16,7 +16,9 @@ use datasets::catalog as rows;
 use ecow::EcoString;
 
 use super::Relation;
-pub use functions::{Aggregate, AggregateKind, Cast, CastContext, CastMethod, Function, FunctionKind, ParameterMode};
+pub use functions::{
+    Aggregate, AggregateKind, Cast, CastContext, CastMethod, Function, FunctionKind, ParameterMode,
+};
 pub use operators::{DefaultOperators, FamilyMember, Operator};
 pub use types::{Type, TypeKind};
 

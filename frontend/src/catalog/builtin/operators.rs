@@ -82,7 +82,12 @@ pub(super) fn load() -> HashMap<Oid, Operator> {
 pub(super) fn load_defaults() -> HashMap<Oid, DefaultOperators> {
     let mut members: HashMap<(Oid, Oid, Oid, i64), Oid> = HashMap::new();
     for row in rows::rows(rows::PG_AMOP) {
-        let key = (row.oid("amopfamily"), row.oid("amoplefttype"), row.oid("amoprighttype"), row.int("amopstrategy"));
+        let key = (
+            row.oid("amopfamily"),
+            row.oid("amoplefttype"),
+            row.oid("amoprighttype"),
+            row.int("amopstrategy"),
+        );
         members.insert(key, row.oid("amopopr"));
     }
     let mut defaults: HashMap<Oid, DefaultOperators> = HashMap::new();

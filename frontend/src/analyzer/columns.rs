@@ -1,0 +1,290 @@
+//! Names to columns (`transformColumnRef`), and PostgreSQL's hints when there is none.
+
+use ecow::EcoString;
+use executor::expr::{Expr, ExprKind};
+use pg_query::NodeEnum;
+use pg_query::protobuf::ColumnRef;
+use types::oids;
+use types::{PgError, Result, SqlState};
+
+use super::coerce::plain;
+use super::raw;
+use super::state::{Analyzer, ColumnMention, Location, NamespaceItem, at, error, unsupported};
+
+impl Analyzer<'_> {
+    /// Resolves a column reference.
+    pub(super) fn column_ref(&mut self, reference: &ColumnRef) -> Result<Expr> {
+        let location = at(reference.location);
+        let star =
+            matches!(reference.fields.last().and_then(|field| field.node.as_ref()), Some(NodeEnum::AStar(_)));
+        let names = raw::strings(&reference.fields);
+        if star {
+            return match names.as_slice() {
+                [relation] => self.whole_row(None, relation, location),
+                [schema, relation] => self.whole_row(Some(schema), relation, location),
+                _ => Err(error(
+                    SqlState::SYNTAX_ERROR,
+                    "row expansion via \"*\" is not supported here",
+                    location,
+                )),
+            };
+        }
+        match names.as_slice() {
+            [column] => {
+                if let Some(found) = self.find_column(column, location)? {
+                    return Ok(found);
+                }
+                if self.find_item(None, column, location)?.is_some() {
+                    return self.whole_row(None, column, location);
+                }
+                Err(self.missing_column(None, column).at(location))
+            }
+            [relation, column] => self.qualified(None, relation, column, location),
+            [schema, relation, column] => self.qualified(Some(schema), relation, column, location),
+            [_, schema, relation, column] => self.qualified(Some(schema), relation, column, location),
+            _ => {
+                let message = format!("improper qualified name (too many dotted names): {}", names.join("."));
+                Err(error(SqlState::SYNTAX_ERROR, message, location))
+            }
+        }
+    }
+
+    /// Finds an unqualified column, innermost level first.
+    pub(super) fn find_column(&mut self, name: &str, location: Location) -> Result<Option<Expr>> {
+        for depth in (0..self.levels.len()).rev() {
+            let level = &self.levels[depth];
+            let mut found: Option<&Expr> = None;
+            for item in
+                level.items.iter().filter(|item| item.columns_visible && visible(item, level.lateral_active))
+            {
+                for column in item.columns.iter().filter(|column| column.name == name) {
+                    if found.is_some() {
+                        let message = format!("column reference \"{name}\" is ambiguous");
+                        return Err(error(SqlState::AMBIGUOUS_COLUMN, message, location));
+                    }
+                    found = Some(&column.expr);
+                }
+            }
+            if let Some(expr) = found.cloned() {
+                self.mention(&expr, location);
+                return Ok(Some(expr));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns (level, item) of a relation name.
+    fn find_item(
+        &self,
+        schema: Option<&str>,
+        name: &str,
+        location: Location,
+    ) -> Result<Option<(usize, usize)>> {
+        let schema = schema.map(|schema| self.context.catalog.schema_oid(schema).unwrap_or(0));
+        for depth in (0..self.levels.len()).rev() {
+            let level = &self.levels[depth];
+            let mut found = None;
+            for (position, item) in level.items.iter().enumerate() {
+                let named = item.table_visible && item.alias.as_deref() == Some(name);
+                if !named || schema.is_some_and(|schema| item.schema != Some(schema)) {
+                    continue;
+                }
+                if !visible(item, level.lateral_active) {
+                    return Err(self.missing_from(name).at(location));
+                }
+                if found.is_some() {
+                    let message = format!("table reference \"{name}\" is ambiguous");
+                    return Err(error(SqlState::AMBIGUOUS_ALIAS, message, location));
+                }
+                found = Some((depth, position));
+            }
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the item that `schema.name.*` names.
+    pub(super) fn item_named(
+        &self,
+        schema: Option<&str>,
+        name: &str,
+        location: Location,
+    ) -> Result<NamespaceItem> {
+        match self.find_item(schema, name, location)? {
+            Some((depth, position)) => Ok(self.levels[depth].items[position].clone()),
+            None => Err(self.missing_from(name).at(location)),
+        }
+    }
+
+    fn qualified(
+        &mut self,
+        schema: Option<&str>,
+        relation: &str,
+        column: &str,
+        location: Location,
+    ) -> Result<Expr> {
+        let Some((depth, position)) = self.find_item(schema, relation, location)? else {
+            return Err(self.missing_from(relation).at(location));
+        };
+        let item = &self.levels[depth].items[position];
+        let mut named = item.columns.iter().filter(|known| known.name == column);
+        if let Some(found) = named.next() {
+            if named.next().is_some() {
+                let message = format!("column reference \"{column}\" is ambiguous");
+                return Err(error(SqlState::AMBIGUOUS_COLUMN, message, location));
+            }
+            let expr = found.expr.clone();
+            self.mention(&expr, location);
+            return Ok(expr);
+        }
+        let system = matches!(column, "ctid" | "xmin" | "xmax" | "cmin" | "cmax" | "tableoid");
+        if let Some(relation) = item.relation.filter(|_| system) {
+            if column == "tableoid" {
+                let value = types::Datum::I64(i64::from(relation));
+                return Ok(Expr::constant(value, plain(oids::OID)));
+            }
+            return Err(unsupported(format!("system column {column}"), location));
+        }
+        Err(self.missing_column(Some(relation), column).at(location))
+    }
+
+    /// Builds the whole row of a relation.
+    fn whole_row(&mut self, schema: Option<&str>, name: &str, location: Location) -> Result<Expr> {
+        let item = self.item_named(schema, name, location)?;
+        if item.scalar_function
+            && let Some(column) = item.columns.first()
+        {
+            self.mention(&column.expr, location);
+            return Ok(column.expr.clone());
+        }
+        let fields: Vec<Expr> = item.columns.iter().map(|column| column.expr.clone()).collect();
+        fields.iter().for_each(|field| self.mention(field, location));
+        Ok(Expr { kind: ExprKind::Row(fields), ty: plain(oids::RECORD) })
+    }
+
+    /// Records where columns are used.
+    pub(super) fn mention(&mut self, expr: &Expr, location: Location) {
+        let mut found = Vec::new();
+        super::walk::columns(expr, &[], &mut found);
+        for id in found {
+            let level = self.sources.get(&id).map(|source| source.level);
+            if let Some(level) = level.and_then(|level| self.levels.get_mut(level)) {
+                level.mentions.push(ColumnMention { id, location, aggregated: false });
+            }
+        }
+    }
+
+    /// Makes the `42703` error, with the column that was perhaps meant.
+    pub(super) fn missing_column(&self, relation: Option<&str>, column: &str) -> PgError {
+        let message = match relation {
+            None => format!("column \"{column}\" does not exist"),
+            Some(relation) => format!("column {relation}.{column} does not exist"),
+        };
+        let missing = PgError::new(SqlState::UNDEFINED_COLUMN, message);
+        let entries = self.levels.iter().rev().flat_map(|level| &level.range_table);
+        let mut best = FuzzyMatch::default();
+        for (alias, columns) in entries {
+            let penalty = relation.map_or(0, |relation| levenshtein(relation, alias));
+            for known in columns {
+                if known == column && penalty == 0 {
+                    return missing.with_detail(format!(
+                        "There is a column named \"{column}\" in table \"{alias}\", but it cannot be referenced from this part of the query."
+                    ));
+                }
+                best.consider(penalty, known, column, alias);
+            }
+        }
+        match best.matches.as_slice() {
+            [(alias, name)] => missing.with_hint(format!("Perhaps you meant to reference the column \"{alias}.{name}\".")),
+            [(alias, name), (other, second)] => missing.with_hint(format!(
+                "Perhaps you meant to reference the column \"{alias}.{name}\" or the column \"{other}.{second}\"."
+            )),
+            _ => missing,
+        }
+    }
+
+    /// Makes the `42P01` error for a relation name that FROM does not have.
+    pub(super) fn missing_from(&self, name: &str) -> PgError {
+        let hidden =
+            self.levels.iter().rev().flat_map(|level| &level.range_table).any(|(alias, _)| alias == name);
+        if hidden {
+            let message = format!("invalid reference to FROM-clause entry for table \"{name}\"");
+            return PgError::new(SqlState::UNDEFINED_TABLE, message).with_detail(format!(
+                "There is an entry for table \"{name}\", but it cannot be referenced from this part of the query."
+            ));
+        }
+        for item in self.levels.iter().rev().flat_map(|level| &level.items) {
+            let real = item.relation.and_then(|oid| self.context.catalog.relation(oid));
+            if let (Some(relation), Some(alias)) = (real, &item.alias)
+                && relation.name == name
+                && alias != name
+            {
+                let message = format!("invalid reference to FROM-clause entry for table \"{name}\"");
+                return PgError::new(SqlState::UNDEFINED_TABLE, message)
+                    .with_hint(format!("Perhaps you meant to reference the table alias \"{alias}\"."));
+            }
+        }
+        PgError::new(SqlState::UNDEFINED_TABLE, format!("missing FROM-clause entry for table \"{name}\""))
+    }
+}
+
+fn visible(item: &NamespaceItem, lateral_active: bool) -> bool {
+    !item.lateral_only || lateral_active
+}
+
+/// The nearest names so far, as `updateFuzzyAttrMatchState` keeps them.
+struct FuzzyMatch<'a> {
+    distance: usize,
+    matches: Vec<(&'a EcoString, &'a EcoString)>,
+}
+
+/// Names farther away are not offered.
+const FUZZY_DISTANCE_MAX: usize = 3;
+
+impl Default for FuzzyMatch<'_> {
+    fn default() -> Self {
+        Self { distance: FUZZY_DISTANCE_MAX + 1, matches: Vec::new() }
+    }
+}
+
+impl<'a> FuzzyMatch<'a> {
+    fn consider(&mut self, penalty: usize, known: &'a EcoString, wanted: &str, alias: &'a EcoString) {
+        if penalty > self.distance {
+            return;
+        }
+        let distance = levenshtein(known, wanted);
+        if distance > wanted.len() / 2 {
+            return;
+        }
+        let distance = distance + penalty;
+        if distance < self.distance {
+            self.distance = distance;
+            self.matches = vec![(alias, known)];
+        } else if distance == self.distance {
+            if self.matches.len() >= 2 {
+                self.matches.clear();
+                self.distance = distance.saturating_sub(1);
+            } else if !self.matches.is_empty() {
+                self.matches.push((alias, known));
+            }
+        }
+    }
+}
+
+/// Returns the edit distance.
+fn levenshtein(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (above, character) in left.chars().enumerate() {
+        let mut diagonal = above;
+        row[0] = above + 1;
+        for (position, other) in right.iter().enumerate() {
+            let substituted = diagonal + usize::from(character != *other);
+            diagonal = row[position + 1];
+            row[position + 1] = substituted.min(diagonal + 1).min(row[position] + 1);
+        }
+    }
+    row[right.len()]
+}

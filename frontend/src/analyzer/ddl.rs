@@ -1,0 +1,1 @@
+//! Table definitions: column types, defaults and constraints of CREATE TABLE, checked.

@@ -1,0 +1,225 @@
+//! WITH: plain and recursive queries (`parse_cte.c`).
+
+use ecow::EcoString;
+use executor::expr::Expr;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{CommonTableExpr, CteMaterialize, RangeVar, SelectStmt, SetOperation, WithClause};
+use types::{PgError, Result, SqlState, TypeRef};
+
+use super::from::Placed;
+use super::raw;
+use super::state::{Analyzer, CteScope, at, error, unsupported};
+use crate::catalog::type_names::format_type;
+use crate::query::{Cte, FromItem, Query, Recursion};
+
+impl Analyzer<'_> {
+    /// Analyzes WITH; its queries become visible on this level.
+    pub(super) fn with_clause(&mut self, with: &WithClause) -> Result<()> {
+        let ctes: Vec<&CommonTableExpr> = with
+            .ctes
+            .iter()
+            .filter_map(|node| match &node.node {
+                Some(NodeEnum::CommonTableExpr(cte)) => Some(cte.as_ref()),
+                _ => None,
+            })
+            .collect();
+        for (position, cte) in ctes.iter().enumerate() {
+            if ctes.iter().take(position).any(|earlier| earlier.ctename == cte.ctename) {
+                let message = format!("WITH query name \"{}\" specified more than once", cte.ctename);
+                return Err(error(SqlState::DUPLICATE_ALIAS, message, at(cte.location)));
+            }
+        }
+        for (position, cte) in ctes.iter().enumerate() {
+            self.level().later_ctes =
+                ctes.iter().skip(position).map(|cte| cte.ctename.as_str().into()).collect();
+            if with.recursive {
+                let later = ctes.iter().skip(position + 1).find(|later| refers_to(cte, &later.ctename));
+                if let Some(later) = later {
+                    return Err(unsupported("a forward reference in WITH RECURSIVE", at(later.location)));
+                }
+            }
+            self.with_query(cte, with.recursive && refers_to(cte, &cte.ctename))?;
+        }
+        self.level().later_ctes.clear();
+        Ok(())
+    }
+
+    fn with_query(&mut self, cte: &CommonTableExpr, recursive: bool) -> Result<()> {
+        let location = at(cte.location);
+        if cte.search_clause.is_some() || cte.cycle_clause.is_some() {
+            return Err(unsupported("SEARCH and CYCLE clauses", location));
+        }
+        let Some(NodeEnum::SelectStmt(select)) = raw::inner(&cte.ctequery) else {
+            return Err(unsupported("data-modifying statements in WITH", location));
+        };
+        let id = self.new_cte();
+        let name: EcoString = cte.ctename.as_str().into();
+        let (query, recursion, columns) = if recursive {
+            self.recursive_query(cte, select, id)?
+        } else {
+            let query = self.nested_query(select, false)?;
+            let columns = self.cte_columns(cte, &query)?;
+            (query, None, columns)
+        };
+        let materialized = match CteMaterialize::try_from(cte.ctematerialized) {
+            Ok(CteMaterialize::Always) => Some(true),
+            Ok(CteMaterialize::Never) => Some(false),
+            _ => None,
+        };
+        let level = self.level();
+        let known = level.ctes.iter().position(|scope| scope.id == id);
+        match known {
+            Some(position) => level.ctes[position].columns = Some(columns),
+            None => {
+                level.ctes.push(CteScope { name: name.clone(), id, columns: Some(columns), references: 0 })
+            }
+        }
+        level.cte_queries.push(Cte { id, name, query, recursive: recursion, materialized, references: 0 });
+        Ok(())
+    }
+
+    fn cte_columns(&self, cte: &CommonTableExpr, query: &Query) -> Result<Vec<(EcoString, TypeRef)>> {
+        let aliases = raw::strings(&cte.aliascolnames);
+        if aliases.len() > query.output.len() {
+            let message = format!(
+                "WITH query \"{}\" has {} columns available but {} columns specified",
+                cte.ctename,
+                query.output.len(),
+                aliases.len()
+            );
+            return Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, at(cte.location)));
+        }
+        let columns = query.output.iter().enumerate().map(|(position, column)| {
+            (aliases.get(position).map_or(column.name.clone(), |alias| (*alias).into()), column.ty)
+        });
+        Ok(columns.collect())
+    }
+
+    /// Analyzes `non-recursive UNION [ALL] recursive`.
+    #[expect(clippy::type_complexity, reason = "the three parts of one CTE, taken apart at once")]
+    fn recursive_query(
+        &mut self,
+        cte: &CommonTableExpr,
+        select: &SelectStmt,
+        id: u32,
+    ) -> Result<(Query, Option<Box<Recursion>>, Vec<(EcoString, TypeRef)>)> {
+        let location = at(cte.location);
+        let name = &cte.ctename;
+        let (true, Some(left), Some(right)) =
+            (select.op == SetOperation::SetopUnion as i32, &select.larg, &select.rarg)
+        else {
+            let message = format!(
+                "recursive query \"{name}\" does not have the form non-recursive-term UNION [ALL] recursive-term"
+            );
+            return Err(error(SqlState::INVALID_RECURSION, message, location));
+        };
+        if !select.sort_clause.is_empty() || select.limit_count.is_some() || select.limit_offset.is_some() {
+            let what = if !select.sort_clause.is_empty() {
+                "ORDER BY"
+            } else if select.limit_offset.is_some() {
+                "OFFSET"
+            } else {
+                "LIMIT"
+            };
+            return Err(error(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                format!("{what} in a recursive query is not implemented"),
+                location,
+            ));
+        }
+        if select.with_clause.is_some() {
+            return Err(unsupported("WITH inside a recursive query's UNION", location));
+        }
+        let scope = CteScope { name: name.as_str().into(), id, columns: None, references: 0 };
+        self.level().ctes.push(scope);
+        let first = self.nested_query(left, false)?;
+        let columns = self.cte_columns(cte, &first)?;
+        if let Some(scope) = self.level().ctes.iter_mut().find(|scope| scope.id == id) {
+            scope.columns = Some(columns.clone());
+        }
+        let mut step = self.nested_query(right, true)?;
+        if let Some(scope) = self.level().ctes.iter_mut().find(|scope| scope.id == id) {
+            scope.references = 0;
+        }
+        if step.output.len() != first.output.len() {
+            let message = "each UNION query must have the same number of columns";
+            return Err(error(SqlState::SYNTAX_ERROR, message, location));
+        }
+        let mut step_exprs = Vec::with_capacity(columns.len());
+        for (position, (column, ty)) in columns.iter().enumerate() {
+            let given = step.output[position].ty;
+            let (common, _) = self.unite_column(&first, &step, position, "UNION")?;
+            if common.oid != ty.oid || common.typmod != ty.typmod && ty.typmod != -1 {
+                let message = format!(
+                    "recursive query \"{name}\" column {} has type {} in non-recursive term but type {} overall",
+                    position + 1,
+                    format_type(ty.oid, Some(ty.typmod)),
+                    format_type(common.oid, Some(common.typmod))
+                );
+                let _ = column;
+                return Err(error(SqlState::DATATYPE_MISMATCH, message, location)
+                    .with_hint("Cast the output of the non-recursive term to the correct type."));
+            }
+            let _ = given;
+            step_exprs.push(self.coerce_output(&mut step, position, *ty, "UNION")?);
+        }
+        Ok((first, Some(Box::new(Recursion { step, step_exprs, all: select.all })), columns))
+    }
+
+    /// Resolves a name to a WITH query.
+    pub(super) fn cte_reference(&mut self, range: &RangeVar) -> Result<Option<Placed>> {
+        let mut found = None;
+        for level in self.levels.iter_mut().rev() {
+            if let Some(scope) = level.ctes.iter_mut().find(|scope| scope.name == range.relname) {
+                scope.references += 1;
+                found = Some(scope.clone());
+                break;
+            }
+        }
+        let Some(scope) = found else { return Ok(None) };
+        let Some(columns) = scope.columns else {
+            let message = format!(
+                "recursive reference to query \"{}\" must not appear within its non-recursive term",
+                scope.name
+            );
+            return Err(error(SqlState::INVALID_RECURSION, message, at(range.location)));
+        };
+        let alias = range.alias.as_ref();
+        let name: EcoString = alias.map_or(scope.name.clone(), |alias| alias.aliasname.as_str().into());
+        let types: Vec<TypeRef> = columns.iter().map(|(_, ty)| *ty).collect();
+        let listed = columns.into_iter().map(|(name, ty)| (name, ty, None)).collect();
+        let (ids, item) = self.new_item(&name, listed, alias)?;
+        let columns =
+            ids.into_iter().zip(types).enumerate().map(|(position, (id, ty))| (id, position, ty)).collect();
+        Ok(Some((FromItem::Cte { cte: scope.id, alias: name, columns }, vec![item])))
+    }
+
+    /// Takes this level's WITH queries with their reference counts.
+    pub(super) fn finish_ctes(&mut self) -> Vec<Cte> {
+        let level = self.level();
+        let mut ctes = std::mem::take(&mut level.cte_queries);
+        for cte in &mut ctes {
+            cte.references =
+                level.ctes.iter().find(|scope| scope.id == cte.id).map_or(0, |scope| scope.references);
+        }
+        ctes
+    }
+
+    /// Builds an expression over an output column.
+    pub(super) fn output_expr(query: &Query, position: usize) -> Result<Expr> {
+        let column = query
+            .output
+            .get(position)
+            .ok_or_else(|| PgError::internal("an output column that is not there"))?;
+        Ok(Expr::column(column.id, column.ty))
+    }
+}
+
+/// Returns whether a WITH query mentions a table of this name.
+fn refers_to(cte: &CommonTableExpr, name: &str) -> bool {
+    let Some(node) = raw::inner(&cte.ctequery) else { return false };
+    node.nodes().iter().any(|(node, ..)| match node {
+        pg_query::NodeRef::RangeVar(range) => range.relname == name && range.schemaname.is_empty(),
+        _ => false,
+    })
+}
