@@ -1,14 +1,20 @@
 #![doc = include_str!("../README.md")]
 
+pub mod arithmetic;
+pub mod codec;
+pub mod compare;
 pub mod datetime;
 pub mod datum;
 pub mod errors;
 pub mod fast;
 pub mod float;
 pub mod io;
+pub mod json;
+pub mod key;
 pub mod numeric;
 pub mod oids;
 pub mod physical;
+pub mod text;
 
 pub use datum::{ArrayValue, Datum, Interval, PhysicalType};
 pub use errors::{PgError, Result, SqlState};

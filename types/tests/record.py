@@ -45,7 +45,7 @@ def main():
                 name, template = line.split("\t", 1)
         script = SETUP + "".join(f"select pg_temp.try({quote(q)});\n" for _, q in rows)
         answer = subprocess.run(["psql", "-XqAt", *sys.argv[1:]], input=script, text=True, capture_output=True, check=True)
-        lines = answer.stdout.rstrip("\n").split("\n")
+        lines = answer.stdout.split("\n")[:-1]
         assert len(lines) == len(rows), (source, len(lines), len(rows), answer.stderr)
         out = "".join("\t".join(row + [result]) + "\n" for (row, _), result in zip(rows, lines))
         source.with_suffix(".tsv").write_text(out)

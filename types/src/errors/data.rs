@@ -120,3 +120,7 @@ pub fn invalid_parameter(message: impl Into<String>) -> PgError {
 pub fn factorial_of_negative() -> PgError {
     out_of_range("factorial of a negative number is undefined")
 }
+/// `invalid input syntax for type json`
+pub fn invalid_json() -> PgError {
+    PgError::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax for type json")
+}

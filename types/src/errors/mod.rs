@@ -3,7 +3,9 @@
 //! Messages are written in the constructors of the submodules and nowhere else.
 
 pub mod data;
+pub mod datetime;
 mod sqlstate;
+pub mod text;
 
 use std::fmt;
 

@@ -1,5 +1,99 @@
-//! Settings that input and output of values depend on.
+//! Input and output functions of every built-in type, by type oid.
+//!
+//! * `text`: text form of single values; `array`: arrays, vectors and records
+//! * `binary`: binary wire form
+//! * `integer`: integer syntax; the other types' syntax lives with the type
 
-/// DateStyle, TimeZone and relatives.
-#[derive(Debug, Clone, Default)]
-pub struct IoContext {}
+mod array;
+mod binary;
+mod bytea;
+pub mod integer;
+mod text;
+
+pub use array::{array_input, array_output, record_output};
+pub use binary::{binary_input, binary_output};
+pub use bytea::{decode_hex, encode_hex};
+pub use text::{text_input, text_output, truncate_name};
+
+use crate::datetime::zone::Zone;
+
+/// `DateStyle`, first part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the setting's own words")]
+pub enum DateStyle {
+    #[default]
+    Iso,
+    Sql,
+    Postgres,
+    German,
+}
+
+/// `DateStyle`, second part: how to read and write ambiguous dates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the setting's own words")]
+pub enum DateOrder {
+    #[default]
+    Mdy,
+    Dmy,
+    Ymd,
+}
+
+/// `IntervalStyle`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the setting's own words")]
+pub enum IntervalStyle {
+    #[default]
+    Postgres,
+    PostgresVerbose,
+    SqlStandard,
+    Iso8601,
+}
+
+/// `bytea_output`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the setting's own words")]
+pub enum ByteaOutput {
+    #[default]
+    Hex,
+    Escape,
+}
+
+/// The session's settings that input and output depend on, and its clock.
+#[derive(Debug, Clone)]
+pub struct IoContext {
+    /// `DateStyle`, first part.
+    pub date_style: DateStyle,
+    /// `DateStyle`, second part.
+    pub date_order: DateOrder,
+    /// `IntervalStyle`.
+    pub interval_style: IntervalStyle,
+    /// `TimeZone`.
+    pub time_zone: Zone,
+    /// `extra_float_digits`.
+    pub extra_float_digits: i32,
+    /// `bytea_output`.
+    pub bytea_output: ByteaOutput,
+    /// Start of the transaction: microseconds from 2000-01-01 UTC.
+    pub now: i64,
+}
+
+impl Default for IoContext {
+    fn default() -> Self {
+        Self {
+            date_style: DateStyle::Iso,
+            date_order: DateOrder::Mdy,
+            interval_style: IntervalStyle::Postgres,
+            time_zone: Zone::UTC,
+            extra_float_digits: 1,
+            bytea_output: ByteaOutput::Hex,
+            now: 0,
+        }
+    }
+}
+
+impl IoContext {
+    /// Returns the transaction's start in local time.
+    pub fn local_now(&self) -> i64 {
+        self.now + i64::from(self.time_zone.offset_at(self.now)) * crate::datetime::MICROSECONDS_PER_SECOND
+    }
+}

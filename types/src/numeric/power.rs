@@ -5,7 +5,7 @@ use dashu::integer::IBig;
 
 use super::arithmetic::divide;
 use super::decimal::{leading, rescale};
-use super::transcendental::{RESULT_SCALE_MAX, exp_to_scale, ln_to_scale, ln_weight};
+use super::transcendental::{LOG10_E, RESULT_SCALE_MAX, exp_to_scale, ln_to_scale, ln_weight};
 use super::{DISPLAY_SCALE_MAX, Numeric, SIGNIFICANT_DIGITS_MIN};
 use crate::errors::{Result, data};
 
@@ -141,7 +141,7 @@ impl Numeric {
                 Self::from_big(IBig::ZERO, DISPLAY_SCALE_MAX)
             };
         }
-        value *= 0.434_294_481_903_252;
+        value *= LOG10_E;
         let scale = (SIGNIFICANT_DIGITS_MIN - value as i32).max(base_scale).max(power_scale);
         let scale = scale.clamp(0, DISPLAY_SCALE_MAX);
         let significant = (scale + value as i32).max(0);

@@ -15,7 +15,9 @@ use crate::errors::{Result, data};
 const GUARD_BITS: usize = 96;
 /// Largest decimal weight of an exponential (`NUMERIC_MAX_RESULT_SCALE`).
 pub(crate) const RESULT_SCALE_MAX: f64 = 2000.0;
-const LOG10_E: f64 = 0.434_294_481_903_252;
+#[expect(clippy::approx_constant, reason = "the digits that PostgreSQL uses decide the scale")]
+pub(crate) const LOG10_E: f64 = 0.434_294_481_903_252;
+#[expect(clippy::approx_constant, reason = "the digits that PostgreSQL uses decide the scale")]
 const LN_10: f64 = 2.302_585_092_994_046;
 
 impl Numeric {
@@ -169,10 +171,10 @@ fn ln_fixed(unscaled: &IBig, own: i32, bits: usize) -> IBig {
     // Bring it near one: the series converges fastest there. 1.4142 is the upper end.
     if mantissa > (&one * IBig::from(14_142)) / IBig::from(10_000) {
         k += 1;
-        mantissa = mantissa >> 1;
+        mantissa >>= 1;
     } else if mantissa < (&one * IBig::from(7_071)) / IBig::from(10_000) {
         k -= 1;
-        mantissa = mantissa << 1;
+        mantissa <<= 1;
     }
     let z = ((&mantissa - &one) << bits) / (&mantissa + &one);
     let series = atanh_fixed(&z, bits) << 1;

@@ -1,7 +1,10 @@
 //! Holds the functions of this crate to answers recorded from PostgreSQL (`data/*.tsv`, written by
 //! `record.py`): each line is a name, arguments and the expected text.
 
+mod recorded_datetime;
 mod recorded_numeric;
+mod recorded_text;
+mod recorded_values;
 
 use types::PgError;
 

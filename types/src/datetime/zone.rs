@@ -1,0 +1,163 @@
+//! Time zones: rules from jiff's copy of the IANA database, fixed offsets, and abbreviations.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{EPOCH_MICROSECONDS, MICROSECONDS_PER_SECOND};
+use crate::errors::{Result, datetime};
+
+/// A time zone.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Zone {
+    /// Seconds east of UTC.
+    Fixed(i32),
+    /// A zone with rules.
+    Rules(TimeZone),
+}
+
+impl Zone {
+    /// UTC.
+    pub const UTC: Self = Self::Fixed(0);
+
+    /// Looks up a zone by IANA name, abbreviation or offset (`+02`, `-3.5`, `UTC+3` in POSIX's sense).
+    pub fn lookup(name: &str) -> Result<Self> {
+        let trimmed = name.trim();
+        if let Some(zone) = Self::find(trimmed) {
+            return Ok(zone);
+        }
+        // POSIX: the sign counts westward.
+        if let Some(position) = trimmed.find(['+', '-'])
+            && let Some(offset) = parse_offset(trimmed.get(position..).unwrap_or(""))
+        {
+            return Ok(Self::Fixed(-offset));
+        }
+        Err(datetime::zone_not_recognized(name))
+    }
+
+    /// Looks up a zone by abbreviation or IANA name.
+    pub fn find(name: &str) -> Option<Self> {
+        if let Some(seconds) = abbreviation(name) {
+            return Some(Self::Fixed(seconds));
+        }
+        if name.eq_ignore_ascii_case("Etc/UTC") || name.eq_ignore_ascii_case("GMT") {
+            return Some(Self::UTC);
+        }
+        name.contains(|c: char| c.is_ascii_alphabetic())
+            .then(|| TimeZone::get(name).ok())
+            .flatten()
+            .map(Self::Rules)
+    }
+
+    /// Returns the seconds east of UTC at a moment (microseconds from 2000-01-01 UTC).
+    pub fn offset_at(&self, utc: i64) -> i32 {
+        match self {
+            Self::Fixed(seconds) => *seconds,
+            Self::Rules(zone) => zone.to_offset(moment(utc)).seconds(),
+        }
+    }
+
+    /// Returns the abbreviation in force at a moment, as the non-ISO styles print it.
+    pub fn abbreviation_at(&self, utc: i64) -> Option<String> {
+        match self {
+            Self::Fixed(0) => Some("UTC".to_string()),
+            Self::Fixed(_) => None,
+            Self::Rules(zone) => {
+                let text = zone.to_offset_info(moment(utc)).abbreviation().to_string();
+                text.starts_with(|c: char| c.is_ascii_alphabetic()).then_some(text)
+            }
+        }
+    }
+
+    /// Returns the seconds east of UTC for a local time. In a gap and in an overlap PostgreSQL takes standard
+    /// time: the offset before a forward jump, the one after a backward jump.
+    pub fn offset_at_local(&self, local: i64) -> i32 {
+        match self {
+            Self::Fixed(seconds) => *seconds,
+            Self::Rules(_) => {
+                let day = 86_400 * MICROSECONDS_PER_SECOND;
+                let before = self.offset_at(local.saturating_sub(day));
+                let after = self.offset_at(local.saturating_add(day));
+                let fits = |offset: i32| {
+                    self.offset_at(local.saturating_sub(i64::from(offset) * MICROSECONDS_PER_SECOND))
+                        == offset
+                };
+                match (fits(before), fits(after)) {
+                    (true, false) => before,
+                    (false, true) => after,
+                    (true, true) | (false, false) => before.min(after),
+                }
+            }
+        }
+    }
+}
+
+/// Returns jiff's moment, cut to the range that it covers.
+fn moment(utc: i64) -> Timestamp {
+    let seconds = utc.saturating_add(EPOCH_MICROSECONDS).div_euclid(MICROSECONDS_PER_SECOND);
+    let limit = if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_second(seconds).unwrap_or(limit)
+}
+
+/// Parses `+hh`, `+hhmm`, `+hh:mm[:ss]` into seconds east.
+pub fn parse_offset(text: &str) -> Option<i32> {
+    let (sign, digits) = match text.as_bytes().first()? {
+        b'+' => (1, text.get(1..)?),
+        b'-' => (-1, text.get(1..)?),
+        _ => return None,
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b':') {
+        return None;
+    }
+    let (hours, minutes, seconds) = if digits.contains(':') {
+        let mut parts = digits.split(':').map(|part| part.parse::<i32>().ok());
+        (parts.next()??, parts.next()??, parts.next().unwrap_or(Some(0))?)
+    } else {
+        let value: i32 = digits.parse().ok()?;
+        match digits.len() {
+            1 | 2 => (value, 0, 0),
+            3 | 4 => (value / 100, value % 100, 0),
+            5 | 6 => (value / 10_000, value / 100 % 100, value % 100),
+            _ => return None,
+        }
+    };
+    (hours <= 15 && minutes < 60 && seconds < 60).then_some(sign * (hours * 3600 + minutes * 60 + seconds))
+}
+
+/// Returns the seconds east of the abbreviations in PostgreSQL's default list that are in common use.
+fn abbreviation(name: &str) -> Option<i32> {
+    let quarter_hours = match name.to_ascii_uppercase().as_str() {
+        "UTC" | "UT" | "Z" | "ZULU" | "GMT" | "WET" => 0,
+        "BST" | "CET" | "MET" | "WEST" | "WAT" => 4,
+        "CEST" | "EET" | "SAST" | "CETDST" | "METDST" => 8,
+        "EEST" | "MSK" | "EAT" => 12,
+        "MSD" | "GST" => 16,
+        "PKT" => 20,
+        "IST" => 8,
+        "ICT" => 28,
+        "HKT" | "SGT" | "AWST" => 32,
+        "JST" | "KST" => 36,
+        "ACST" => 38,
+        "AEST" => 40,
+        "ACDT" => 42,
+        "AEDT" => 44,
+        "NZST" => 48,
+        "NZDT" => 52,
+        "NST" => -14,
+        "NDT" => -10,
+        "AST" => -16,
+        "ADT" => -12,
+        "EST" => -20,
+        "EDT" => -16,
+        "CST" => -24,
+        "CDT" => -20,
+        "MST" => -28,
+        "MDT" => -24,
+        "PST" => -32,
+        "PDT" => -28,
+        "AKST" => -36,
+        "AKDT" => -32,
+        "HST" => -40,
+        _ => return None,
+    };
+    Some(quarter_hours * 900)
+}

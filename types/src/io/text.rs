@@ -1,0 +1,208 @@
+//! Text input and output of single values.
+
+use std::sync::Arc;
+
+use super::integer::{parse_integer, parse_oid};
+use super::{ByteaOutput, IoContext, array, bytea};
+use crate::datetime::{arithmetic, format, interval_text, parse};
+use crate::errors::{PgError, Result, data, text as text_errors};
+use crate::fast::{parse_int4_fast, parse_int8_fast, write_i64};
+use crate::numeric::Numeric;
+use crate::{Datum, Oid, float, oids, physical};
+
+/// Bytes that a `name` holds.
+const NAME_SIZE_MAX: usize = 63;
+
+/// Parses the text form of a value of type `oid` with its modifier.
+pub fn text_input(oid: Oid, typmod: i32, text: &str, context: &IoContext) -> Result<Datum> {
+    Ok(match oid {
+        oids::INT4 => match parse_int4_fast(text.as_bytes()) {
+            Some(value) => Datum::I32(value),
+            None => Datum::I32(parse_integer(text, "integer", i32::MIN.into(), i32::MAX.into())? as i32),
+        },
+        oids::INT8 => match parse_int8_fast(text.as_bytes()) {
+            Some(value) => Datum::I64(value),
+            None => Datum::I64(parse_integer(text, "bigint", i64::MIN, i64::MAX)?),
+        },
+        oids::INT2 => Datum::I16(parse_integer(text, "smallint", i16::MIN.into(), i16::MAX.into())? as i16),
+        oids::NUMERIC => Datum::Numeric(Numeric::parse_typmod(text, typmod)?),
+        oids::TEXT | oids::CSTRING | oids::UNKNOWN | oids::REFCURSOR | oids::XML | oids::PG_NODE_TREE => {
+            Datum::text(text)
+        }
+        oids::VARCHAR => Datum::text(limit_varchar(text, typmod)?),
+        oids::BPCHAR => Datum::text(limit_bpchar(text, typmod)?),
+        oids::NAME => Datum::text(truncate_name(text)),
+        oids::CHAR => char_input(text),
+        oids::JSON => Datum::text(crate::json::validate(text)?),
+        oids::BOOL => {
+            Datum::Bool(parse_bool(text).ok_or_else(|| data::invalid_input_syntax("boolean", text))?)
+        }
+        oids::FLOAT8 => Datum::F64(float::parse_f64(text)?),
+        oids::FLOAT4 => Datum::F32(float::parse_f32(text)?),
+        oids::DATE => Datum::I32(parse::parse_date(text, context)?),
+        oids::TIME => {
+            Datum::I64(arithmetic::apply_precision(parse::parse_time_of_day(text, context)?, typmod))
+        }
+        oids::TIMETZ => {
+            let (time, west) = parse::parse_timetz(text, context)?;
+            Datum::TimeTz(arithmetic::apply_precision(time, typmod), west)
+        }
+        oids::TIMESTAMP => {
+            Datum::I64(arithmetic::apply_precision(parse::parse_timestamp(text, context)?, typmod))
+        }
+        oids::TIMESTAMPTZ => {
+            Datum::I64(arithmetic::apply_precision(parse::parse_timestamptz(text, context)?, typmod))
+        }
+        oids::INTERVAL => Datum::Interval(interval_text::parse_interval(text, typmod)?),
+        oids::UUID => Datum::Uuid(parse_uuid(text).ok_or_else(|| data::invalid_input_syntax("uuid", text))?),
+        oids::BYTEA => Datum::Bytes(Arc::from(bytea::parse(text)?)),
+        oids::VOID => Datum::text(""),
+        oids::XID8 => Datum::I64(parse_integer(text, "xid8", 0, i64::MAX)?),
+        _ if physical::is_oid_like(oid) => Datum::I64(parse_oid(text, "oid")?),
+        _ => match physical::element_type(oid) {
+            Some(element) => array::array_input(oid, element, typmod, text, context)?,
+            None => return Err(PgError::not_supported(format!("input of type {oid}"))),
+        },
+    })
+}
+
+/// Appends the text form of `value`, which is not NULL.
+pub fn text_output(oid: Oid, value: &Datum, context: &IoContext, out: &mut String) -> Result<()> {
+    let mut bytes = Vec::new();
+    match (oid, value) {
+        (oids::DATE, Datum::I32(days)) => format::format_date(*days, context, &mut bytes),
+        (oids::TIME, Datum::I64(time)) => format::format_time(*time, &mut bytes),
+        (oids::TIMESTAMP, Datum::I64(timestamp)) => format::format_timestamp(*timestamp, context, &mut bytes),
+        (oids::TIMESTAMPTZ, Datum::I64(timestamp)) => {
+            format::format_timestamptz(*timestamp, context, &mut bytes)
+        }
+        (oids::PG_LSN, Datum::I64(lsn)) => {
+            let lsn = *lsn as u64;
+            out.push_str(&format!("{:X}/{:X}", lsn >> 32, lsn & 0xffff_ffff));
+        }
+        (oids::VOID, _) | (_, Datum::Null) => {}
+        (_, Datum::Bool(flag)) => out.push(if *flag { 't' } else { 'f' }),
+        (_, Datum::I16(number)) => write_i64(i64::from(*number), &mut bytes),
+        (_, Datum::I32(number)) => write_i64(i64::from(*number), &mut bytes),
+        (_, Datum::I64(number)) => write_i64(*number, &mut bytes),
+        (_, Datum::F32(number)) => out.push_str(&float::format_f32(*number, context.extra_float_digits)),
+        (_, Datum::F64(number)) => out.push_str(&float::format_f64(*number, context.extra_float_digits)),
+        (_, Datum::Numeric(number)) => number.write_text(&mut bytes),
+        (_, Datum::Interval(span)) => interval_text::format_interval(span, context, &mut bytes),
+        (_, Datum::TimeTz(time, west)) => format::format_timetz(*time, *west, &mut bytes),
+        (_, Datum::Uuid(uuid)) => {
+            for (index, byte) in uuid.iter().enumerate() {
+                if matches!(index, 4 | 6 | 8 | 10) {
+                    out.push('-');
+                }
+                bytea::encode_hex(&[*byte], out);
+            }
+        }
+        (_, Datum::Text(text)) => out.push_str(text),
+        (_, Datum::Bytes(value)) => match context.bytea_output {
+            ByteaOutput::Hex => {
+                out.push_str("\\x");
+                bytea::encode_hex(value, out);
+            }
+            ByteaOutput::Escape => bytea::escape(value, out),
+        },
+        (_, Datum::Array(value)) => array::array_output(oid, value, context, out)?,
+        (_, Datum::Record(_)) => {
+            return Err(PgError::not_supported("output of a record without its column types"));
+        }
+    }
+    // The formatters above write ASCII only.
+    out.push_str(&String::from_utf8_lossy(&bytes));
+    Ok(())
+}
+
+/// Cuts a name to 63 bytes at a character boundary.
+pub fn truncate_name(text: &str) -> &str {
+    let mut end = text.len().min(NAME_SIZE_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or("")
+}
+
+/// Applies `varchar(n)` to input: blanks beyond the limit are dropped, other characters are an error.
+pub(crate) fn limit_varchar(text: &str, typmod: i32) -> Result<&str> {
+    let Some(limit) = typmod.checked_sub(4).and_then(|limit| usize::try_from(limit).ok()) else {
+        return Ok(text);
+    };
+    match text.char_indices().nth(limit) {
+        None => Ok(text),
+        Some((end, _)) if text.get(end..).is_some_and(|rest| rest.bytes().all(|byte| byte == b' ')) => {
+            Ok(text.get(..end).unwrap_or(text))
+        }
+        Some(_) => Err(text_errors::value_too_long("character varying", typmod - 4)),
+    }
+}
+
+/// Applies `char(n)` to input: pads with blanks; blanks beyond the limit are dropped, others are an error.
+pub(crate) fn limit_bpchar(text: &str, typmod: i32) -> Result<String> {
+    let Some(limit) = typmod.checked_sub(4).and_then(|limit| usize::try_from(limit).ok()) else {
+        return Ok(text.to_string());
+    };
+    match text.char_indices().nth(limit) {
+        None => {
+            let count = text.chars().count();
+            Ok(format!("{text}{}", " ".repeat(limit - count)))
+        }
+        Some((end, _)) if text.get(end..).is_some_and(|rest| rest.bytes().all(|byte| byte == b' ')) => {
+            Ok(text.get(..end).unwrap_or(text).to_string())
+        }
+        Some(_) => Err(text_errors::value_too_long("character", typmod - 4)),
+    }
+}
+
+/// Parses `"char"`: one byte, or an octal escape for bytes above 127.
+fn char_input(text: &str) -> Datum {
+    match text.chars().next() {
+        Some(first) if first.is_ascii() && !(first == '\\' && text.len() == 4) => {
+            Datum::text(first.to_string())
+        }
+        Some('\\') => Datum::text(text),
+        Some(first) => {
+            let mut buffer = [0u8; 4];
+            let byte = first.encode_utf8(&mut buffer).as_bytes().first().copied().unwrap_or(0);
+            Datum::text(format!("\\{byte:03o}"))
+        }
+        None => Datum::text(""),
+    }
+}
+
+/// Parses a boolean: unique prefixes of the words, on/off, 1/0.
+pub(crate) fn parse_bool(text: &str) -> Option<bool> {
+    let word = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\x0b').to_ascii_lowercase();
+    match word.as_str() {
+        "" => None,
+        "1" | "on" => Some(true),
+        "0" | "of" | "off" => Some(false),
+        word if "true".starts_with(word) || "yes".starts_with(word) => Some(true),
+        word if "false".starts_with(word) || "no".starts_with(word) => Some(false),
+        _ => None,
+    }
+}
+
+/// Parses a uuid: hex digits, a hyphen allowed after every fourth, braces around.
+fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let inner = match text.strip_prefix('{') {
+        Some(rest) => rest.strip_suffix('}')?,
+        None => text,
+    };
+    let mut bytes = [0u8; 16];
+    let mut rest = inner;
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        let pair = rest.get(..2)?;
+        if !pair.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+        rest = rest.get(2..)?;
+        if index % 2 == 1 && index < 15 {
+            rest = rest.strip_prefix('-').unwrap_or(rest);
+        }
+    }
+    rest.is_empty().then_some(bytes)
+}
