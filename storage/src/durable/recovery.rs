@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::journal::{self, LocalJournal};
@@ -71,7 +71,7 @@ pub(crate) fn recover(directory: &Path, segments: &Arc<dyn SegmentStore>) -> Res
 
 fn replay(
     payload: &[u8],
-    path: &PathBuf,
+    path: &Path,
     version: &mut StoreVersion,
     segments: &Arc<dyn SegmentStore>,
     opened: &mut Opened,

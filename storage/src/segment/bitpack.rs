@@ -5,11 +5,13 @@
 //! `i % columns`, and each column is a bit stream of its own. One row of columns is unpacked with the same
 //! shift and mask, so the inner loop is plain vector code in every instruction set, and lanes come out in
 //! order. B is the narrowest of 8, 16, 32 and 64 that holds the width: predicates are evaluated on lanes of B
-//! bits, without widening them first. A block of width w takes 128 * w bytes.
+//! bits, without widening them first. A block of width w takes 128 * w bytes. The layout is that
+//! of `kernels::packed`.
 
 use kernels::vector::VECTOR_LANES;
 use serde::{Deserialize, Serialize};
 
+use super::encoding::align;
 use crate::filter::for_lanes;
 
 /// Lanes of a block.
@@ -44,7 +46,7 @@ fn width_of(span: u64) -> usize {
 impl Packed {
     /// Packs `(value - base) / multiplier` of all values behind what `out` holds.
     pub(crate) fn pack(units: &[u64], base: i128, multiplier: u64, out: &mut Vec<u8>) -> Self {
-        let start = out.len() as u32;
+        let start = align(out);
         let (mut lows, mut spans) = (Vec::new(), Vec::new());
         for block in units.chunks(BLOCK_LANES) {
             let low = block.iter().copied().min().unwrap_or(0);
@@ -84,6 +86,7 @@ impl Packed {
         self.lows.len() == blocks
             && self.spans.len() == blocks
             && self.offsets.len() == blocks
+            && self.start.is_multiple_of(16)
             && self.start as usize + bytes <= chunk_len
     }
 

@@ -100,6 +100,7 @@ pub(crate) fn encode_chunk(values: &Values, validity: Option<&Bitmap>, ordered: 
             Some(position)
         }
     };
+    align(&mut bytes);
     let layout = Layout { len: len as u32, lane_type: lane_type(values), validity, encoding };
     EncodedChunk { bytes, layout, zone_map, sketch }
 }
