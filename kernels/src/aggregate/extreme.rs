@@ -1,7 +1,8 @@
 //! Least and greatest lanes, in the order of [`Lane`]: PostgreSQL's for floats.
+//!
+//! The compiler vectorizes the loops over integers; compiled for AVX-512 they gain little, and those over floats lose.
 
 use crate::compare::Lane;
-use crate::isa::{self, Level};
 
 /// Returns the least lane whose bit is set (of all lanes without a mask), or `None` when there is none. Of equal lanes
 /// the first one is returned.
@@ -24,15 +25,7 @@ fn best<T: Lane>(values: &[T], mask: Option<&[u64]>, better: impl Fn(T, T) -> bo
         None => values.first(),
         Some(mask) => crate::bitmap::ones(mask).next().and_then(|lane| values.get(lane)),
     }?;
-    Some(match isa::level() {
-        Level::Scalar | Level::Avx2 | Level::Neon => from(first, values, mask, better),
-        #[cfg(target_arch = "x86_64")]
-        #[expect(unsafe_code, reason = "enters a target_feature function")]
-        // SAFETY: `level` returns a level only after detecting its features.
-        Level::Avx512 => unsafe { avx512(first, values, mask, better) },
-        #[cfg(not(target_arch = "x86_64"))]
-        Level::Avx512 => from(first, values, mask, better),
-    })
+    Some(from(first, values, mask, better))
 }
 
 /// Returns the best of `first`, which is a lane of the mask, and the lanes of the mask.
@@ -53,10 +46,4 @@ fn from<T: Lane>(first: T, values: &[T], mask: Option<&[u64]>, better: impl Fn(T
         }
     }
     best
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn avx512<T: Lane>(first: T, values: &[T], mask: Option<&[u64]>, better: impl Fn(T, T) -> bool + Copy) -> T {
-    from(first, values, mask, better)
 }

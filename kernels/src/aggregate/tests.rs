@@ -120,6 +120,7 @@ fn groups_of<G: grouped::Group>(group_count: usize) {
 fn groups() {
     groups_of::<u8>(1);
     groups_of::<u8>(4);
+    groups_of::<u32>(7);
     groups_of::<u16>(16);
     groups_of::<u32>(100);
 }

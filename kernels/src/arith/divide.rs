@@ -1,4 +1,5 @@
 //! Integer division and remainder.
+#![expect(unsafe_code, reason = "conversions of doubles that are known to fit")]
 
 use super::integer::spare_bits;
 use super::operation::Operation;
@@ -36,7 +37,8 @@ macro_rules! by_doubles {
                 for lane in 0..64 {
                     let fault = (right[lane] == 0) | ((left[lane] == <$lane>::MIN) & (right[lane] == -1));
                     let divisor = if fault { 1 } else { right[lane] };
-                    out[lane] = (f64::from(left[lane]) / f64::from(divisor)) as $lane;
+                    // SAFETY: the quotient is no greater than the dividend, a number of the lane's type.
+                    out[lane] = unsafe { (f64::from(left[lane]) / f64::from(divisor)).to_int_unchecked::<i32>() } as $lane;
                     any |= fault;
                 }
                 any
@@ -52,8 +54,11 @@ macro_rules! by_doubles {
                 for lane in 0..64 {
                     let fault = right[lane] == 0;
                     let divisor = if fault { 1 } else { right[lane] };
-                    let quotient = (f64::from(left[lane]) / f64::from(divisor)) as i64;
-                    out[lane] = (i64::from(left[lane]) - quotient * i64::from(divisor)) as $lane;
+                    let quotient = f64::from(left[lane]) / f64::from(divisor);
+                    // Doubles hold the product and the difference exactly.
+                    let remainder = f64::from(left[lane]) - quotient.trunc() * f64::from(divisor);
+                    // SAFETY: the remainder is no greater than the dividend.
+                    out[lane] = unsafe { remainder.to_int_unchecked::<i32>() } as $lane;
                     any |= fault;
                 }
                 any
@@ -81,7 +86,8 @@ impl Operation<i64> for Div {
             for lane in 0..64 {
                 let fault = right[lane] == 0;
                 let divisor = if fault { 1 } else { right[lane] };
-                out[lane] = (left[lane] as f64 / divisor as f64) as i64;
+                // SAFETY: the quotient is no greater than the dividend.
+                out[lane] = unsafe { (left[lane] as f64 / divisor as f64).to_int_unchecked() };
                 any |= fault;
             }
         } else {
@@ -105,7 +111,8 @@ impl Operation<i64> for Rem {
             for lane in 0..64 {
                 let fault = right[lane] == 0;
                 let divisor = if fault { 1 } else { right[lane] };
-                let quotient = (left[lane] as f64 / divisor as f64) as i64;
+                // SAFETY: the quotient is no greater than the dividend.
+                let quotient: i64 = unsafe { (left[lane] as f64 / divisor as f64).to_int_unchecked() };
                 out[lane] = left[lane] - quotient.wrapping_mul(divisor);
                 any |= fault;
             }

@@ -93,7 +93,31 @@ macro_rules! narrow_products {
     )*};
 }
 
-narrow_products! { i16, i32; i32, i64; }
+narrow_products! { i16, i32; }
+
+/// Most products need no look at 64 bits: the spare bits of both sides prove that they fit.
+impl Operation<i32> for Mul {
+    type Output = i32;
+    #[inline(always)]
+    fn lane(left: i32, right: i32) -> (i32, bool) {
+        left.overflowing_mul(right)
+    }
+    #[inline(always)]
+    fn chunk(left: &[i32; 64], right: &[i32; 64], out: &mut [i32; 64]) -> bool {
+        let spare = |lanes: &[i32; 64]| {
+            lanes.iter().fold(0, |magnitudes, lane| magnitudes | (lane ^ (lane >> 31))).leading_zeros()
+        };
+        Self::chunk_unchecked(left, right, out);
+        // Magnitudes are at most 2^(32 - spare), so their product is at most 2^30.
+        spare(left) + spare(right) < 34
+    }
+    #[inline(always)]
+    fn chunk_unchecked(left: &[i32; 64], right: &[i32; 64], out: &mut [i32; 64]) {
+        for lane in 0..64 {
+            out[lane] = left[lane].wrapping_mul(right[lane]);
+        }
+    }
+}
 
 /// Returns the leading zeros that the magnitudes of all lanes have, where a negative value counts as its bits inverted.
 #[inline(always)]

@@ -69,8 +69,10 @@ impl Comparison {
     }
 }
 
+pub(crate) use simd::word_of;
+
 #[cfg(target_arch = "x86_64")]
-use avx512::Registers;
+pub(crate) use avx512::Registers;
 /// Stands for the register form of a lane where there is none.
 #[cfg(not(target_arch = "x86_64"))]
 pub trait Registers {}

@@ -63,7 +63,7 @@ fn short(padded: u128, len: u32) -> u64 {
     fold(low ^ SEED, (high | u64::from(len) << 32) ^ MULTIPLIER)
 }
 
-#[inline]
+#[inline(never)]
 fn long(bytes: &[u8]) -> u64 {
     let pair = |bytes: &[u8; 16]| {
         let bits = u128::from_le_bytes(*bytes);

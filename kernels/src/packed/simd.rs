@@ -1,78 +1,58 @@
-//! Row by row: the columns of a row share their shift, so the inner loops are plain SIMD.
+//! Row by row: the columns of a row share their shifts, so the inner loops are plain SIMD, without branches.
 #![expect(unsafe_code, reason = "sees words of 64 bits as units")]
 
 use super::{BLOCK_LEN, Packable, unit_bits};
 
 const _: () = assert!(cfg!(target_endian = "little"), "units lie in words in little-endian order");
 
-macro_rules! rows {
-    ($rows:ident, $unit:ty, $columns:literal) => {
-        /// Calls `sink` with each row's number and values, up to `row_count` rows.
+macro_rules! unpack {
+    ($unpack:ident, $unit:ty, $columns:literal) => {
         #[inline(always)]
-        pub(super) fn $rows(
-            packed: &[u64],
-            width: u32,
-            row_count: usize,
-            mut sink: impl FnMut(usize, &[$unit; $columns]),
-        ) {
+        fn $unpack<T: Packable>(packed: &[u64], width: u32, base: T, out: &mut [T]) {
             const _: () = assert!($columns * <$unit>::BITS as usize == BLOCK_LEN);
             // SAFETY: the units are integers whose alignment divides that of `u64`.
             let (_, units, _) = unsafe { packed.align_to::<$unit>() };
             let (units, _) = units.as_chunks::<$columns>();
             let keep = <$unit>::MAX >> (<$unit>::BITS - width);
-            for row in 0..row_count {
+            let row_of = |row: usize| {
                 let bit = row as u32 * width;
-                let (unit, shift) = ((bit / <$unit>::BITS) as usize, bit % <$unit>::BITS);
-                let mut values = [0; $columns];
-                let low = &units[unit];
-                if shift + width <= <$unit>::BITS {
-                    for (value, low) in values.iter_mut().zip(low) {
-                        *value = (low >> shift) & keep;
-                    }
-                } else {
-                    let high = &units[unit + 1];
-                    for ((value, low), high) in values.iter_mut().zip(low).zip(high) {
-                        *value = ((low >> shift) | (high << (<$unit>::BITS - shift))) & keep;
-                    }
+                let unit = (bit / <$unit>::BITS) as usize;
+                // The next unit's bits are shifted out or masked when the value ends in this one.
+                (&units[unit], &units[(unit + 1).min(units.len() - 1)], bit % <$unit>::BITS)
+            };
+            let value = |low: $unit, high: $unit, shift: u32| {
+                ((low >> shift) | ((high << 1) << (<$unit>::BITS - 1 - shift))) & keep
+            };
+            let (rows, rest) = out.as_chunks_mut::<$columns>();
+            let row_count = rows.len();
+            for (row, slots) in rows.iter_mut().enumerate() {
+                let (low, high, shift) = row_of(row);
+                for column in 0..$columns {
+                    slots[column] = T::from_offset(base, value(low[column], high[column], shift).into());
                 }
-                sink(row, &values);
+            }
+            if !rest.is_empty() {
+                let (low, high, shift) = row_of(row_count);
+                for (column, slot) in rest.iter_mut().enumerate() {
+                    *slot = T::from_offset(base, value(low[column], high[column], shift).into());
+                }
             }
         }
     };
 }
 
-rows!(rows_of_8, u8, 128);
-rows!(rows_of_16, u16, 64);
-rows!(rows_of_32, u32, 32);
-rows!(rows_of_64, u64, 16);
+unpack!(unpack_8, u8, 128);
+unpack!(unpack_16, u16, 64);
+unpack!(unpack_32, u32, 32);
+unpack!(unpack_64, u64, 16);
 
 #[inline(always)]
 pub(super) fn unpack<T: Packable>(packed: &[u64], width: u32, base: T, out: &mut [T]) {
-    macro_rules! with {
-        ($rows:ident, $columns:literal) => {
-            $rows(packed, width, out.len().div_ceil($columns), |row, values| {
-                let slots = &mut out[row * $columns..];
-                if let Some(slots) = slots.first_chunk_mut::<$columns>() {
-                    for (slot, &value) in slots.iter_mut().zip(values) {
-                        *slot = T::from_offset(base, value.into());
-                    }
-                } else {
-                    for (slot, &value) in slots.iter_mut().zip(values) {
-                        *slot = T::from_offset(base, value.into());
-                    }
-                }
-            })
-        };
-    }
-
-    if width == 0 {
-        out.fill(base);
-        return;
-    }
     match unit_bits(width) {
-        8 => with!(rows_of_8, 128),
-        16 => with!(rows_of_16, 64),
-        32 => with!(rows_of_32, 32),
-        _ => with!(rows_of_64, 16),
+        _ if width == 0 => out.fill(base),
+        8 => unpack_8(packed, width, base, out),
+        16 => unpack_16(packed, width, base, out),
+        32 => unpack_32(packed, width, base, out),
+        _ => unpack_64(packed, width, base, out),
     }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::ops::Deref;
 
-use super::{INLINE_BYTES, bytes_of, fill, inline_bytes, inline_view};
+use super::{INLINE_BYTES, bytes_of, fill, fill_filtered, inline_bytes, inline_view};
 use crate::compare::{self as lanes, Comparison};
 
 /// Compares two strings byte by byte.
@@ -126,10 +126,7 @@ pub fn equal_constant<B: Deref<Target = [u8]>>(
     };
     let prefix = constant.first_chunk().map_or(0, |prefix| u32::from_le_bytes(*prefix));
     let low = u64::from(len) | u64::from(prefix) << 32;
-    fill(views.len(), live, mask, |lane| {
-        let view = &views[lane];
-        *view as u64 == low && bytes_of(view, buffers) == Some(constant)
-    });
+    fill_filtered(views, live, mask, |view| view == low, |view| bytes_of(view, buffers) == Some(constant));
 }
 
 /// Sets the bits of the live lanes that start with the prefix.
@@ -145,12 +142,11 @@ pub fn starts_with<B: Deref<Target = [u8]>>(
     head[..head_len].copy_from_slice(&prefix[..head_len]);
     let head = u32::from_le_bytes(head);
     let keep = if head_len == 4 { u32::MAX } else { (1 << (8 * head_len)) - 1 };
-    fill(views.len(), live, mask, |lane| {
-        let view = &views[lane];
+    let len_min = prefix.len() as u64;
+    let may_match = |view: u64| ((view >> 32) as u32 & keep == head) & (view & 0xFFFF_FFFF >= len_min);
+    fill_filtered(views, live, mask, may_match, |view| {
         let len = *view as u32 as usize;
-        if len < prefix.len() || (*view >> 32) as u32 & keep != head {
-            false
-        } else if prefix.len() <= 4 {
+        if prefix.len() <= 4 {
             true
         } else if len <= INLINE_BYTES {
             inline_bytes(view)[4..].starts_with(prefix)

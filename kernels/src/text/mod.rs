@@ -76,3 +76,32 @@ fn fill(len: usize, live: Option<&[u64]>, mask: &mut [u64], holds: impl Fn(usize
         }
     }
 }
+
+/// Writes the mask of the live lanes for which `holds`, which is asked only where the view's lower half (length and
+/// prefix) may match. The lower halves of a word's lanes are tested without branches.
+#[inline(always)]
+fn fill_filtered(
+    views: &[u128],
+    live: Option<&[u64]>,
+    mask: &mut [u64],
+    may_match: impl Fn(u64) -> bool,
+    holds: impl Fn(&u128) -> bool,
+) {
+    assert_eq!(mask.len(), views.len().div_ceil(64));
+    if let Some(live) = live {
+        assert_eq!(live.len(), mask.len());
+    }
+    for (index, (views, word)) in views.chunks(64).zip(mask.iter_mut()).enumerate() {
+        let mut bytes = [0u8; 64];
+        for (byte, view) in bytes.iter_mut().zip(views) {
+            *byte = u8::from(may_match(*view as u64)).wrapping_neg();
+        }
+        let mut bits = crate::compare::word_of(&bytes) & live.map_or(u64::MAX, |live| live[index]);
+        *word = 0;
+        while bits != 0 {
+            let lane = bits.trailing_zeros() as usize;
+            *word |= u64::from(holds(&views[lane])) << lane;
+            bits &= bits - 1;
+        }
+    }
+}

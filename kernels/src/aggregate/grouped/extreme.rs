@@ -46,6 +46,9 @@ pub fn max<T: Lane, G: Group>(
     );
 }
 
+/// Up to how many groups go by masks. A tuning constant; it does not affect results.
+const MASKS_MAX: usize = 3;
+
 #[inline(always)]
 fn each<T: Lane, G: Group>(
     values: &[T],
@@ -66,7 +69,7 @@ fn each<T: Lane, G: Group>(
             seen[word] |= bit;
         }
     };
-    let done = by_masks(groups, mask, group_count, |group, mask| {
+    let done = by_masks(groups, mask, group_count, MASKS_MAX, |group, mask| {
         if let Some(value) = best(values, mask) {
             offer(group, value);
         }

@@ -3,12 +3,14 @@
 //! Group numbers are u8, u16 or u32 and index the slice of states; a number outside it is a panic. Lanes outside the mask
 //! leave their group's state as it is. Two strategies:
 //!
-//! * *By masks*, up to [`MASKS_MAX`] groups on vectors of some length: the group numbers are compared with each group, and
+//! * *By masks*, for a few groups on vectors of some length with AVX-512: the group numbers are compared with each group, and
 //!   each group is summed under its mask. It costs a pass over the values per group, without any dependency
 //!   between lanes. [`group_masks`] makes the masks once for many aggregates.
 //! * *By lanes*: load, add and store each lane's state. Neighbouring lanes of one group wait for each other, so
 //!   with few groups four copies of the states take turns.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod extreme;
 mod sum;
 
@@ -17,9 +19,7 @@ pub use sum::{count, sum_f64, sum_i16, sum_i32, sum_i64, sum_i64_unchecked, sum_
 
 use crate::compare::{self, Comparison, Lane};
 use crate::gather::Position;
-
-/// Up to how many groups are summed by masks. A tuning constant; it does not affect results.
-pub const MASKS_MAX: usize = 8;
+use crate::isa::{self, Level};
 
 /// Shorter vectors are summed lane by lane. A tuning constant; it does not affect results.
 const MASKS_LEN_MIN: usize = 256;
@@ -58,9 +58,11 @@ fn by_masks<G: Group>(
     groups: &[G],
     mask: Option<&[u64]>,
     group_count: usize,
+    group_count_max: usize,
     mut body: impl FnMut(usize, &[u64]),
 ) -> bool {
-    if group_count > MASKS_MAX || groups.len() < MASKS_LEN_MIN {
+    // Without mask registers, lanes with copies of the states are faster from two groups on.
+    if group_count > group_count_max || groups.len() < MASKS_LEN_MIN || isa::level() != Level::Avx512 {
         return false;
     }
     let mut group_mask = vec![0; groups.len().div_ceil(64)];

@@ -1,8 +1,18 @@
 //! Counts and sums per group.
 #![expect(unsafe_code, reason = "groups and lanes are checked before the loops instead of in them")]
 
+#[cfg(target_arch = "x86_64")]
+use super::avx512;
 use super::{Group, assert_groups, by_masks, for_each_lane};
 use crate::aggregate;
+#[cfg(target_arch = "x86_64")]
+use crate::isa::{self, Level};
+
+/// Up to how many groups are counted by masks. A tuning constant; it does not affect results.
+const COUNT_MASKS_MAX: usize = 12;
+
+/// Up to how many groups are summed by masks. A tuning constant; it does not affect results.
+const SUM_MASKS_MAX: usize = 6;
 
 /// With up to how many groups the states take turns. A tuning constant; it does not affect results.
 const COPIES_MAX: usize = 64;
@@ -16,7 +26,7 @@ const COPIES: usize = 4;
 pub fn count<G: Group>(groups: &[G], mask: Option<&[u64]>, counts: &mut [i64]) {
     assert_groups(groups.len(), groups, mask, counts.len());
     let group_count = counts.len();
-    let done = by_masks(groups, mask, group_count, |group, mask| {
+    let done = by_masks(groups, mask, group_count, COUNT_MASKS_MAX, |group, mask| {
         counts[group] += crate::bitmap::count_ones(mask) as i64;
     });
     if !done {
@@ -32,7 +42,7 @@ macro_rules! narrow {
         pub fn $name<G: Group>(values: &[$lane], groups: &[G], mask: Option<&[u64]>, sums: &mut [i64]) {
             assert_groups(values.len(), groups, mask, sums.len());
             let group_count = sums.len();
-            let done = by_masks(groups, mask, group_count, |group, mask| {
+            let done = by_masks(groups, mask, group_count, SUM_MASKS_MAX, |group, mask| {
                 sums[group] = sums[group].wrapping_add($total(values, Some(mask)).into());
             });
             if !done {
@@ -45,12 +55,19 @@ macro_rules! narrow {
 
 narrow!(sum_i16, i16, "Adds each lane to its group's sum, which wraps.", aggregate::sum_i16);
 narrow!(sum_i32, i32, "Adds each lane to its group's sum, which wraps.", aggregate::sum_i32);
-narrow!(
-    sum_i64_unchecked,
-    i64,
-    "Adds each lane to its group's sum, which wraps: for callers that know that it fits.",
-    aggregate::sum_i64_unchecked
-);
+/// Adds each lane to its group's sum, which wraps: for callers that know that it fits.
+///
+/// Panics when a group has no state.
+pub fn sum_i64_unchecked<G: Group>(values: &[i64], groups: &[G], mask: Option<&[u64]>, sums: &mut [i64]) {
+    assert_groups(values.len(), groups, mask, sums.len());
+    #[cfg(target_arch = "x86_64")]
+    if isa::level() == Level::Avx512 && (1..=avx512::GROUPS_MAX).contains(&sums.len()) {
+        // SAFETY: `level` returns a level only after detecting its features.
+        return unsafe { avx512::sum_i64(values, groups, mask, sums) };
+    }
+    // SAFETY: lanes are below `values.len()`, which `assert_groups` compares with `groups`.
+    add_integers(groups, mask, sums, |lane| unsafe { *values.get_unchecked(lane) });
+}
 
 /// Adds each lane to its group's sum, which wraps.
 ///
@@ -58,9 +75,7 @@ narrow!(
 pub fn sum_i64<G: Group>(values: &[i64], groups: &[G], mask: Option<&[u64]>, sums: &mut [i128]) {
     assert_groups(values.len(), groups, mask, sums.len());
     // Values with enough spare bits are summed in 64 bits first.
-    let magnitudes = values.iter().fold(0, |magnitudes, value| magnitudes | (value ^ (value >> 63)));
-    let fits =
-        u64::from(magnitudes.leading_zeros()) > u64::from(usize::BITS - values.len().leading_zeros()) + 1;
+    let fits = aggregate::sum::fits_in_64_bits(values);
     if fits && sums.len() <= COPIES_MAX {
         let mut narrow = [0i64; COPIES_MAX];
         let narrow = &mut narrow[..sums.len()];

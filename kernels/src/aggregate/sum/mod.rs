@@ -1,5 +1,8 @@
 //! Sums. The loops are plain; AVX-512 runs the same loops compiled for it, where a mask's word selects lanes in
-//! a mask register.
+//! a mask register; sums under masks are written with its instructions.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
 use crate::isa::{self, Level};
 
@@ -66,17 +69,34 @@ pub fn sum_i16(values: &[i16], mask: Option<&[u64]>) -> i64 {
 
 /// Returns the sum of the lanes whose bits are set (of all lanes without a mask).
 pub fn sum_i32(values: &[i32], mask: Option<&[u64]>) -> i64 {
+    #[cfg(target_arch = "x86_64")]
+    if let (Level::Avx512, Some(mask)) = (isa::level(), mask) {
+        assert_eq!(mask.len(), values.len().div_ceil(64));
+        #[expect(unsafe_code, reason = "enters a target_feature function")]
+        // SAFETY: `level` returns a level only after detecting its features.
+        return unsafe { avx512::sum_i32(values, mask) };
+    }
     sums(values, mask, |value| value).0
 }
 
 /// Returns the sum of the lanes whose bits are set (of all lanes without a mask).
 pub fn sum_i64(values: &[i64], mask: Option<&[u64]>) -> i128 {
+    if mask.is_some() && fits_in_64_bits(values) {
+        return sum_i64_unchecked(values, mask).into();
+    }
     let (low, high) = sums(values, mask, |value| value);
     (i128::from(high) << 32) + i128::from(low)
 }
 
 /// Returns the wrapped sum of the lanes whose bits are set, for callers that know that it fits.
 pub fn sum_i64_unchecked(values: &[i64], mask: Option<&[u64]>) -> i64 {
+    #[cfg(target_arch = "x86_64")]
+    if let (Level::Avx512, Some(mask)) = (isa::level(), mask) {
+        assert_eq!(mask.len(), values.len().div_ceil(64));
+        #[expect(unsafe_code, reason = "enters a target_feature function")]
+        // SAFETY: `level` returns a level only after detecting its features.
+        return unsafe { avx512::sum_i64(values, mask) };
+    }
     sums(values, mask, Bounded).0
 }
 
@@ -95,6 +115,15 @@ pub fn sum_f64(start: f64, values: &[f64], mask: Option<&[u64]>) -> f64 {
     let mut sum = start;
     for_each(values, mask, |value| sum += value);
     sum
+}
+
+/// Tells whether the sum of any of the lanes fits in 64 bits, by their greatest magnitude.
+#[inline]
+pub(super) fn fits_in_64_bits(values: &[i64]) -> bool {
+    let magnitudes = values.iter().fold(0, |magnitudes, value| magnitudes | (value ^ (value >> 63)));
+    // Magnitudes are at most 2^(64 - spare), and there are less than 2^bits of them.
+    let bits = usize::BITS - values.len().leading_zeros();
+    64 - magnitudes.leading_zeros() + bits <= 63
 }
 
 /// Calls `body` with each lane whose bit is set, in order.
