@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use types::{Datum, Interval, Numeric, PgError, Result, TypeRef, oids};
+use types::{Datum, Interval, Numeric, Result, TypeRef, oids};
 
 /// Microseconds of a day.
 const DAY_MICROSECONDS: i128 = 86_400_000_000;
@@ -181,15 +181,10 @@ pub(crate) fn canonical_numeric(value: &Numeric, out: &mut Vec<u8>) {
 /// Appends the exact bytes of `value`, tagged by kind.
 ///
 /// # Errors
-/// `XX000` when a value does not serialize.
+/// None at present.
 pub(crate) fn encode(value: &Datum, out: &mut Vec<u8>) -> Result<()> {
-    match postcard::to_extend(value, std::mem::take(out)) {
-        Ok(bytes) => {
-            *out = bytes;
-            Ok(())
-        }
-        Err(_) => Err(PgError::internal("a value does not serialize")),
-    }
+    types::codec::encode_value(value, out);
+    Ok(())
 }
 
 /// Reads back what [`encode`] wrote.
@@ -197,5 +192,5 @@ pub(crate) fn encode(value: &Datum, out: &mut Vec<u8>) -> Result<()> {
 /// # Errors
 /// `XX000` for bytes that it did not write.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Datum> {
-    postcard::from_bytes(bytes).map_err(|_| PgError::internal("a lane does not hold an encoded value"))
+    types::codec::decode_value(bytes)
 }

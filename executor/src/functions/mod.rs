@@ -15,10 +15,14 @@ use crate::context::QueryContext;
 
 mod arguments;
 mod boolean;
+mod dates;
 mod floats;
 mod integers;
 mod numerics;
+mod sets;
 mod text;
+
+pub(crate) use dates::date_timestamp_order;
 
 /// What a row function sees beside its arguments.
 pub struct CallContext<'a> {
@@ -77,8 +81,15 @@ pub const fn set(prosrc: &'static str, body: SetFunction) -> FunctionEntry {
 }
 
 /// The topics' tables.
-const TOPICS: &[&[FunctionEntry]] =
-    &[boolean::TABLE, floats::TABLE, integers::TABLE, numerics::TABLE, text::TABLE];
+const TOPICS: &[&[FunctionEntry]] = &[
+    boolean::TABLE,
+    dates::TABLE,
+    floats::TABLE,
+    integers::TABLE,
+    numerics::TABLE,
+    sets::TABLE,
+    text::TABLE,
+];
 
 type Registry = RwLock<HashMap<&'static str, &'static FunctionEntry>>;
 
@@ -115,8 +126,9 @@ pub fn names() -> Vec<&'static str> {
 /// # Errors
 /// As the output function.
 pub fn output_text(value: &Datum, ty: TypeRef, query: &QueryContext) -> Result<String> {
-    let _ = (value, query);
-    Err(types::PgError::not_supported(format!("output of type {}", ty.oid)))
+    let mut text = String::new();
+    types::io::text_output(ty.oid, value, query.session.io(), &mut text)?;
+    Ok(text)
 }
 
 /// Casts a value through the text of its output function.
@@ -129,6 +141,6 @@ pub(crate) fn coerce_via_io(
     to: TypeRef,
     query: &QueryContext,
 ) -> Result<Datum> {
-    let _ = output_text(value, from, query)?;
-    Err(types::PgError::not_supported(format!("cast to type {} through text", to.oid)))
+    let text = output_text(value, from, query)?;
+    types::io::text_input(to.oid, to.typmod, &text, query.session.io())
 }

@@ -339,3 +339,21 @@ pub(crate) fn compare_texts<const CODE: u8, const BLANK: bool>(
     };
     Some(Vector::flat(Values::Bool(Bitmap::from_bools((0..len).map(test))), None))
 }
+
+/// Compares dates with timestamps, as moments at midnight.
+pub(crate) fn compare_dates_with_timestamps<const CODE: u8>(
+    args: &[Vector],
+    len: usize,
+    _faults: &mut [u64],
+) -> Option<Vector> {
+    let [left, right] = args else { return None };
+    let (left, right) = (left_values(left), left_values(right));
+    let (Values::I32(l), Values::I64(r)) = (left.values(), right.values()) else { return None };
+    let (left_constant, right_constant) = (is_constant(&left), is_constant(&right));
+    let test = |lane: usize| {
+        let l = l[if left_constant { 0 } else { lane }];
+        let r = r[if right_constant { 0 } else { lane }];
+        holds(CODE, crate::functions::date_timestamp_order(l, r))
+    };
+    Some(Vector::flat(Values::Bool(Bitmap::from_bools((0..len).map(test))), None))
+}

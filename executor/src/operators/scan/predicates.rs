@@ -72,6 +72,35 @@ pub(crate) fn operator_of(prosrc: &str) -> Option<Operator> {
     }
 }
 
+/// Returns the comparison of a date with a timestamp that a function computes.
+fn date_timestamp_operator(prosrc: &str) -> Option<Operator> {
+    match prosrc {
+        "date_lt_timestamp" => Some(Operator::Less),
+        "date_le_timestamp" => Some(Operator::LessEqual),
+        "date_gt_timestamp" => Some(Operator::Greater),
+        "date_ge_timestamp" => Some(Operator::GreaterEqual),
+        _ => None,
+    }
+}
+
+/// Returns the dates that compare so with a timestamp.
+fn date_range(operator: Operator, timestamp: i64) -> Option<ScanPredicate> {
+    const DAY_MICROSECONDS: i64 = 86_400_000_000;
+    if timestamp == i64::MIN || timestamp == i64::MAX {
+        return None;
+    }
+    let whole = timestamp.rem_euclid(DAY_MICROSECONDS) == 0;
+    let day = ScanValue::Int(i128::from(timestamp.div_euclid(DAY_MICROSECONDS)));
+    // A moment within a day lies after that day's midnight.
+    Some(match operator {
+        Operator::Less if whole => comparison(Operator::Less, day),
+        Operator::Less | Operator::LessEqual => comparison(Operator::LessEqual, day),
+        Operator::GreaterEqual if whole => comparison(Operator::GreaterEqual, day),
+        Operator::GreaterEqual | Operator::Greater => comparison(Operator::Greater, day),
+        Operator::Equal | Operator::NotEqual => return None,
+    })
+}
+
 /// Returns a stored column and a predicate on it that says the same as `filter`, if there is one.
 pub(super) fn translate(
     run: &Run<'_>,
@@ -87,9 +116,15 @@ pub(super) fn translate(
         ExprKind::IsNull { arg, negated } if arg.ty.oid != oids::RECORD => Ok(stored(arg)
             .map(|column| (column, if *negated { ScanPredicate::NotNull } else { ScanPredicate::IsNull }))),
         ExprKind::Call { function, args, .. } => {
-            let (Some(operator), [left, right]) = (operator_of(&function.prosrc), args.as_slice()) else {
-                return Ok(None);
-            };
+            let [left, right] = args.as_slice() else { return Ok(None) };
+            if let Some(operator) = date_timestamp_operator(&function.prosrc) {
+                let Some(column) = stored(left) else { return Ok(None) };
+                return Ok(constant(run, right)?.and_then(|value| match value {
+                    Datum::I64(timestamp) => Some((column, date_range(operator, timestamp)?)),
+                    _ => None,
+                }));
+            }
+            let Some(operator) = operator_of(&function.prosrc) else { return Ok(None) };
             let (column, operator, other) = match (stored(left), stored(right)) {
                 (Some(column), None) => (column, operator, right),
                 (None, Some(column)) => (column, operator.swapped(), left),
