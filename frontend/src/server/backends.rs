@@ -1,0 +1,131 @@
+//! The list of sessions, as cancel requests, `pg_stat_activity` and the shutdown see it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Instant;
+
+use executor::context::CancelFlag;
+use parking_lot::Mutex;
+
+/// Most sessions at a time.
+pub const SESSIONS_MAX: usize = 1000;
+
+/// One session as others see it.
+pub struct Backend {
+    /// What `pg_backend_pid()` returns and BackendKeyData carries.
+    pub process_id: i32,
+    /// Secret that a cancel request must know.
+    pub secret: Vec<u8>,
+    /// Stops the running statement.
+    pub cancel: Arc<CancelFlag>,
+    /// The client's address.
+    pub client: Option<SocketAddr>,
+    /// The client's socket, to watch and to shut down.
+    pub stream: Option<TcpStream>,
+    /// What it does.
+    pub activity: Mutex<Activity>,
+}
+
+/// What a session does.
+#[derive(Debug, Clone)]
+pub struct Activity {
+    /// Role.
+    pub user: String,
+    /// `application_name`.
+    pub application_name: String,
+    /// Start of the session, microseconds from 2000-01-01 UTC.
+    pub started_at: i64,
+    /// Start of the transaction.
+    pub transaction_at: Option<i64>,
+    /// Start of the latest statement.
+    pub query_at: Option<i64>,
+    /// When `state` last changed.
+    pub state_at: i64,
+    /// As in `pg_stat_activity`.
+    pub state: &'static str,
+    /// The latest statement.
+    pub query: Arc<str>,
+    /// When the running statement is to be stopped.
+    pub deadline: Option<Instant>,
+    /// Since when the session works without a look at its socket.
+    pub busy_since: Option<Instant>,
+}
+
+/// All sessions.
+#[derive(Default)]
+pub struct Backends {
+    next: AtomicI32,
+    list: Mutex<BTreeMap<i32, Arc<Backend>>>,
+    secrets: RandomState,
+}
+
+impl Backends {
+    /// Registers a session; `None` when there are too many.
+    pub fn register(&self, stream: Option<TcpStream>, secret_len: usize) -> Option<Arc<Backend>> {
+        let mut list = self.list.lock();
+        if list.len() >= SESSIONS_MAX {
+            return None;
+        }
+        let base = i32::try_from(std::process::id() % 1_000_000).unwrap_or(0);
+        let process_id = base + 1 + self.next.fetch_add(1, Ordering::Relaxed) % 1_000_000_000;
+        let now = crate::session::clock::now();
+        let backend = Arc::new(Backend {
+            process_id,
+            secret: self.secret(process_id, secret_len),
+            cancel: Arc::new(CancelFlag::default()),
+            client: stream.as_ref().and_then(|stream| stream.peer_addr().ok()),
+            stream,
+            activity: Mutex::new(Activity {
+                user: "postgres".to_owned(),
+                application_name: String::new(),
+                started_at: now,
+                transaction_at: None,
+                query_at: None,
+                state_at: now,
+                state: "active",
+                query: "".into(),
+                deadline: None,
+                busy_since: None,
+            }),
+        });
+        list.insert(process_id, Arc::clone(&backend));
+        Some(backend)
+    }
+
+    /// Forgets a session.
+    pub fn remove(&self, process_id: i32) {
+        self.list.lock().remove(&process_id);
+    }
+
+    /// Returns all sessions.
+    pub fn list(&self) -> Vec<Arc<Backend>> {
+        self.list.lock().values().cloned().collect()
+    }
+
+    /// Stops the statement of the session that `process_id` and `secret` name, if they name one.
+    pub fn cancel(&self, process_id: i32, secret: &[u8]) {
+        if let Some(backend) = self.list.lock().get(&process_id)
+            && backend.secret == secret
+        {
+            backend.cancel.cancel();
+        }
+    }
+
+    /// Returns a secret made of keyed hashes, whose keys come from the system's randomness.
+    fn secret(&self, process_id: i32, len: usize) -> Vec<u8> {
+        let fresh: HashMap<(), ()> = HashMap::new();
+        let mut secret = Vec::with_capacity(len);
+        for part in 0u64.. {
+            if secret.len() >= len {
+                break;
+            }
+            let word = self.secrets.hash_one((process_id, part)) ^ fresh.hasher().hash_one((part, Instant::now()));
+            secret.extend_from_slice(&word.to_be_bytes());
+        }
+        secret.truncate(len);
+        secret
+    }
+}

@@ -1,0 +1,370 @@
+//! Messages from the client: framing with bounded lengths, and the decoding of bodies.
+//!
+//! Every read of a body is checked, so that no bytes a client sends can do more than end its own statement
+//! (a malformed body, `08P01`) or its own connection (lost framing). The codec is our own because pgwire's decoders
+//! trust the lengths inside a body.
+
+use std::io::{self, BufReader, Read};
+use std::net::TcpStream;
+
+use types::{Oid, PgError, Result, SqlState};
+
+/// The longest message of the kinds that carry data, as PostgreSQL's `PQ_LARGE_MESSAGE_LIMIT`.
+const LARGE_MESSAGE_BYTES_MAX: usize = 0x3fff_ffff - 1;
+/// The longest message of the other kinds, as PostgreSQL's `PQ_SMALL_MESSAGE_LIMIT`.
+const SMALL_MESSAGE_BYTES_MAX: usize = 10_000;
+/// The longest startup packet, as PostgreSQL's `MAX_STARTUP_PACKET_LENGTH`.
+const STARTUP_BYTES_MAX: usize = 10_000;
+/// Size of the read buffer; a tuning constant.
+const READ_BUFFER_BYTES: usize = 128 * 1024;
+
+/// Why no message could be read.
+#[derive(Debug)]
+pub enum ReadError {
+    /// The client is gone.
+    Closed,
+    /// The framing is lost: the connection ends with this error.
+    Fatal(PgError),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(_: io::Error) -> Self {
+        Self::Closed
+    }
+}
+
+/// The client's half of a connection.
+pub struct Input {
+    reader: BufReader<TcpStream>,
+}
+
+/// A message of a COPY FROM.
+#[derive(Debug)]
+pub enum CopyStep {
+    /// Data, appended to the caller's buffer.
+    Data,
+    /// The end of the data.
+    Done,
+    /// The client gives up.
+    Fail(String),
+    /// Flush and Sync mean nothing here.
+    Ignored,
+}
+
+/// A message as it came: its type and its body.
+pub struct RawMessage {
+    /// The type byte.
+    pub tag: u8,
+    /// The body, without the length.
+    pub body: Vec<u8>,
+}
+
+impl Input {
+    /// Reads from `stream`.
+    pub fn new(stream: TcpStream) -> Self {
+        Self { reader: BufReader::with_capacity(READ_BUFFER_BYTES, stream) }
+    }
+
+    /// Reads a startup packet: its first word and the rest.
+    ///
+    /// # Errors
+    /// When the client is gone or sent an impossible length.
+    pub fn startup(&mut self) -> Result<(u32, Vec<u8>), ReadError> {
+        let len = self.word()? as usize;
+        if !(8..=STARTUP_BYTES_MAX).contains(&len) {
+            return Err(ReadError::Fatal(protocol_violation("invalid length of startup packet")));
+        }
+        let code = self.word()?;
+        Ok((code, self.bytes(len - 8)?))
+    }
+
+    /// Reads the next message.
+    ///
+    /// # Errors
+    /// When the client is gone or the framing is lost.
+    pub fn message(&mut self) -> Result<RawMessage, ReadError> {
+        let mut tag = [0];
+        self.reader.read_exact(&mut tag)?;
+        let limit = match tag[0] {
+            b'Q' | b'P' | b'B' | b'F' | b'd' => LARGE_MESSAGE_BYTES_MAX,
+            b'C' | b'D' | b'E' | b'H' | b'S' | b'X' | b'c' | b'f' | b'p' => SMALL_MESSAGE_BYTES_MAX,
+            other => {
+                return Err(ReadError::Fatal(protocol_violation(format!(
+                    "invalid frontend message type {other}"
+                ))));
+            }
+        };
+        let len = self.word()? as usize;
+        if len < 4 || len - 4 > limit {
+            return Err(ReadError::Fatal(protocol_violation("invalid message length")));
+        }
+        Ok(RawMessage { tag: tag[0], body: self.bytes(len - 4)? })
+    }
+
+    /// Reads the next message of a COPY FROM; data is appended to `pending` without a detour.
+    ///
+    /// # Errors
+    /// When the client is gone, the framing is lost, or the message does not belong into a COPY.
+    pub fn copy_step(&mut self, pending: &mut Vec<u8>) -> Result<CopyStep, ReadError> {
+        let mut head = [0; 5];
+        self.reader.read_exact(&mut head)?;
+        let len = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+        let limit = if head[0] == b'd' { LARGE_MESSAGE_BYTES_MAX } else { SMALL_MESSAGE_BYTES_MAX };
+        if len < 4 || len - 4 > limit {
+            return Err(ReadError::Fatal(protocol_violation("invalid message length")));
+        }
+        match head[0] {
+            b'd' => {
+                let read = (&mut self.reader).take(len as u64 - 4).read_to_end(pending)?;
+                if read == len - 4 { Ok(CopyStep::Data) } else { Err(ReadError::Closed) }
+            }
+            b'c' => self.bytes(len - 4).map(|_| CopyStep::Done),
+            b'f' => {
+                let body = self.bytes(len - 4)?;
+                let reason = body.split(|byte| *byte == 0).next().unwrap_or_default();
+                Ok(CopyStep::Fail(String::from_utf8_lossy(reason).into_owned()))
+            }
+            b'H' | b'S' => self.bytes(len - 4).map(|_| CopyStep::Ignored),
+            other => {
+                self.bytes(len - 4)?;
+                Err(ReadError::Fatal(protocol_violation(format!(
+                    "unexpected message type 0x{other:02X} during COPY from stdin"
+                ))))
+            }
+        }
+    }
+
+    /// Returns whether more bytes have arrived already, so that answers can wait for more work.
+    pub fn has_buffered(&self) -> bool {
+        !self.reader.buffer().is_empty()
+    }
+
+    fn word(&mut self) -> Result<u32, ReadError> {
+        let mut word = [0; 4];
+        self.reader.read_exact(&mut word)?;
+        Ok(u32::from_be_bytes(word))
+    }
+
+    /// Reads `len` bytes; memory grows with what arrives, not with what a length claims.
+    fn bytes(&mut self, len: usize) -> Result<Vec<u8>, ReadError> {
+        let mut body = Vec::with_capacity(len.min(READ_BUFFER_BYTES));
+        let read = (&mut self.reader).take(len as u64).read_to_end(&mut body)?;
+        if read == len { Ok(body) } else { Err(ReadError::Closed) }
+    }
+}
+
+/// A decoded message of the simple or extended protocol.
+#[derive(Debug)]
+pub enum Message {
+    /// Simple query.
+    Query(String),
+    /// Parse.
+    Parse {
+        /// Statement name; empty: the unnamed one.
+        name: String,
+        /// Text.
+        sql: String,
+        /// Parameter types that the client fixes; 0: to be inferred.
+        types: Vec<Oid>,
+    },
+    /// Bind.
+    Bind(Bind),
+    /// Describe of a statement (`S`) or portal (`P`).
+    Describe(u8, String),
+    /// Execute.
+    Execute {
+        /// Portal.
+        portal: String,
+        /// Most rows to send; 0: all.
+        rows_max: usize,
+    },
+    /// Close of a statement (`S`) or portal (`P`).
+    Close(u8, String),
+    /// Flush.
+    Flush,
+    /// Sync.
+    Sync,
+    /// Fast-path function call.
+    FunctionCall,
+    /// Part of a COPY's data.
+    CopyData(Vec<u8>),
+    /// End of a COPY's data.
+    CopyDone,
+    /// The client gives a COPY up.
+    CopyFail(String),
+    /// The client says goodbye.
+    Terminate,
+    /// A password nobody asked for.
+    Password,
+}
+
+/// The body of a Bind message.
+#[derive(Debug)]
+pub struct Bind {
+    /// Portal to make.
+    pub portal: String,
+    /// Statement to take.
+    pub statement: String,
+    /// Formats of the parameters.
+    pub param_formats: Vec<i16>,
+    /// The parameters; `None`: NULL.
+    pub params: Vec<Option<Vec<u8>>>,
+    /// Formats of the result columns.
+    pub result_formats: Vec<i16>,
+}
+
+impl RawMessage {
+    /// Decodes the body.
+    ///
+    /// # Errors
+    /// `08P01` for a malformed body, `22021` for text that is not UTF-8.
+    pub fn decode(self) -> Result<Message> {
+        if self.tag == b'd' {
+            return Ok(Message::CopyData(self.body));
+        }
+        let mut body = Body { bytes: &self.body };
+        let message = match self.tag {
+            b'Q' => Message::Query(body.string()?),
+            b'P' => {
+                let (name, sql) = (body.string()?, body.string()?);
+                let count = body.count()?;
+                let types = (0..count).map(|_| body.word()).collect::<Result<_>>()?;
+                Message::Parse { name, sql, types }
+            }
+            b'B' => Message::Bind(body.bind()?),
+            b'D' => Message::Describe(body.byte()?, body.string()?),
+            b'E' => {
+                let portal = body.string()?;
+                let rows_max = usize::try_from(body.word()? as i32).unwrap_or(0);
+                Message::Execute { portal, rows_max }
+            }
+            b'C' => Message::Close(body.byte()?, body.string()?),
+            b'H' => Message::Flush,
+            b'S' => Message::Sync,
+            b'F' => return Ok(Message::FunctionCall),
+            b'c' => Message::CopyDone,
+            b'f' => Message::CopyFail(body.string()?),
+            b'X' => Message::Terminate,
+            b'p' => return Ok(Message::Password),
+            other => return Err(protocol_violation(format!("invalid frontend message type {other}"))),
+        };
+        if !body.bytes.is_empty() {
+            return Err(protocol_violation("invalid message format"));
+        }
+        Ok(message)
+    }
+}
+
+/// What is left of a body.
+pub(super) struct Body<'a> {
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Body<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+        let (taken, rest) = self
+            .bytes
+            .split_at_checked(len)
+            .ok_or_else(|| protocol_violation("insufficient data left in message"))?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+    fn byte(&mut self) -> Result<u8> {
+        Ok(self.take(1)?[0])
+    }
+    fn short(&mut self) -> Result<i16> {
+        let bytes = self.take(2)?;
+        Ok(i16::from_be_bytes([bytes[0], bytes[1]]))
+    }
+    fn word(&mut self) -> Result<u32> {
+        let bytes = self.take(4)?;
+        Ok(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+    /// Reads a 16-bit count, unsigned as PostgreSQL reads them.
+    fn count(&mut self) -> Result<usize> {
+        Ok(usize::from(self.short()? as u16))
+    }
+    /// Reads a string that ends with a zero byte.
+    pub(super) fn string(&mut self) -> Result<String> {
+        let end = self
+            .bytes
+            .iter()
+            .position(|byte| *byte == 0)
+            .ok_or_else(|| protocol_violation("invalid string in message"))?;
+        let text = self.take(end + 1)?;
+        Ok(utf8(&text[..end])?.to_owned())
+    }
+    fn bind(&mut self) -> Result<Bind> {
+        let (portal, statement) = (self.string()?, self.string()?);
+        let count = self.count()?;
+        let param_formats = (0..count).map(|_| self.short()).collect::<Result<_>>()?;
+        let count = self.count()?;
+        let mut params = Vec::with_capacity(count);
+        for _ in 0..count {
+            params.push(match self.word()? as i32 {
+                -1 => None,
+                len => {
+                    let len = usize::try_from(len)
+                        .map_err(|_| protocol_violation("insufficient data left in message"))?;
+                    Some(self.take(len)?.to_vec())
+                }
+            });
+        }
+        let count = self.count()?;
+        let result_formats = (0..count).map(|_| self.short()).collect::<Result<_>>()?;
+        Ok(Bind { portal, statement, param_formats, params, result_formats })
+    }
+}
+
+/// Returns `bytes` as text.
+///
+/// # Errors
+/// `22021` naming the first wrong bytes, as PostgreSQL's `report_invalid_encoding`.
+pub fn utf8(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let rest = &bytes[error.valid_up_to()..];
+        let expected = match rest.first() {
+            Some(0xc0..=0xdf) => 2,
+            Some(0xe0..=0xef) => 3,
+            Some(0xf0..=0xf7) => 4,
+            _ => 1,
+        };
+        let shown: Vec<String> = rest.iter().take(expected).map(|byte| format!("0x{byte:02x}")).collect();
+        PgError::new(
+            SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+            format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" ")),
+        )
+    })
+}
+
+/// Returns a `08P01`.
+pub fn protocol_violation(message: impl Into<String>) -> PgError {
+    PgError::new(SqlState::PROTOCOL_VIOLATION, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(tag: u8, body: &[u8]) -> Result<Message> {
+        RawMessage { tag, body: body.to_vec() }.decode()
+    }
+
+    #[test]
+    fn bodies_are_checked() {
+        assert!(matches!(decode(b'Q', b"select 1\0"), Ok(Message::Query(sql)) if sql == "select 1"));
+        let message = |result: Result<Message>| result.unwrap_err().fields().message.clone();
+        assert_eq!(message(decode(b'Q', b"select 1")), "invalid string in message");
+        assert_eq!(message(decode(b'Q', b"a\0b")), "invalid message format");
+        assert_eq!(message(decode(b'Q', b"\xff\0")), "invalid byte sequence for encoding \"UTF8\": 0xff");
+        assert_eq!(message(decode(b'P', b"a\0b\0\x00\x02\x00\x00")), "insufficient data left in message");
+        assert_eq!(
+            message(decode(b'B', b"\0\0\0\0\0\x01\xff\xff\xff\xf0")),
+            "insufficient data left in message"
+        );
+        assert!(matches!(
+            decode(b'B', b"\0\0\0\0\0\x01\xff\xff\xff\xff\0\0"),
+            Ok(Message::Bind(Bind { params, .. })) if params == [None]
+        ));
+    }
+}

@@ -1,0 +1,141 @@
+//! The server: listens, gives each connection a thread, and goes down in order.
+
+pub mod backends;
+pub mod connection;
+pub mod messages;
+pub mod output;
+mod protocol;
+pub mod rows;
+mod watch;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use storage::{Store, StoreOptions};
+use types::{PgError, SqlState};
+
+use crate::session::engine::Engine;
+
+/// Stack of a session's thread. Only touched pages take memory; deeply nested statements need them.
+const SESSION_STACK_BYTES: usize = 64 << 20;
+/// How long a shutdown waits for sessions to end.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a server is started with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Data directory; made when there is none.
+    pub data_dir: PathBuf,
+    /// Address to listen on; loopback only.
+    pub listen: SocketAddr,
+    /// Workers of a statement.
+    pub threads: usize,
+    /// Memory for queries.
+    pub memory_bytes_max: u64,
+}
+
+/// A running server.
+pub struct Server {
+    /// What its sessions share.
+    pub engine: Arc<Engine>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Server {
+    /// Opens the data directory and begins to accept connections.
+    ///
+    /// # Errors
+    /// When the address is not loopback or in use, or the data directory cannot be opened.
+    pub fn start(options: &Options) -> Result<Self, PgError> {
+        if !options.listen.ip().is_loopback() {
+            return Err(PgError::not_supported(format!(
+                "listening on {}, which is not a loopback address: it needs passwords and TLS, and listening beyond loopback",
+                options.listen
+            )));
+        }
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build_global();
+        crate::system::functions::register();
+        let store = Store::open(&options.data_dir, StoreOptions::default())?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|error| system_error("could not start the runtime", &error))?;
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind(options.listen))
+            .map_err(|error| system_error(&format!("could not listen on {}", options.listen), &error))?;
+        let listen = listener.local_addr().unwrap_or(options.listen);
+        let engine = Arc::new(Engine::new(store, options.memory_bytes_max, options.threads, listen));
+        runtime.spawn(accept(Arc::clone(&engine), listener));
+        let watched = Arc::clone(&engine);
+        std::thread::Builder::new()
+            .name("watcher".into())
+            .spawn(move || watch::run(&watched))
+            .map_err(|error| system_error("could not start the watcher", &error))?;
+        Ok(Self { engine, runtime })
+    }
+
+    /// Waits for SIGTERM or Ctrl-C.
+    pub fn wait_for_signal(&self) {
+        self.runtime.block_on(async {
+            use tokio::signal::unix::{SignalKind, signal};
+            let (Ok(mut terminate), Ok(mut interrupt)) =
+                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+            else {
+                return std::future::pending().await;
+            };
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        });
+    }
+
+    /// Stops statements and sessions, then makes everything durable.
+    ///
+    /// # Errors
+    /// When the checkpoint fails.
+    pub fn shut_down(self) -> Result<(), PgError> {
+        self.engine.stopping.store(true, Ordering::Release);
+        for backend in self.engine.backends.list() {
+            backend.cancel.terminate();
+            if let Some(stream) = &backend.stream {
+                let _ = stream.shutdown(std::net::Shutdown::Read);
+            }
+        }
+        let begun = Instant::now();
+        while !self.engine.backends.list().is_empty() && begun.elapsed() < SHUTDOWN_PATIENCE {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.runtime.shutdown_background();
+        Ok(self.engine.store.checkpoint()?)
+    }
+}
+
+/// Accepts connections; each gets a thread.
+async fn accept(engine: Arc<Engine>, listener: tokio::net::TcpListener) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, most likely: some connection will end.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        let Ok(stream) = stream.into_std() else { continue };
+        if stream.set_nonblocking(false).is_err() {
+            continue;
+        }
+        let engine = Arc::clone(&engine);
+        // Without a thread the connection is dropped, and the client sees it closed.
+        let _ = std::thread::Builder::new()
+            .name("session".into())
+            .stack_size(SESSION_STACK_BYTES)
+            .spawn(move || connection::run(&engine, stream));
+    }
+}
+
+fn system_error(what: &str, error: &std::io::Error) -> PgError {
+    PgError::new(SqlState::SYSTEM_ERROR, format!("{what}: {error}"))
+}

@@ -1,0 +1,364 @@
+//! The simple and the extended protocol over a session.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use types::{PgError, Result, SqlState};
+
+use super::connection::Client;
+use super::messages::{Bind, Message};
+use super::output::{Severity, put_count};
+use super::rows::{self, Destination};
+use crate::parser;
+use crate::session::access::Access;
+use crate::session::portal::{Held, Portal, PortalState};
+use crate::session::prepared::{Prepared, Source};
+use crate::session::{Session, clock};
+use crate::statements;
+
+impl Session {
+    /// Handles one message. A panic below is a bug of ours: it ends the statement, not the server.
+    ///
+    /// # Errors
+    /// The error to report.
+    pub fn handle(&mut self, client: &mut Client, message: Message) -> Result<()> {
+        match catch_unwind(AssertUnwindSafe(|| self.dispatch(client, message))) {
+            Ok(result) => result,
+            Err(panic) => Err(PgError::internal(format!("internal error: {}", panic_text(&*panic)))),
+        }
+    }
+
+    fn dispatch(&mut self, client: &mut Client, message: Message) -> Result<()> {
+        match message {
+            Message::Query(sql) => self.simple_query(client, &sql),
+            Message::Parse { name, sql, types } => self.parse_message(client, name, &sql, &types),
+            Message::Bind(bind) => self.bind_message(client, bind),
+            Message::Describe(kind, name) => self.describe_message(client, kind, &name),
+            Message::Execute { portal, rows_max } => self.execute_message(client, &portal, rows_max as u64),
+            Message::Close(kind, name) => self.close_message(client, kind, &name),
+            Message::Flush => {
+                self.finish_reports(client);
+                client.output.flush();
+                Ok(())
+            }
+            Message::Sync => self.sync_message(client),
+            Message::FunctionCall => Err(PgError::not_supported("the fast-path function call")),
+            // What is left of a COPY that has failed is ignored, as the protocol says.
+            Message::CopyData(_) | Message::CopyDone | Message::CopyFail(_) => Ok(()),
+            Message::Password => Err(super::messages::protocol_violation("invalid frontend message type 112")),
+            Message::Terminate => Ok(()),
+        }
+    }
+
+    /// Sends queued notices and changed parameters.
+    pub fn finish_reports(&mut self, client: &mut Client) {
+        for (severity, fields) in self.take_notices() {
+            client.output.report(severity, &fields, self.current_sql.as_deref());
+        }
+    }
+
+    /// Announces that the session waits.
+    pub fn ready(&mut self, client: &mut Client) {
+        for (name, value) in self.settings.lock().take_reports() {
+            client.output.parameter_status(name, &value);
+        }
+        self.end_work();
+        client.output.ready(self.status());
+        client.output.flush();
+    }
+
+    /// Runs the statements of a text. Several statements share an implicit transaction.
+    fn simple_query(&mut self, client: &mut Client, sql: &str) -> Result<()> {
+        self.start_work(sql);
+        self.prepared.remove("");
+        self.running_types.clear();
+        self.current_sql = Some(Arc::from(sql));
+        let parsed = parser::parse(sql)?;
+        let count = parsed.statements.len();
+        if count == 0 {
+            client.output.empty(b'I');
+        }
+        for index in 0..count {
+            let source = Source::new(Arc::clone(&parsed), index);
+            if self.is_failed() && !statements::ends_transaction(source.node()?) {
+                return Err(Self::failed_transaction());
+            }
+            self.begin_statement()?;
+            let mut destination = Destination::Wire { formats: &[], describe: true };
+            let outcome = statements::run(self, client, &source, &[], &mut destination);
+            // As in exec_simple_query, the last statement commits before its tag is sent, so that a failing
+            // commit is this statement's error.
+            let tag = outcome?;
+            if index + 1 == count {
+                self.finish_implicit()?;
+            }
+            self.finish_reports(client);
+            client.output.command_complete(&tag);
+        }
+        self.finish_implicit()?;
+        self.ready(client);
+        Ok(())
+    }
+
+    /// Ends an implicit transaction.
+    fn finish_implicit(&mut self) -> Result<()> {
+        if self.transaction.as_ref().is_some_and(|open| !open.explicit) {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    fn sync_message(&mut self, client: &mut Client) -> Result<()> {
+        let result = self.finish_implicit();
+        if let Err(error) = &result {
+            client.output.report(Severity::Error, error.fields(), None);
+        }
+        self.ready(client);
+        Ok(())
+    }
+
+    fn parse_message(&mut self, client: &mut Client, name: String, sql: &str, types: &[u32]) -> Result<()> {
+        self.start_work(sql);
+        self.current_sql = Some(Arc::from(sql));
+        if name.is_empty() {
+            self.prepared.remove("");
+        }
+        let parsed = parser::parse(sql)?;
+        if parsed.statements.len() > 1 {
+            return Err(PgError::new(
+                SqlState::SYNTAX_ERROR,
+                "cannot insert multiple commands into a prepared statement",
+            ));
+        }
+        let source = (!parsed.statements.is_empty()).then(|| Source::new(parsed, 0));
+        let mut prepared = Prepared {
+            name,
+            source,
+            text: sql.to_owned(),
+            param_types: types.to_vec(),
+            columns: None,
+            from_sql: false,
+            prepared_at: clock::now(),
+        };
+        if let Some(source) = &prepared.source {
+            if self.is_failed() && !statements::ends_transaction(source.node()?) {
+                return Err(Self::failed_transaction());
+            }
+            self.begin_statement()?;
+            let description = statements::describe(self, source, types)?;
+            prepared.param_types = description.param_types;
+            prepared.columns = description.columns;
+        }
+        self.keep_prepared(prepared)?;
+        client.output.empty(b'1');
+        Ok(())
+    }
+
+    fn bind_message(&mut self, client: &mut Client, bind: Bind) -> Result<()> {
+        let prepared = self.find_prepared(&bind.statement)?;
+        self.start_work(&prepared.text);
+        self.current_sql = Some(Arc::from(prepared.text.as_str()));
+        let (given, wanted) = (bind.params.len(), prepared.param_types.len());
+        if bind.param_formats.len() > 1 && bind.param_formats.len() != given {
+            return Err(super::messages::protocol_violation(format!(
+                "bind message has {} parameter formats but {given} parameters",
+                bind.param_formats.len()
+            )));
+        }
+        if given != wanted {
+            return Err(super::messages::protocol_violation(format!(
+                "bind message supplies {given} parameters, but prepared statement \"{}\" requires {wanted}",
+                bind.statement
+            )));
+        }
+        if let Some(source) = &prepared.source
+            && self.is_failed()
+            && !statements::ends_transaction(source.node()?)
+        {
+            return Err(Self::failed_transaction());
+        }
+        if let Some(columns) = &prepared.columns
+            && bind.result_formats.len() > 1
+            && bind.result_formats.len() != columns.len()
+        {
+            return Err(super::messages::protocol_violation(format!(
+                "bind message has {} result formats but query has {} columns",
+                bind.result_formats.len(),
+                columns.len()
+            )));
+        }
+        self.begin_statement()?;
+        let params = rows::read_params(self, &bind, &prepared.param_types)?;
+        if bind.portal.is_empty() {
+            self.portals.remove("");
+        } else if self.portals.contains_key(&bind.portal) {
+            return Err(PgError::new(
+                SqlState::DUPLICATE_CURSOR,
+                format!("cursor \"{}\" already exists", bind.portal),
+            ));
+        }
+        let portal = Portal {
+            prepared: Some(prepared),
+            params,
+            formats: bind.result_formats,
+            state: PortalState::New,
+            cursor: None,
+        };
+        self.portals.insert(bind.portal, portal);
+        client.output.empty(b'2');
+        Ok(())
+    }
+
+    fn describe_message(&mut self, client: &mut Client, kind: u8, name: &str) -> Result<()> {
+        let (columns, formats) = match kind {
+            b'S' => {
+                let prepared = self.find_prepared(name)?;
+                client.output.message(b't', |body| {
+                    put_count(body, prepared.param_types.len());
+                    prepared.param_types.iter().for_each(|oid| body.extend_from_slice(&oid.to_be_bytes()));
+                });
+                (prepared.columns.clone(), Vec::new())
+            }
+            b'P' => {
+                let portal = self.find_portal(name)?;
+                let held = match &portal.state {
+                    PortalState::Held(held) => Some(held.columns.clone()),
+                    PortalState::New | PortalState::Done => None,
+                };
+                let columns = held.or_else(|| portal.prepared.as_ref().and_then(|prepared| prepared.columns.clone()));
+                (columns, portal.formats.clone())
+            }
+            other => {
+                return Err(super::messages::protocol_violation(format!("invalid DESCRIBE message subtype {other}")));
+            }
+        };
+        match columns {
+            Some(columns) => client.output.row_description(&columns, &formats),
+            None => client.output.empty(b'n'),
+        }
+        Ok(())
+    }
+
+    fn close_message(&mut self, client: &mut Client, kind: u8, name: &str) -> Result<()> {
+        match kind {
+            b'S' => drop(self.prepared.remove(name)),
+            b'P' => drop(self.portals.remove(name)),
+            other => {
+                return Err(super::messages::protocol_violation(format!("invalid CLOSE message subtype {other}")));
+            }
+        }
+        client.output.empty(b'3');
+        Ok(())
+    }
+
+    fn execute_message(&mut self, client: &mut Client, name: &str, rows_max: u64) -> Result<()> {
+        let portal = self.find_portal(name)?;
+        let prepared = portal.prepared.clone();
+        if let (PortalState::New, Some(prepared)) = (&portal.state, prepared) {
+            let params = std::mem::take(&mut portal.params);
+            let formats = portal.formats.clone();
+            portal.state = PortalState::Done;
+            return self.start_portal(client, name, &prepared, &params, &formats, rows_max);
+        }
+        let failed = self.is_failed();
+        let access = self.access()?;
+        let portal = self.find_portal(name)?;
+        match &mut portal.state {
+            PortalState::Held(_) if failed => Err(Self::failed_transaction()),
+            PortalState::Held(held) => {
+                send_held(client, held, &portal.formats, rows_max, &access)?;
+                Ok(())
+            }
+            PortalState::New | PortalState::Done => {
+                let returns_rows = portal.prepared.as_ref().is_none_or(|prepared| prepared.columns.is_some());
+                if !returns_rows {
+                    return Err(PgError::new(
+                        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+                        format!("portal \"{name}\" cannot be run"),
+                    ));
+                }
+                client.output.command_complete("SELECT 0");
+                Ok(())
+            }
+        }
+    }
+
+    fn start_portal(
+        &mut self,
+        client: &mut Client,
+        name: &str,
+        prepared: &Arc<Prepared>,
+        params: &[types::Datum],
+        formats: &[i16],
+        rows_max: u64,
+    ) -> Result<()> {
+        self.start_work(&prepared.text);
+        self.current_sql = Some(Arc::from(prepared.text.as_str()));
+        let Some(source) = &prepared.source else {
+            client.output.empty(b'I');
+            return Ok(());
+        };
+        if self.is_failed() && !statements::ends_transaction(source.node()?) {
+            return Err(Self::failed_transaction());
+        }
+        self.begin_statement()?;
+        self.running_types.clone_from(&prepared.param_types);
+        if rows_max == 0 || prepared.columns.is_none() {
+            let mut destination = Destination::Wire { formats, describe: false };
+            let tag = statements::run(self, client, source, params, &mut destination)?;
+            self.finish_reports(client);
+            client.output.command_complete(&tag);
+            return Ok(());
+        }
+        let mut held = Held::default();
+        held.tag = statements::run(self, client, source, params, &mut Destination::Hold(&mut held))?;
+        self.finish_reports(client);
+        let access = self.access()?;
+        let suspended = send_held(client, &mut held, formats, rows_max, &access)?;
+        if suspended && let Ok(portal) = self.find_portal(name) {
+            portal.state = PortalState::Held(held);
+        }
+        Ok(())
+    }
+}
+
+/// Sends the next rows of a held result. Returns whether rows are left.
+fn send_held(
+    client: &mut Client,
+    held: &mut Held,
+    formats: &[i16],
+    rows_max: u64,
+    access: &Arc<Access>,
+) -> Result<bool> {
+    let from = held.position;
+    let to = if rows_max == 0 { held.rows } else { held.rows.min(from.saturating_add(rows_max)) };
+    let mut encoder = rows::RowEncoder::new(&held.columns, formats, access)?;
+    for batch in held.slice(from, to) {
+        encoder.send(&batch, &mut client.output)?;
+    }
+    held.position = to;
+    // As in PostgreSQL, a limit that is just reached suspends even when nothing is left.
+    let suspended = rows_max != 0 && to - from == rows_max;
+    if suspended {
+        client.output.empty(b's');
+    } else {
+        let tag = match held.tag.split_once(' ') {
+            Some(("SELECT", _)) => format!("SELECT {}", to - from),
+            _ => held.tag.clone(),
+        };
+        client.output.command_complete(&tag);
+    }
+    Ok(suspended)
+}
+
+/// Returns what a panic said.
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "no message".to_owned()
+    }
+}

@@ -1,0 +1,278 @@
+//! Results on their way to the client: batches become DataRow messages, or are held for a portal or cursor.
+//!
+//! Common types are written straight from their lanes; everything else goes through its output function.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use executor::batch::Batch;
+use executor::convert::{batch_of, value_at};
+use executor::execute::ResultSink;
+use kernels::vector::{Values, VECTOR_LANES};
+use types::{Datum, Oid, PgError, Result, SqlState, TypeRef, fast, oids};
+
+use super::connection::Client;
+use super::messages::{Bind, utf8};
+use super::output::{FieldDescription, Output, format_of, put_count};
+use crate::session::Session;
+use crate::session::access::Access;
+use crate::session::portal::Held;
+use crate::session::values;
+
+/// Encoded rows are handed to the connection from this size on; a tuning constant.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Where the rows of a statement go.
+pub enum Destination<'a> {
+    /// To the client.
+    Wire {
+        /// Result formats, as in Bind.
+        formats: &'a [i16],
+        /// Whether RowDescription goes first (simple protocol).
+        describe: bool,
+    },
+    /// Into memory.
+    Hold(&'a mut Held),
+    /// Nowhere (EXPLAIN ANALYZE).
+    Discard,
+}
+
+impl Destination<'_> {
+    /// Prepares for rows of `columns` and returns the sink for them.
+    ///
+    /// # Errors
+    /// `0A000` for a binary format of a type without one.
+    pub fn open<'b>(
+        &'b mut self,
+        client: &'b mut Client,
+        columns: &[FieldDescription],
+        access: &Arc<Access>,
+    ) -> Result<Sink<'b>> {
+        let target = match self {
+            Self::Wire { formats, describe } => {
+                if *describe {
+                    client.output.row_description(columns, formats);
+                }
+                let encoder = RowEncoder::new(columns, formats, access)?;
+                Target::Wire { output: &mut client.output, encoder }
+            }
+            Self::Hold(held) => {
+                held.columns = columns.to_vec();
+                Target::Hold(held)
+            }
+            Self::Discard => Target::Discard,
+        };
+        Ok(Sink { target, rows: 0 })
+    }
+
+    /// Delivers rows that are at hand.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn deliver(
+        &mut self,
+        client: &mut Client,
+        columns: &[FieldDescription],
+        access: &Arc<Access>,
+        rows: &[Vec<Datum>],
+    ) -> Result<u64> {
+        let types: Vec<TypeRef> = columns.iter().map(|column| column.ty).collect();
+        let mut sink = self.open(client, columns, access)?;
+        for rows in rows.chunks(VECTOR_LANES) {
+            let _ = sink.push(batch_of(rows, &types)?)?;
+        }
+        Ok(sink.rows)
+    }
+}
+
+/// Takes a statement's batches.
+pub struct Sink<'a> {
+    target: Target<'a>,
+    /// Rows taken.
+    pub rows: u64,
+}
+
+enum Target<'a> {
+    Wire { output: &'a mut Output, encoder: RowEncoder },
+    Hold(&'a mut Held),
+    Discard,
+}
+
+impl ResultSink for Sink<'_> {
+    fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
+        let batch = batch.compact();
+        self.rows += batch.len as u64;
+        match &mut self.target {
+            Target::Wire { output, encoder } => {
+                encoder.send(&batch, output)?;
+                if output.is_broken() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Target::Hold(held) => held.push(batch),
+            Target::Discard => {}
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Encodes rows of fixed columns and formats.
+pub struct RowEncoder {
+    columns: Vec<(TypeRef, Form)>,
+    access: Arc<Access>,
+    chunk: Vec<u8>,
+}
+
+/// How a column is written.
+#[derive(Clone, Copy)]
+enum Form {
+    /// Text, straight from the lanes where they are of a common type.
+    Text,
+    /// Text by the output function.
+    General,
+    /// Binary.
+    Binary,
+}
+
+impl RowEncoder {
+    /// Returns an encoder.
+    ///
+    /// # Errors
+    /// `0A000` for an unknown format code.
+    pub fn new(columns: &[FieldDescription], formats: &[i16], access: &Arc<Access>) -> Result<Self> {
+        let iso = access.settings.lock().raw("datestyle").starts_with("ISO");
+        let columns = columns
+            .iter()
+            .enumerate()
+            .map(|(index, column)| {
+                let form = match format_of(formats, index) {
+                    0 if is_plain(column.ty.oid, iso) => Form::Text,
+                    0 => Form::General,
+                    1 => Form::Binary,
+                    other => {
+                        return Err(PgError::new(
+                            SqlState::INVALID_PARAMETER_VALUE,
+                            format!("unsupported format code: {other}"),
+                        ));
+                    }
+                };
+                Ok((column.ty, form))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { columns, access: Arc::clone(access), chunk: Vec::new() })
+    }
+
+    /// Sends the rows of a batch without selection.
+    ///
+    /// # Errors
+    /// Those of output functions.
+    pub fn send(&mut self, batch: &Batch, output: &mut Output) -> Result<()> {
+        for lane in 0..batch.len {
+            let start = self.chunk.len();
+            self.chunk.extend_from_slice(&[b'D', 0, 0, 0, 0]);
+            put_count(&mut self.chunk, self.columns.len());
+            for (vector, (ty, form)) in batch.columns.iter().zip(&self.columns) {
+                if vector.is_null(lane) {
+                    self.chunk.extend_from_slice(&(-1i32).to_be_bytes());
+                    continue;
+                }
+                let (values, position) = vector.locate(lane);
+                let field = self.chunk.len();
+                self.chunk.extend_from_slice(&[0; 4]);
+                write_value(values, position, *ty, *form, &self.access, &mut self.chunk)?;
+                fill_len(&mut self.chunk, field, 4);
+            }
+            fill_len(&mut self.chunk, start + 1, 0);
+            if self.chunk.len() >= CHUNK_BYTES {
+                output.append(&self.chunk);
+                self.chunk.clear();
+            }
+        }
+        output.append(&self.chunk);
+        self.chunk.clear();
+        Ok(())
+    }
+}
+
+/// Writes the number of bytes after `position + own` (a length counts itself when `own` is 0) to `position`.
+fn fill_len(chunk: &mut [u8], position: usize, own: usize) {
+    let len = (chunk.len() - position - own) as u32;
+    chunk[position..position + 4].copy_from_slice(&len.to_be_bytes());
+}
+
+/// Says whether lanes of the type are text as they stand, or numbers and dates that [`fast`] writes.
+fn is_plain(oid: Oid, iso: bool) -> bool {
+    match oid {
+        oids::INT2 | oids::INT4 | oids::INT8 | oids::OID | oids::BOOL | oids::TEXT | oids::VARCHAR | oids::BPCHAR
+        | oids::NAME | oids::NUMERIC => true,
+        oids::DATE => iso,
+        _ => false,
+    }
+}
+
+fn write_value(
+    values: &Values,
+    lane: usize,
+    ty: TypeRef,
+    form: Form,
+    access: &Access,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    match form {
+        Form::Text => match values {
+            Values::Bool(bits) => out.push(if bits.get(lane) { b't' } else { b'f' }),
+            Values::I16(lanes) => fast::write_i64(i64::from(lanes[lane]), out),
+            Values::I32(lanes) if ty.oid == oids::INT4 => fast::write_i64(i64::from(lanes[lane]), out),
+            Values::I32(lanes) if !matches!(lanes[lane], i32::MIN | i32::MAX) => fast::write_date(lanes[lane], out),
+            Values::I64(lanes) => fast::write_i64(lanes[lane], out),
+            Values::Fixed64 { unscaled, scale } => {
+                fast::write_fixed(i128::from(unscaled[lane]), u16::from(*scale), out);
+            }
+            Values::Fixed128 { unscaled, scale } => fast::write_fixed(unscaled[lane], u16::from(*scale), out),
+            Values::Views(views) if ty.oid != oids::NUMERIC => out.extend_from_slice(views.get(lane)),
+            Values::Views(_) | Values::I32(_) | Values::F32(_) | Values::F64(_) | Values::Wide(_) => {
+                values::write_text(&value_at(values, lane, ty)?, ty, access, out)?;
+            }
+        },
+        Form::General => values::write_text(&value_at(values, lane, ty)?, ty, access, out)?,
+        Form::Binary => values::write_binary(&value_at(values, lane, ty)?, ty, access, out)?,
+    }
+    Ok(())
+}
+
+/// Reads the parameters of a Bind message.
+///
+/// # Errors
+/// Those of input functions, with PostgreSQL's CONTEXT line.
+pub fn read_params(session: &Session, bind: &Bind, types: &[Oid]) -> Result<Vec<Datum>> {
+    let access = session.access()?;
+    let mut params = Vec::with_capacity(types.len());
+    for (index, (param, oid)) in bind.params.iter().zip(types).enumerate() {
+        let ty = TypeRef::plain(*oid);
+        let value = match (param, format_of(&bind.param_formats, index)) {
+            (None, _) => Ok(Datum::Null),
+            (Some(bytes), 0) => utf8(bytes).and_then(|text| values::read_text(text, ty, &access)),
+            (Some(bytes), 1) => values::read_binary(bytes, ty, &access).map_err(|error| {
+                if error.fields().message.starts_with("incorrect binary data format") {
+                    PgError::new(
+                        SqlState::INVALID_BINARY_REPRESENTATION,
+                        format!("incorrect binary data format in bind parameter {}", index + 1),
+                    )
+                } else {
+                    error
+                }
+            }),
+            (Some(_), other) => Err(PgError::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!("unsupported format code: {other}"),
+            )),
+        };
+        let portal = if bind.portal.is_empty() {
+            "unnamed portal".to_owned()
+        } else {
+            format!("portal \"{}\"", bind.portal)
+        };
+        params.push(value.map_err(|error| error.with_context(format!("{portal} parameter ${}", index + 1)))?);
+    }
+    Ok(params)
+}

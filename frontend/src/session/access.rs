@@ -1,0 +1,165 @@
+//! The session as a running statement sees it: settings, times, the catalog of its snapshot.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use executor::context::{ExecutionOptions, MemoryTracker, QueryContext, SessionAccess};
+use parking_lot::Mutex;
+use types::io::IoContext;
+use types::{Datum, Oid, Result};
+
+use super::engine::Engine;
+use super::portal::Cursor;
+use super::prepared::Prepared;
+use super::settings::Settings;
+use super::{Session, names};
+use crate::catalog::Catalog;
+use crate::server::backends::Backend;
+use crate::system;
+
+/// What one statement sees of its session.
+pub struct Access {
+    /// What all sessions share.
+    pub engine: Arc<Engine>,
+    /// The session as others see it.
+    pub backend: Arc<Backend>,
+    /// Settings; `set_config` changes them.
+    pub settings: Arc<Mutex<Settings>>,
+    /// The catalog of the statement's snapshot.
+    pub catalog: Arc<Catalog>,
+    /// Schemas that names are looked for in.
+    pub search_path: Vec<String>,
+    /// Prepared statements, for `pg_prepared_statements`.
+    pub prepared: Vec<Arc<Prepared>>,
+    /// Cursors, for `pg_cursors`.
+    pub cursors: Vec<(String, Cursor)>,
+    /// Whether BEGIN was executed.
+    pub in_block: bool,
+    io: IoContext,
+    transaction_at: i64,
+    statement_at: i64,
+    storage: Arc<Mutex<storage::Transaction>>,
+}
+
+impl Access {
+    /// Returns the schemas of the search path by oid, `pg_catalog` included.
+    pub fn path(&self) -> Vec<Oid> {
+        names::effective_path(&self.catalog, &self.search_path)
+    }
+    /// Returns the storage's transaction.
+    pub fn storage(&self) -> &Arc<Mutex<storage::Transaction>> {
+        &self.storage
+    }
+}
+
+impl SessionAccess for Access {
+    fn io(&self) -> &IoContext {
+        &self.io
+    }
+    fn transaction_timestamp(&self) -> i64 {
+        self.transaction_at
+    }
+    fn statement_timestamp(&self) -> i64 {
+        self.statement_at
+    }
+    fn virtual_rows(&self, relation: Oid, columns: &[usize]) -> Result<Vec<Vec<Datum>>> {
+        system::rows(self, relation, columns)
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Session {
+    /// Returns what a statement sees of this session now.
+    ///
+    /// # Errors
+    /// When no transaction is open: a bug of ours.
+    pub fn access(&self) -> Result<Arc<Access>> {
+        let open = self.open()?;
+        Ok(Arc::new(Access {
+            engine: Arc::clone(&self.engine),
+            backend: Arc::clone(&self.backend),
+            settings: Arc::clone(&self.settings),
+            catalog: Arc::clone(&open.catalog),
+            search_path: self.search_path(),
+            prepared: self.prepared.values().filter(|prepared| !prepared.name.is_empty()).cloned().collect(),
+            cursors: self
+                .portals
+                .iter()
+                .filter_map(|(name, portal)| Some((name.clone(), portal.cursor.clone()?)))
+                .collect(),
+            in_block: open.explicit,
+            io: io_context(&self.settings.lock(), open.started_at),
+            transaction_at: open.started_at,
+            statement_at: self.statement_at,
+            storage: Arc::clone(&open.storage),
+        }))
+    }
+
+    /// Returns the context for a statement to run in.
+    ///
+    /// # Errors
+    /// As [`Self::access`].
+    pub fn context(&mut self, params: &[Datum]) -> Result<Arc<QueryContext>> {
+        let access = self.access()?;
+        let options = {
+            let settings = self.settings.lock();
+            let threads = usize::try_from(settings.integer("surus.threads")).unwrap_or(0);
+            ExecutionOptions {
+                threads: if threads == 0 { self.engine.threads } else { threads },
+                force_row: settings.raw("surus.execution") == "row",
+                batch_lanes: usize::try_from(settings.integer("surus.batch_lanes")).unwrap_or(2048).clamp(1, 2048),
+            }
+        };
+        if let Some(open) = &mut self.transaction {
+            open.used = true;
+        }
+        Ok(Arc::new(QueryContext {
+            transaction: Some(Arc::clone(access.storage())),
+            params: params.to_vec(),
+            session: access,
+            memory: MemoryTracker::new(Arc::clone(&self.engine.memory)),
+            cancel: Arc::clone(&self.backend.cancel),
+            options,
+        }))
+    }
+
+    /// Returns what SHOW prints.
+    ///
+    /// # Errors
+    /// `42704`.
+    pub fn show_setting(&self, name: &str) -> Result<String> {
+        self.settings.lock().show(name)
+    }
+}
+
+/// Returns the settings that input and output of values depend on.
+fn io_context(settings: &Settings, now: i64) -> IoContext {
+    use types::io::{ByteaOutput, DateOrder, DateStyle, IntervalStyle};
+    let date_style = settings.raw("datestyle");
+    let (style, order) = date_style.split_once(", ").unwrap_or(("ISO", "MDY"));
+    IoContext {
+        date_style: match style {
+            "SQL" => DateStyle::Sql,
+            "Postgres" => DateStyle::Postgres,
+            "German" => DateStyle::German,
+            _ => DateStyle::Iso,
+        },
+        date_order: match order {
+            "DMY" => DateOrder::Dmy,
+            "YMD" => DateOrder::Ymd,
+            _ => DateOrder::Mdy,
+        },
+        interval_style: match settings.raw("intervalstyle").as_str() {
+            "postgres_verbose" => IntervalStyle::PostgresVerbose,
+            "sql_standard" => IntervalStyle::SqlStandard,
+            "iso_8601" => IntervalStyle::Iso8601,
+            _ => IntervalStyle::Postgres,
+        },
+        time_zone: super::settings::time_zone(&settings.raw("timezone")),
+        extra_float_digits: i32::try_from(settings.integer("extra_float_digits")).unwrap_or(1),
+        bytea_output: if settings.raw("bytea_output") == "escape" { ByteaOutput::Escape } else { ByteaOutput::Hex },
+        now,
+    }
+}

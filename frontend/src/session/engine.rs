@@ -1,0 +1,128 @@
+//! What all sessions share: the store, the catalog decoded from it, memory, the list of sessions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use executor::context::{CancelFlag, MemoryPool};
+use parking_lot::{Condvar, Mutex};
+use storage::Store;
+use types::{PgError, Result};
+
+use crate::catalog::Catalog;
+use crate::server::backends::Backends;
+
+/// How long a waiter sleeps before it looks at its cancel flag again.
+const WAIT: Duration = Duration::from_millis(20);
+
+/// An open database.
+pub struct Engine {
+    /// The data.
+    pub store: Arc<Store>,
+    /// Memory for queries.
+    pub memory: Arc<MemoryPool>,
+    /// Size of `memory` in bytes.
+    pub memory_bytes_max: u64,
+    /// The sessions.
+    pub backends: Backends,
+    /// Workers of a statement unless `surus.threads` says otherwise.
+    pub threads: usize,
+    /// Address that clients connect to.
+    pub listen: std::net::SocketAddr,
+    /// Start of the server, microseconds from 2000-01-01 UTC.
+    pub started_at: i64,
+    /// Set when the server goes down: no new sessions.
+    pub stopping: AtomicBool,
+    /// The last catalog image and what it decodes to.
+    decoded: Mutex<Option<(Arc<Vec<u8>>, Arc<Catalog>)>>,
+    /// Process id of the session whose transaction changes the catalog.
+    changing: Mutex<Option<i32>>,
+    changed: Condvar,
+}
+
+impl Engine {
+    /// Returns the engine over an open store.
+    pub fn new(store: Arc<Store>, memory_bytes_max: u64, threads: usize, listen: std::net::SocketAddr) -> Self {
+        Self {
+            store,
+            memory: MemoryPool::new(memory_bytes_max),
+            memory_bytes_max,
+            backends: Backends::default(),
+            threads,
+            listen,
+            started_at: super::clock::now(),
+            stopping: AtomicBool::new(false),
+            decoded: Mutex::default(),
+            changing: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Decodes a catalog image; the newest one is kept.
+    ///
+    /// # Errors
+    /// `XX001` for an image that does not decode.
+    pub fn catalog(&self, image: &Arc<Vec<u8>>) -> Result<Arc<Catalog>> {
+        let mut decoded = self.decoded.lock();
+        if let Some((kept, catalog)) = decoded.as_ref()
+            && Arc::ptr_eq(kept, image)
+        {
+            return Ok(Arc::clone(catalog));
+        }
+        let catalog = Arc::new(decode(image)?);
+        *decoded = Some((Arc::clone(image), Arc::clone(&catalog)));
+        Ok(catalog)
+    }
+
+    /// Waits until no other session changes the catalog, then claims that for `process_id`.
+    ///
+    /// # Errors
+    /// When the waiting statement is canceled.
+    pub fn claim_catalog(&self, process_id: i32, cancel: &CancelFlag) -> Result<()> {
+        let mut owner = self.changing.lock();
+        while owner.is_some_and(|owner| owner != process_id) {
+            cancel.check()?;
+            self.changed.wait_for(&mut owner, WAIT);
+        }
+        *owner = Some(process_id);
+        Ok(())
+    }
+
+    /// Gives the claim back.
+    pub fn release_catalog(&self, process_id: i32) {
+        let mut owner = self.changing.lock();
+        if *owner == Some(process_id) {
+            *owner = None;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Says whether the server is going down.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}
+
+/// Encodes a catalog for the store.
+///
+/// # Errors
+/// Never for catalogs that decoding gave.
+pub fn encode(catalog: &Catalog) -> Result<Vec<u8>> {
+    postcard::to_stdvec(catalog).map_err(|error| PgError::internal(format!("catalog does not encode: {error}")))
+}
+
+fn decode(image: &[u8]) -> Result<Catalog> {
+    if image.is_empty() {
+        return Ok(initial());
+    }
+    postcard::from_bytes(image).map_err(|error| {
+        PgError::new(types::SqlState::DATA_CORRUPTED, format!("the stored catalog is corrupt: {error}"))
+    })
+}
+
+/// Returns the catalog of a new database.
+fn initial() -> Catalog {
+    let mut catalog = Catalog { next_oid: 16384, ..Catalog::default() };
+    catalog.schemas.insert(types::oids::PUBLIC_NAMESPACE, "public".into());
+    catalog
+}

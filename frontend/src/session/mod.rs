@@ -1,0 +1,151 @@
+//! A session: settings, transaction, prepared statements, portals; and what statements may ask of it.
+
+pub mod access;
+pub mod clock;
+pub mod engine;
+pub mod names;
+pub mod portal;
+pub mod prepared;
+pub mod settings;
+mod transaction;
+pub mod values;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use types::errors::ErrorFields;
+use types::{PgError, Result, SqlState};
+
+use crate::server::backends::Backend;
+use crate::server::output::Severity;
+use engine::Engine;
+use portal::Portal;
+use prepared::Prepared;
+use settings::Settings;
+pub use transaction::Open;
+
+/// The one role and the one database.
+pub const USER: &str = "postgres";
+/// See [`USER`].
+pub const DATABASE: &str = "postgres";
+
+/// One client's session.
+pub struct Session {
+    /// What all sessions share.
+    pub engine: Arc<Engine>,
+    /// This session as others see it.
+    pub backend: Arc<Backend>,
+    /// Configuration parameters; functions of a running statement change them, too.
+    pub settings: Arc<Mutex<Settings>>,
+    /// The open transaction.
+    pub transaction: Option<Open>,
+    /// Prepared statements by name.
+    pub prepared: BTreeMap<String, Arc<Prepared>>,
+    /// Portals and cursors by name.
+    pub portals: HashMap<String, Portal>,
+    /// `statement_timestamp()`.
+    pub statement_at: i64,
+    /// Text that error locations count in.
+    pub current_sql: Option<Arc<str>>,
+    /// Types of the parameters of the statement that runs.
+    pub running_types: Vec<types::Oid>,
+    notices: Vec<(Severity, ErrorFields)>,
+}
+
+impl Session {
+    /// Returns a new session.
+    pub fn new(engine: Arc<Engine>, backend: Arc<Backend>, settings: Settings) -> Self {
+        Self {
+            engine,
+            backend,
+            settings: Arc::new(Mutex::new(settings)),
+            transaction: None,
+            prepared: BTreeMap::new(),
+            portals: HashMap::new(),
+            statement_at: clock::now(),
+            current_sql: None,
+            running_types: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// Queues a WARNING for the client.
+    pub fn warn(&mut self, sqlstate: SqlState, message: impl Into<String>) {
+        self.report(Severity::Warning, PgError::new(sqlstate, message));
+    }
+
+    /// Queues a NOTICE for the client.
+    pub fn notice(&mut self, sqlstate: SqlState, message: impl Into<String>) {
+        self.report(Severity::Notice, PgError::new(sqlstate, message));
+    }
+
+    /// Queues a report unless `client_min_messages` is above it.
+    pub fn report(&mut self, severity: Severity, report: PgError) {
+        let wanted = match self.settings.lock().raw("client_min_messages").as_str() {
+            "error" => severity == Severity::Info,
+            "warning" => severity != Severity::Notice,
+            _ => true,
+        };
+        if wanted {
+            self.notices.push((severity, report.fields().clone()));
+        }
+    }
+
+    /// Takes the queued notices.
+    pub fn take_notices(&mut self) -> Vec<(Severity, ErrorFields)> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Notes that work on `sql` begins: cancel requests from before are void, the timeout runs.
+    pub fn start_work(&mut self, sql: &str) {
+        self.backend.cancel.reset();
+        let timeout = self.settings.lock().integer("statement_timeout");
+        let now = Instant::now();
+        let mut activity = self.backend.activity.lock();
+        activity.state = "active";
+        activity.query = Arc::from(sql);
+        activity.query_at = Some(clock::now());
+        activity.state_at = clock::now();
+        activity.transaction_at = activity.transaction_at.or(activity.query_at);
+        activity.busy_since = Some(now);
+        activity.deadline =
+            u64::try_from(timeout).ok().filter(|timeout| *timeout > 0).map(|timeout| now + Duration::from_millis(timeout));
+    }
+
+    /// Notes that the session waits for the client.
+    pub fn end_work(&mut self) {
+        let application_name = self.settings.lock().raw("application_name");
+        let mut activity = self.backend.activity.lock();
+        activity.busy_since = None;
+        activity.deadline = None;
+        activity.state = match self.status() {
+            b'E' => "idle in transaction (aborted)",
+            b'T' => "idle in transaction",
+            _ => "idle",
+        };
+        if self.transaction.is_none() {
+            activity.transaction_at = None;
+        }
+        activity.application_name = application_name;
+        activity.state_at = clock::now();
+    }
+
+    /// Returns the types of the parameters of the statement that runs.
+    pub fn param_types(&self, count: usize) -> Vec<Option<types::Oid>> {
+        (0..count).map(|index| self.running_types.get(index).copied().filter(|oid| *oid != 0)).collect()
+    }
+
+    /// Returns the error to end with when the server goes down.
+    pub fn check_stopping(&self) -> Result<()> {
+        if self.engine.stopping.load(Ordering::Acquire) {
+            return Err(PgError::new(
+                SqlState::ADMIN_SHUTDOWN,
+                "terminating connection due to administrator command",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! Portals and cursors: a statement bound to its parameters, and the rows of it that are held for the client.
+//!
+//! A portal that is executed without a row limit streams. With a limit, and for cursors, the result is made as a whole
+//! and held; the client takes it in pieces.
+
+use std::sync::Arc;
+
+use executor::batch::Batch;
+use types::{Datum, PgError, Result, SqlState};
+
+use super::Session;
+use super::prepared::Prepared;
+use crate::server::output::FieldDescription;
+
+/// A bound statement.
+pub struct Portal {
+    /// The statement; `None` for cursors, which hold their rows from the start.
+    pub prepared: Option<Arc<Prepared>>,
+    /// Values of the parameters.
+    pub params: Vec<Datum>,
+    /// Result formats as Bind gave them.
+    pub formats: Vec<i16>,
+    /// How far it is.
+    pub state: PortalState,
+    /// A DECLAREd cursor, for `pg_cursors`.
+    pub cursor: Option<Cursor>,
+}
+
+/// What DECLARE said.
+#[derive(Debug, Clone)]
+pub struct Cursor {
+    /// Its text.
+    pub text: String,
+    /// WITH HOLD.
+    pub holdable: bool,
+    /// NO SCROLL was not written.
+    pub scrollable: bool,
+    /// When it was declared.
+    pub created_at: i64,
+}
+
+/// How far a portal is.
+pub enum PortalState {
+    /// Nothing was executed.
+    New,
+    /// Rows wait.
+    Held(Held),
+    /// It ran to its end.
+    Done,
+}
+
+/// Rows made and not yet taken. Positions run from 0 (before the first row) to `rows + 1` (after the last).
+#[derive(Default)]
+pub struct Held {
+    /// Columns of the rows.
+    pub columns: Vec<FieldDescription>,
+    /// The rows, in batches without selection.
+    pub batches: Vec<Batch>,
+    /// Number of the first row of each batch.
+    starts: Vec<u64>,
+    /// Number of rows.
+    pub rows: u64,
+    /// The current position, as cursors count.
+    pub position: u64,
+    /// The tag of the command that made them.
+    pub tag: String,
+}
+
+impl Held {
+    /// Appends a batch.
+    pub fn push(&mut self, batch: Batch) {
+        self.starts.push(self.rows);
+        self.rows += batch.len as u64;
+        self.batches.push(batch);
+    }
+
+    /// Returns rows `from..to`, counted from 0, as pieces of batches.
+    pub fn slice(&self, from: u64, to: u64) -> Vec<Batch> {
+        let to = to.min(self.rows);
+        let mut pieces = Vec::new();
+        if from >= to {
+            return pieces;
+        }
+        let mut index = self.starts.partition_point(|start| *start <= from).saturating_sub(1);
+        while let (Some(batch), Some(&start)) = (self.batches.get(index), self.starts.get(index)) {
+            if start >= to {
+                break;
+            }
+            let first = from.saturating_sub(start) as u16;
+            let last = (to - start).min(batch.len as u64) as u16;
+            if first == 0 && usize::from(last) == batch.len {
+                pieces.push(batch.clone());
+            } else if first < last {
+                let positions: Arc<[u16]> = (first..last).collect();
+                let part = Batch { selection: Some(positions), ..batch.clone() };
+                pieces.push(part.compact());
+            }
+            index += 1;
+        }
+        pieces
+    }
+}
+
+impl Session {
+    /// Returns the portal of that name.
+    ///
+    /// # Errors
+    /// `34000`.
+    pub fn find_portal(&mut self, name: &str) -> Result<&mut Portal> {
+        self.portals.get_mut(name).ok_or_else(|| {
+            PgError::new(SqlState::INVALID_CURSOR_NAME, format!("portal \"{name}\" does not exist"))
+        })
+    }
+
+    /// Drops the portals of a transaction that ends; holdable cursors outlive a commit.
+    pub(super) fn close_portals(&mut self, committed: bool) {
+        self.portals
+            .retain(|_, portal| committed && portal.cursor.as_ref().is_some_and(|cursor| cursor.holdable));
+    }
+}

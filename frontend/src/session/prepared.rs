@@ -1,0 +1,112 @@
+//! Prepared statements, and where in a parsed text a statement stands.
+
+use std::sync::Arc;
+
+use pg_query::NodeEnum;
+use types::{Oid, PgError, Result, SqlState};
+
+use super::Session;
+use crate::parser::Parsed;
+use crate::server::output::FieldDescription;
+
+/// One statement of a parsed text, or the statement inside it (of PREPARE, EXPLAIN, DECLARE, CREATE TABLE AS).
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The text.
+    pub parsed: Arc<Parsed>,
+    /// Position of the statement in it.
+    pub index: usize,
+    /// How often to step into the inner statement.
+    pub depth: usize,
+}
+
+impl Source {
+    /// Returns statement `index` of a text.
+    pub fn new(parsed: Arc<Parsed>, index: usize) -> Self {
+        Self { parsed, index, depth: 0 }
+    }
+
+    /// Returns the statement inside this one.
+    #[must_use]
+    pub fn inner(&self) -> Self {
+        Self { depth: self.depth + 1, ..self.clone() }
+    }
+
+    /// Returns the statement's tree.
+    ///
+    /// # Errors
+    /// When there is no such statement: a bug of ours.
+    pub fn node(&self) -> Result<&NodeEnum> {
+        let missing = || PgError::internal("a statement without a tree");
+        let mut node = &self.parsed.statements.get(self.index).ok_or_else(missing)?.node;
+        for _ in 0..self.depth {
+            let inner = match node {
+                NodeEnum::PrepareStmt(statement) => &statement.query,
+                NodeEnum::ExplainStmt(statement) => &statement.query,
+                NodeEnum::DeclareCursorStmt(statement) => &statement.query,
+                NodeEnum::CreateTableAsStmt(statement) => &statement.query,
+                NodeEnum::CopyStmt(statement) => &statement.query,
+                _ => return Err(missing()),
+            };
+            node = inner.as_ref().and_then(|inner| inner.node.as_ref()).ok_or_else(missing)?;
+        }
+        Ok(node)
+    }
+
+    /// Returns the statement's own text.
+    pub fn text(&self) -> &str {
+        let range = self.parsed.statements.get(self.index).map(|statement| statement.range.clone());
+        range.and_then(|range| self.parsed.text.get(range)).unwrap_or_default().trim()
+    }
+}
+
+/// A prepared statement.
+#[derive(Debug)]
+pub struct Prepared {
+    /// Name; empty for the unnamed one.
+    pub name: String,
+    /// The statement; `None` for an empty text.
+    pub source: Option<Source>,
+    /// Text as `pg_prepared_statements` shows it.
+    pub text: String,
+    /// Types of the parameters.
+    pub param_types: Vec<Oid>,
+    /// Result columns; `None` when it returns no rows.
+    pub columns: Option<Vec<FieldDescription>>,
+    /// Made by PREPARE rather than by the protocol.
+    pub from_sql: bool,
+    /// When it was prepared.
+    pub prepared_at: i64,
+}
+
+impl Session {
+    /// Returns the prepared statement of that name.
+    ///
+    /// # Errors
+    /// `26000`.
+    pub fn find_prepared(&self, name: &str) -> Result<Arc<Prepared>> {
+        self.prepared.get(name).cloned().ok_or_else(|| {
+            let message = if name.is_empty() {
+                "unnamed prepared statement does not exist".to_owned()
+            } else {
+                format!("prepared statement \"{name}\" does not exist")
+            };
+            PgError::new(SqlState::INVALID_SQL_STATEMENT_NAME, message)
+        })
+    }
+
+    /// Keeps a prepared statement; the unnamed one is replaced.
+    ///
+    /// # Errors
+    /// `42P05` when the name is taken.
+    pub fn keep_prepared(&mut self, prepared: Prepared) -> Result<()> {
+        if !prepared.name.is_empty() && self.prepared.contains_key(&prepared.name) {
+            return Err(PgError::new(
+                SqlState::DUPLICATE_PREPARED_STATEMENT,
+                format!("prepared statement \"{}\" already exists", prepared.name),
+            ));
+        }
+        self.prepared.insert(prepared.name.clone(), Arc::new(prepared));
+        Ok(())
+    }
+}

@@ -1,0 +1,338 @@
+//! The transaction state machine: implicit and explicit blocks, savepoints, the failed state.
+//!
+//! Each statement runs in a transaction; without BEGIN it is an implicit one that ends with the statement (with the
+//! whole message for several statements, with Sync in the extended protocol). READ COMMITTED: each statement moves
+//! the snapshot forward. Changes of the catalog live in the transaction's own overlay; the first one claims
+//! the catalog for this session until the transaction ends.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use storage::Savepoint;
+use types::{PgError, Result, SqlState};
+
+use super::engine::Engine;
+use super::settings::SettingsPoint;
+use super::{Session, clock};
+use crate::catalog::Catalog;
+
+/// An open transaction.
+pub struct Open {
+    /// The storage's part; operators share it.
+    pub storage: Arc<Mutex<storage::Transaction>>,
+    /// The catalog as this transaction sees it.
+    pub catalog: Arc<Catalog>,
+    /// Whether `catalog` holds changes of this transaction.
+    catalog_changed: bool,
+    /// `now()`.
+    pub started_at: i64,
+    /// BEGIN was executed (else it is an implicit transaction).
+    pub explicit: bool,
+    /// A statement failed: only ROLLBACK (TO) goes on.
+    pub failed: bool,
+    /// Whether any statement has run, so that the isolation level is fixed.
+    pub used: bool,
+    settings: SettingsPoint,
+    savepoints: Vec<NamedSavepoint>,
+}
+
+struct NamedSavepoint {
+    name: String,
+    storage: Savepoint,
+    catalog: Arc<Catalog>,
+    catalog_changed: bool,
+    settings: SettingsPoint,
+}
+
+impl Open {
+    fn new(engine: &Arc<Engine>, settings: SettingsPoint) -> Result<Self> {
+        let storage = engine.store.begin();
+        let catalog = engine.catalog(&storage.catalog_image())?;
+        Ok(Self {
+            storage: Arc::new(Mutex::new(storage)),
+            catalog,
+            catalog_changed: false,
+            started_at: clock::now(),
+            explicit: false,
+            failed: false,
+            used: false,
+            settings,
+            savepoints: Vec::new(),
+        })
+    }
+
+    /// Moves the snapshot, and with it the catalog, to the newest commit.
+    fn refresh(&mut self, engine: &Engine) -> Result<()> {
+        let mut storage = self.storage.lock();
+        storage.refresh_snapshot();
+        if !self.catalog_changed {
+            self.catalog = engine.catalog(&storage.catalog_image())?;
+        }
+        Ok(())
+    }
+}
+
+impl Session {
+    /// Returns the transaction's status as ReadyForQuery tells it.
+    pub fn status(&self) -> u8 {
+        match &self.transaction {
+            Some(open) if open.failed => b'E',
+            Some(open) if open.explicit => b'T',
+            Some(_) | None => b'I',
+        }
+    }
+
+    /// Says whether a transaction has failed and waits for its end.
+    pub fn is_failed(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|open| open.failed)
+    }
+
+    /// Returns the error of a statement in a failed transaction.
+    pub fn failed_transaction() -> PgError {
+        PgError::new(
+            SqlState::IN_FAILED_SQL_TRANSACTION,
+            "current transaction is aborted, commands ignored until end of transaction block",
+        )
+    }
+
+    /// Begins an implicit transaction unless one is open; takes a new snapshot for the statement.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn begin_statement(&mut self) -> Result<()> {
+        self.statement_at = clock::now();
+        let isolated = self.isolation_is_strict();
+        match &mut self.transaction {
+            None => {
+                let mut open = Open::new(&self.engine, self.settings.lock().point())?;
+                open.started_at = self.statement_at;
+                self.transaction = Some(open);
+            }
+            Some(open) => {
+                if !(isolated && open.used) {
+                    open.refresh(&self.engine)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// REPEATABLE READ and SERIALIZABLE keep one snapshot.
+    fn isolation_is_strict(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|open| open.explicit)
+            && matches!(self.settings.lock().raw("transaction_isolation").as_str(), "repeatable read" | "serializable")
+    }
+
+    /// Returns the open transaction.
+    ///
+    /// # Errors
+    /// When there is none: a bug of ours.
+    pub fn open(&self) -> Result<&Open> {
+        self.transaction.as_ref().ok_or_else(|| PgError::internal("no transaction is open"))
+    }
+
+    fn open_mut(&mut self) -> Result<&mut Open> {
+        self.transaction.as_mut().ok_or_else(|| PgError::internal("no transaction is open"))
+    }
+
+    /// Changes the catalog in this transaction.
+    ///
+    /// # Errors
+    /// Those of `change`; then nothing is changed.
+    pub fn change_catalog<T>(&mut self, change: impl FnOnce(&mut Catalog) -> Result<T>) -> Result<T> {
+        self.claim_catalog()?;
+        let open = self.open_mut()?;
+        let mut catalog = Catalog::clone(&open.catalog);
+        let result = change(&mut catalog)?;
+        catalog.version += 1;
+        open.catalog = Arc::new(catalog);
+        open.catalog_changed = true;
+        Ok(result)
+    }
+
+    /// Waits until no other transaction changes the catalog and looks at its newest state.
+    ///
+    /// # Errors
+    /// When the statement is canceled while it waits.
+    pub fn claim_catalog(&mut self) -> Result<()> {
+        if self.open()?.catalog_changed {
+            return Ok(());
+        }
+        let engine = Arc::clone(&self.engine);
+        engine.claim_catalog(self.backend.process_id, &self.backend.cancel)?;
+        self.open_mut()?.refresh(&engine)
+    }
+
+    /// Commits the open transaction, or rolls a failed one back. Returns whether it was committed.
+    ///
+    /// # Errors
+    /// Those of the storage; the transaction is over then, too.
+    pub fn commit(&mut self) -> Result<bool> {
+        let Some(open) = self.transaction.take() else { return Ok(true) };
+        if open.failed {
+            self.end(&open, false);
+            return Ok(false);
+        }
+        let committed = self.commit_storage(&open);
+        self.end(&open, committed.is_ok());
+        committed.map(|()| true)
+    }
+
+    fn commit_storage(&self, open: &Open) -> Result<()> {
+        let mut storage = open.storage.lock();
+        if open.catalog_changed {
+            storage.set_catalog_image(super::engine::encode(&open.catalog)?);
+        }
+        if storage.has_writes() {
+            let finished = std::mem::replace(&mut *storage, self.engine.store.begin());
+            finished.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Rolls the open transaction back.
+    pub fn rollback(&mut self) {
+        if let Some(open) = self.transaction.take() {
+            let storage = std::mem::replace(&mut *open.storage.lock(), self.engine.store.begin());
+            storage.rollback();
+            self.end(&open, false);
+        }
+    }
+
+    fn end(&mut self, open: &Open, committed: bool) {
+        self.engine.release_catalog(self.backend.process_id);
+        let mut settings = self.settings.lock();
+        if !committed {
+            settings.rollback_to(&open.settings);
+        }
+        settings.end_transaction();
+        drop(settings);
+        self.close_portals(committed);
+    }
+
+    /// Notes that a statement failed: an implicit transaction is over, an explicit one waits for its end.
+    pub fn fail(&mut self) {
+        match &mut self.transaction {
+            Some(open) if open.explicit => open.failed = true,
+            Some(_) => self.rollback(),
+            None => {}
+        }
+    }
+
+    /// BEGIN.
+    ///
+    /// # Errors
+    /// When the transaction cannot begin.
+    pub fn begin_block(&mut self) -> Result<()> {
+        if self.open()?.explicit {
+            self.warn(SqlState::ACTIVE_SQL_TRANSACTION, "there is already a transaction in progress");
+            return Ok(());
+        }
+        let (isolation, read_only) = {
+            let settings = self.settings.lock();
+            (settings.raw("default_transaction_isolation"), settings.raw("default_transaction_read_only"))
+        };
+        self.open_mut()?.explicit = true;
+        let mut settings = self.settings.lock();
+        settings.set("transaction_isolation", &isolation, true)?;
+        settings.set("transaction_read_only", &read_only, true)
+    }
+
+    /// Begins the transaction that AND CHAIN asks for, with the modes of the last one.
+    ///
+    /// # Errors
+    /// When the transaction cannot begin.
+    pub fn chain(&mut self, isolation: &str, read_only: &str) -> Result<()> {
+        self.begin_statement()?;
+        self.begin_block()?;
+        let mut settings = self.settings.lock();
+        settings.set("transaction_isolation", isolation, true)?;
+        settings.set("transaction_read_only", read_only, true)
+    }
+
+    /// Says `what` can only be used in transaction blocks, when there is none.
+    ///
+    /// # Errors
+    /// `25P01`.
+    pub fn require_block(&self, what: &str) -> Result<()> {
+        if self.open()?.explicit {
+            return Ok(());
+        }
+        Err(PgError::new(
+            SqlState::NO_ACTIVE_SQL_TRANSACTION,
+            format!("{what} can only be used in transaction blocks"),
+        ))
+    }
+
+    /// Says `what` cannot run inside a transaction block, when there is one.
+    ///
+    /// # Errors
+    /// `25001`.
+    pub fn prevent_block(&self, what: &str) -> Result<()> {
+        if !self.open()?.explicit {
+            return Ok(());
+        }
+        Err(PgError::new(
+            SqlState::ACTIVE_SQL_TRANSACTION,
+            format!("{what} cannot run inside a transaction block"),
+        ))
+    }
+
+    /// SAVEPOINT.
+    ///
+    /// # Errors
+    /// `25P01` outside a block.
+    pub fn savepoint(&mut self, name: &str) -> Result<()> {
+        self.require_block("SAVEPOINT")?;
+        let settings = self.settings.lock().point();
+        let open = self.open_mut()?;
+        let storage = open.storage.lock().savepoint();
+        let catalog = Arc::clone(&open.catalog);
+        let catalog_changed = open.catalog_changed;
+        let name = name.to_owned();
+        open.savepoints.push(NamedSavepoint { name, storage, catalog, catalog_changed, settings });
+        Ok(())
+    }
+
+    /// RELEASE SAVEPOINT.
+    ///
+    /// # Errors
+    /// `25P01` outside a block, `3B001` for an unknown name.
+    pub fn release_savepoint(&mut self, name: &str) -> Result<()> {
+        self.require_block("RELEASE SAVEPOINT")?;
+        let open = self.open_mut()?;
+        let index = open.find_savepoint(name)?;
+        open.savepoints.truncate(index);
+        Ok(())
+    }
+
+    /// ROLLBACK TO SAVEPOINT; the transaction is not failed any more.
+    ///
+    /// # Errors
+    /// `25P01` outside a block, `3B001` for an unknown name.
+    pub fn rollback_to_savepoint(&mut self, name: &str) -> Result<()> {
+        self.require_block("ROLLBACK TO SAVEPOINT")?;
+        let open = self.open_mut()?;
+        let index = open.find_savepoint(name)?;
+        open.savepoints.truncate(index + 1);
+        let Some(savepoint) = open.savepoints.last() else { return Ok(()) };
+        open.storage.lock().rollback_to(&savepoint.storage);
+        open.catalog = Arc::clone(&savepoint.catalog);
+        open.catalog_changed = savepoint.catalog_changed;
+        open.failed = false;
+        let settings = savepoint.settings.clone();
+        self.settings.lock().rollback_to(&settings);
+        Ok(())
+    }
+}
+
+impl Open {
+    fn find_savepoint(&self, name: &str) -> Result<usize> {
+        self.savepoints.iter().rposition(|savepoint| savepoint.name == name).ok_or_else(|| {
+            PgError::new(
+                SqlState::INVALID_SAVEPOINT_SPECIFICATION,
+                format!("savepoint \"{name}\" does not exist"),
+            )
+        })
+    }
+}

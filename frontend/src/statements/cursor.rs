@@ -1,0 +1,199 @@
+//! DECLARE, FETCH, MOVE, CLOSE. A cursor's rows are made when it is declared and held in memory.
+
+use pg_query::protobuf::{ClosePortalStmt, DeclareCursorStmt, FetchDirection, FetchStmt};
+use types::{Datum, PgError, Result, SqlState};
+
+use crate::server::connection::Client;
+use crate::server::output::FieldDescription;
+use crate::server::rows::Destination;
+use crate::session::portal::{Cursor, Held, Portal, PortalState};
+use crate::session::prepared::Source;
+use crate::session::{Session, clock};
+
+/// `CURSOR_OPT_SCROLL`, `CURSOR_OPT_HOLD` of parsenodes.h.
+const SCROLL: i32 = 0x0002;
+const HOLD: i32 = 0x0020;
+/// `FETCH_ALL` of parsenodes.h.
+const FETCH_ALL: i64 = i64::MAX;
+
+/// DECLARE.
+pub(super) fn declare(
+    session: &mut Session,
+    client: &mut Client,
+    source: &Source,
+    statement: &DeclareCursorStmt,
+    params: &[Datum],
+) -> Result<String> {
+    let holdable = statement.options & HOLD != 0;
+    if !holdable {
+        session.require_block("DECLARE CURSOR")?;
+    }
+    if statement.portalname.is_empty() {
+        return Err(PgError::new(SqlState::INVALID_CURSOR_NAME, "invalid cursor name: must not be empty"));
+    }
+    if session.portals.contains_key(&statement.portalname) {
+        return Err(PgError::new(
+            SqlState::DUPLICATE_CURSOR,
+            format!("cursor \"{}\" already exists", statement.portalname),
+        ));
+    }
+    let mut held = Held::default();
+    held.tag = super::run(session, client, &source.inner(), params, &mut Destination::Hold(&mut held))?;
+    let cursor = Cursor {
+        text: source.text().to_owned(),
+        holdable,
+        scrollable: statement.options & SCROLL != 0,
+        created_at: clock::now(),
+    };
+    let portal = Portal {
+        prepared: None,
+        params: Vec::new(),
+        formats: Vec::new(),
+        state: PortalState::Held(held),
+        cursor: Some(cursor),
+    };
+    session.portals.insert(statement.portalname.clone(), portal);
+    Ok("DECLARE CURSOR".to_owned())
+}
+
+/// Returns the columns of FETCH; `None` when there is no such cursor.
+pub(super) fn columns(session: &Session, statement: &FetchStmt) -> Option<Vec<FieldDescription>> {
+    match &session.portals.get(&statement.portalname)?.state {
+        PortalState::Held(held) => Some(held.columns.clone()),
+        PortalState::New | PortalState::Done => None,
+    }
+}
+
+/// FETCH and MOVE.
+pub(super) fn fetch(
+    session: &mut Session,
+    client: &mut Client,
+    statement: &FetchStmt,
+    destination: &mut Destination<'_>,
+) -> Result<String> {
+    let access = session.access()?;
+    let name = &statement.portalname;
+    let missing = || PgError::new(SqlState::INVALID_CURSOR_NAME, format!("cursor \"{name}\" does not exist"));
+    let portal = session.portals.get_mut(name).ok_or_else(missing)?;
+    let scrollable = portal.cursor.as_ref().is_some_and(|cursor| cursor.scrollable);
+    let PortalState::Held(held) = &mut portal.state else { return Err(missing()) };
+    let motion = motion(held, statement.direction(), statement.how_many);
+    if motion.backward && !scrollable {
+        return Err(PgError::new(
+            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "cursor can only scan forward",
+        )
+        .with_hint("Declare it with SCROLL option to enable backward scan."));
+    }
+    held.position = motion.position;
+    if statement.ismove {
+        return Ok(format!("MOVE {}", motion.rows.len()));
+    }
+    let columns = held.columns.clone();
+    let count = motion.rows.len();
+    let batches: Vec<_> = if motion.descending {
+        motion.rows.rev().flat_map(|row| held.slice(row, row + 1)).collect()
+    } else {
+        held.slice(motion.rows.start, motion.rows.end)
+    };
+    let mut sink = destination.open(client, &columns, &access)?;
+    for batch in batches {
+        let _ = executor::execute::ResultSink::push(&mut sink, batch)?;
+    }
+    Ok(format!("FETCH {count}"))
+}
+
+/// What a FETCH does: the rows (from 0) it returns and where the cursor stands afterwards (0: before the first row).
+struct Motion {
+    rows: RowRange,
+    descending: bool,
+    backward: bool,
+    position: u64,
+}
+
+/// A range of rows that knows its length.
+struct RowRange {
+    start: u64,
+    end: u64,
+}
+
+impl RowRange {
+    fn len(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+    fn rev(self) -> impl Iterator<Item = u64> {
+        (self.start..self.end).rev()
+    }
+}
+
+fn motion(held: &Held, direction: FetchDirection, count: i64) -> Motion {
+    let (total, position) = (held.rows, held.position);
+    let single = |target: i128, backward: bool| {
+        let target = target.clamp(0, i128::from(total) + 1) as u64;
+        let rows = if (1..=total).contains(&target) {
+            RowRange { start: target - 1, end: target }
+        } else {
+            RowRange { start: 0, end: 0 }
+        };
+        Motion { rows, descending: false, backward, position: target }
+    };
+    match direction {
+        FetchDirection::FetchForward if count < 0 => backward(position, count.unsigned_abs()),
+        FetchDirection::FetchBackward if count >= 0 => match count {
+            0 => single(i128::from(position), false),
+            _ => backward(position, count.unsigned_abs()),
+        },
+        FetchDirection::FetchForward | FetchDirection::FetchBackward => {
+            let count = count.unsigned_abs();
+            if count == 0 {
+                return single(i128::from(position), false);
+            }
+            let start = position.min(total);
+            let end = start.saturating_add(count).min(total);
+            let reached_end = count == FETCH_ALL.unsigned_abs() || end - start < count;
+            Motion {
+                rows: RowRange { start, end },
+                descending: false,
+                backward: false,
+                position: if reached_end { total + 1 } else { end },
+            }
+        }
+        FetchDirection::FetchAbsolute | FetchDirection::Undefined => {
+            let target = if count < 0 { i128::from(total) + 1 + i128::from(count) } else { i128::from(count) };
+            let target = if count < 0 { target.max(0) } else { target };
+            // Absolute positions at or behind the current one need a rewind.
+            single(target, target <= i128::from(position) && position > 0)
+        }
+        FetchDirection::FetchRelative => {
+            single(i128::from(position) + i128::from(count), count < 0)
+        }
+    }
+}
+
+/// FETCH BACKWARD: the rows before the current one, nearest first.
+fn backward(position: u64, count: u64) -> Motion {
+    let end = position.saturating_sub(1);
+    let start = end.saturating_sub(count);
+    let reached_start = end - start < count;
+    Motion {
+        rows: RowRange { start, end },
+        descending: true,
+        backward: true,
+        position: if reached_start { 0 } else { start + 1 },
+    }
+}
+
+/// CLOSE.
+pub(super) fn close(session: &mut Session, statement: &ClosePortalStmt) -> Result<String> {
+    if statement.portalname.is_empty() {
+        session.portals.retain(|_, portal| portal.cursor.is_none());
+        return Ok("CLOSE CURSOR ALL".to_owned());
+    }
+    if session.portals.remove(&statement.portalname).is_none() {
+        return Err(PgError::new(
+            SqlState::INVALID_CURSOR_NAME,
+            format!("cursor \"{}\" does not exist", statement.portalname),
+        ));
+    }
+    Ok("CLOSE CURSOR".to_owned())
+}

@@ -1,0 +1,142 @@
+//! Statements: one file for each kind, found from the tree's node.
+
+mod cursor;
+mod explain;
+pub mod fields;
+mod maintenance;
+mod prepare;
+mod query;
+mod schema;
+mod statistics;
+mod table;
+mod table_as;
+mod transaction;
+mod unsupported;
+mod variable;
+mod view;
+
+use pg_query::NodeEnum;
+use types::{Datum, Oid, PgError, Result, SqlState};
+
+pub(crate) use query::{default_value, execute_plan, plan};
+pub(crate) use table::resolve;
+pub(crate) use variable::constant_text;
+
+use crate::copy;
+use crate::server::connection::Client;
+use crate::server::output::FieldDescription;
+use crate::server::rows::Destination;
+use crate::session::Session;
+use crate::session::prepared::Source;
+
+/// What Parse finds out about a statement.
+#[derive(Debug, Default)]
+pub struct Description {
+    /// Types of the parameters.
+    pub param_types: Vec<Oid>,
+    /// Result columns; `None` when it returns no rows.
+    pub columns: Option<Vec<FieldDescription>>,
+}
+
+/// Says whether a statement may run in a failed transaction.
+pub fn ends_transaction(node: &NodeEnum) -> bool {
+    matches!(node, NodeEnum::TransactionStmt(statement) if transaction::ends(statement))
+}
+
+/// Runs a statement and returns its command tag.
+///
+/// # Errors
+/// The statement's error.
+pub fn run(
+    session: &mut Session,
+    client: &mut Client,
+    source: &Source,
+    params: &[Datum],
+    destination: &mut Destination<'_>,
+) -> Result<String> {
+    session.backend.cancel.check()?;
+    let node = source.node()?;
+    if session.settings.lock().bool("transaction_read_only")
+        && let Some(command) = writes(node)
+    {
+        return Err(PgError::new(
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            format!("cannot execute {command} in a read-only transaction"),
+        ));
+    }
+    let result = match node {
+        NodeEnum::SelectStmt(select) if select.into_clause.is_some() => {
+            table_as::select_into(session, client, source, select, params)
+        }
+        NodeEnum::SelectStmt(_) | NodeEnum::InsertStmt(_) | NodeEnum::UpdateStmt(_) | NodeEnum::DeleteStmt(_) => {
+            query::run(session, client, source, params, destination)
+        }
+        NodeEnum::TransactionStmt(statement) => transaction::run(session, statement),
+        NodeEnum::VariableSetStmt(statement) => variable::set(session, statement),
+        NodeEnum::VariableShowStmt(statement) => variable::show(session, client, statement, destination),
+        NodeEnum::DiscardStmt(statement) => variable::discard(session, statement),
+        NodeEnum::PrepareStmt(statement) => prepare::prepare(session, source, statement),
+        NodeEnum::ExecuteStmt(statement) => prepare::execute(session, client, statement, params, destination),
+        NodeEnum::DeallocateStmt(statement) => prepare::deallocate(session, statement),
+        NodeEnum::DeclareCursorStmt(statement) => cursor::declare(session, client, source, statement, params),
+        NodeEnum::FetchStmt(statement) => cursor::fetch(session, client, statement, destination),
+        NodeEnum::ClosePortalStmt(statement) => cursor::close(session, statement),
+        NodeEnum::ExplainStmt(statement) => {
+            explain::run(session, client, source, statement, params, destination)
+        }
+        NodeEnum::CreateStmt(statement) => table::create(session, source, statement),
+        NodeEnum::CreateTableAsStmt(statement) => table_as::create(session, client, source, statement, params),
+        NodeEnum::DropStmt(statement) => table::drop(session, statement),
+        NodeEnum::TruncateStmt(statement) => table::truncate(session, statement),
+        NodeEnum::RenameStmt(statement) => table::rename(session, statement),
+        NodeEnum::AlterTableStmt(statement) => table::alter(session, source, statement),
+        NodeEnum::CreateSchemaStmt(statement) => schema::create(session, statement),
+        NodeEnum::ViewStmt(statement) => view::create(session, source, statement),
+        NodeEnum::CopyStmt(statement) => copy::run(session, client, source, statement),
+        NodeEnum::LockStmt(statement) => maintenance::lock(session, statement),
+        NodeEnum::VacuumStmt(statement) => maintenance::vacuum(session, statement),
+        NodeEnum::CheckPointStmt(_) => maintenance::checkpoint(session),
+        NodeEnum::ReindexStmt(_) => Ok("REINDEX".to_owned()),
+        other => Err(unsupported::error(other)),
+    };
+    result
+}
+
+/// Finds out parameter types and result columns of a statement.
+///
+/// # Errors
+/// The analyzer's.
+pub fn describe(session: &mut Session, source: &Source, types: &[Oid]) -> Result<Description> {
+    let columns = match source.node()? {
+        NodeEnum::SelectStmt(select) if select.into_clause.is_none() => {
+            return query::describe(session, source, types);
+        }
+        NodeEnum::InsertStmt(_) | NodeEnum::UpdateStmt(_) | NodeEnum::DeleteStmt(_) => {
+            return query::describe(session, source, types);
+        }
+        NodeEnum::VariableShowStmt(statement) => Some(variable::columns(session, statement)),
+        NodeEnum::ExplainStmt(_) => Some(explain::columns()),
+        NodeEnum::ExecuteStmt(statement) => session.find_prepared(&statement.name)?.columns.clone(),
+        NodeEnum::FetchStmt(statement) if !statement.ismove => cursor::columns(session, statement),
+        _ => None,
+    };
+    Ok(Description { param_types: types.to_vec(), columns })
+}
+
+/// Returns the name of a command that changes data or catalog.
+fn writes(node: &NodeEnum) -> Option<&'static str> {
+    Some(match node {
+        NodeEnum::InsertStmt(_) => "INSERT",
+        NodeEnum::UpdateStmt(_) => "UPDATE",
+        NodeEnum::DeleteStmt(_) => "DELETE",
+        NodeEnum::CopyStmt(statement) if statement.is_from => "COPY FROM",
+        NodeEnum::CreateStmt(_) => "CREATE TABLE",
+        NodeEnum::CreateTableAsStmt(_) => "CREATE TABLE AS",
+        NodeEnum::DropStmt(_) => "DROP TABLE",
+        NodeEnum::TruncateStmt(_) => "TRUNCATE TABLE",
+        NodeEnum::RenameStmt(_) | NodeEnum::AlterTableStmt(_) => "ALTER TABLE",
+        NodeEnum::CreateSchemaStmt(_) => "CREATE SCHEMA",
+        NodeEnum::ViewStmt(_) => "CREATE VIEW",
+        _ => return None,
+    })
+}

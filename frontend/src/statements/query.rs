@@ -1,0 +1,266 @@
+//! SELECT, INSERT, UPDATE, DELETE: analyze, plan, execute.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use ecow::EcoString;
+use executor::batch::Batch;
+use executor::convert::datum_at;
+use executor::execute::{ExecutionReport, ResultSink};
+use executor::plan::Plan;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{Node, ResTarget, SelectStmt};
+use types::{Datum, Oid, PgError, Result, TypeRef, oids};
+
+use super::Description;
+use super::fields::output_fields;
+use super::statistics::StoreStatistics;
+use crate::analyzer::{self, Analyzed, AnalyzerContext};
+use crate::optimizer::{self, PlannerContext};
+use crate::query::{Query, Statement};
+use crate::server::connection::Client;
+use crate::server::output::FieldDescription;
+use crate::server::rows::Destination;
+use crate::session::Session;
+use crate::session::access::Access;
+use crate::session::prepared::Source;
+
+/// A statement ready to run.
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// Result columns; none when it returns no rows.
+    pub columns: Vec<FieldDescription>,
+    /// The command tag without its count.
+    pub tag: &'static str,
+    /// Whether the plan returns the statement's rows rather than a count.
+    pub returns_rows: bool,
+}
+
+/// Runs a query.
+pub(super) fn run(
+    session: &mut Session,
+    client: &mut Client,
+    source: &Source,
+    params: &[Datum],
+    destination: &mut Destination<'_>,
+) -> Result<String> {
+    let planned = plan(session, source, params)?;
+    if planned.returns_rows {
+        let access = session.access()?;
+        let mut sink = destination.open(client, &planned.columns, &access)?;
+        execute_plan(session, &planned, params, &mut sink)?;
+        return Ok(format!("{} {}", planned.tag, sink.rows));
+    }
+    let mut count = CountSink::default();
+    execute_plan(session, &planned, params, &mut count)?;
+    Ok(format!("{} {}", planned.tag, count.count))
+}
+
+/// Takes the one row of a change without RETURNING: how many rows it changed.
+#[derive(Default)]
+pub struct CountSink {
+    /// The count.
+    pub count: i64,
+}
+
+impl ResultSink for CountSink {
+    fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
+        if let Some(vector) = batch.columns.first()
+            && batch.len > 0
+            && let Datum::I64(count) = datum_at(vector, 0, TypeRef::plain(oids::INT8))?
+        {
+            self.count = count;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Finds out parameter types and result columns of a query.
+pub(super) fn describe(session: &mut Session, source: &Source, types: &[Oid]) -> Result<Description> {
+    let given: Vec<Option<Oid>> = types.iter().map(|oid| (*oid != 0 && *oid != oids::UNKNOWN).then_some(*oid)).collect();
+    let access = session.access()?;
+    let analyzed = analyze(&access, source.node()?, &given, false)?;
+    let columns = result_columns(&analyzed.statement);
+    Ok(Description { param_types: analyzed.param_types, columns })
+}
+
+/// Analyzes a statement.
+pub(super) fn analyze(access: &Access, node: &NodeEnum, param_types: &[Option<Oid>], fixed: bool) -> Result<Analyzed> {
+    use executor::context::SessionAccess;
+    let search_path: Vec<EcoString> = access.search_path.iter().map(EcoString::from).collect();
+    let context = AnalyzerContext {
+        catalog: &access.catalog,
+        search_path: &search_path,
+        param_types,
+        fixed_params: fixed,
+        io: access.io(),
+    };
+    analyzer::analyze(node, &context)
+}
+
+/// Returns the result columns of a statement; `None` when it returns no rows.
+fn result_columns(statement: &Statement) -> Option<Vec<FieldDescription>> {
+    let returning = match statement {
+        Statement::Query(query) => return Some(output_fields(&query.output)),
+        Statement::Insert(insert) => &insert.returning,
+        Statement::Update(update) => &update.returning,
+        Statement::Delete(delete) => &delete.returning,
+    };
+    returning.as_ref().map(|returning| output_fields(&returning.output))
+}
+
+/// Analyzes and plans a statement.
+///
+/// # Errors
+/// The analyzer's and the optimizer's.
+pub fn plan(session: &mut Session, source: &Source, params: &[Datum]) -> Result<Planned> {
+    let types = session.param_types(params.len());
+    let access = session.access()?;
+    let analyzed = analyze(&access, source.node()?, &types, false)?;
+    plan_statement(session, &analyzed.statement)
+}
+
+/// Plans an analyzed statement.
+pub(super) fn plan_statement(session: &mut Session, statement: &Statement) -> Result<Planned> {
+    let access = session.access()?;
+    let statistics = StoreStatistics::new(&access);
+    let folding = executor::context::QueryContext::without_tables(access.clone(), Vec::new());
+    let evaluate = |expr: &executor::expr::Expr| executor::evaluate_constant(expr, &folding).ok();
+    let context = PlannerContext { statistics: &statistics, evaluate: &evaluate };
+    let plan = optimizer::plan(statement, &context)?;
+    let columns = result_columns(statement);
+    let tag = match statement {
+        Statement::Query(_) => "SELECT",
+        Statement::Insert(_) => "INSERT 0",
+        Statement::Update(_) => "UPDATE",
+        Statement::Delete(_) => "DELETE",
+    };
+    Ok(Planned { plan, returns_rows: columns.is_some(), columns: columns.unwrap_or_default(), tag })
+}
+
+/// Runs a plan.
+///
+/// # Errors
+/// The statement's.
+pub fn execute_plan(
+    session: &mut Session,
+    planned: &Planned,
+    params: &[Datum],
+    sink: &mut dyn ResultSink,
+) -> Result<ExecutionReport> {
+    let context = session.context(params)?;
+    executor::execute(&planned.plan, &context, sink)
+}
+
+/// Looks types up by their names.
+pub(super) fn type_names(session: &mut Session, names: &[Node]) -> Result<Vec<Oid>> {
+    let access = session.access()?;
+    let mut oids = Vec::with_capacity(names.len());
+    for name in names {
+        // A cast of NULL has the type that the name stands for.
+        let null = pg_query::protobuf::AConst { isnull: true, location: -1, val: None };
+        let Some(NodeEnum::TypeName(type_name)) = &name.node else { continue };
+        let cast = NodeEnum::TypeCast(Box::new(pg_query::protobuf::TypeCast {
+            arg: Some(Box::new(Node { node: Some(NodeEnum::AConst(null)) })),
+            type_name: Some(type_name.clone()),
+            location: -1,
+        }));
+        let query = analyze_expression(&access, cast, &[])?;
+        oids.push(query.output.first().map_or(oids::UNKNOWN, |column| column.ty.oid));
+    }
+    Ok(oids)
+}
+
+/// Analyzes `SELECT expression`.
+fn analyze_expression(access: &Access, node: NodeEnum, param_types: &[Option<Oid>]) -> Result<Query> {
+    let target = ResTarget {
+        name: String::new(),
+        indirection: Vec::new(),
+        val: Some(Box::new(Node { node: Some(node) })),
+        location: -1,
+    };
+    let select = SelectStmt {
+        target_list: vec![Node { node: Some(NodeEnum::ResTarget(Box::new(target))) }],
+        limit_option: pg_query::protobuf::LimitOption::Default.into(),
+        op: pg_query::protobuf::SetOperation::SetopNone.into(),
+        ..SelectStmt::default()
+    };
+    match analyze(access, &NodeEnum::SelectStmt(Box::new(select)), param_types, false)?.statement {
+        Statement::Query(query) => Ok(query),
+        Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
+            Err(PgError::internal("an expression that is not one"))
+        }
+    }
+}
+
+/// Computes an expression without columns, as a value of a type.
+pub(super) fn evaluate(session: &mut Session, node: &NodeEnum, ty: Oid, params: &[Datum]) -> Result<Datum> {
+    let access = session.access()?;
+    // `expression::type` by way of an INSERT-like cast: a literal takes the type, anything else is cast.
+    let cast = NodeEnum::TypeCast(Box::new(pg_query::protobuf::TypeCast {
+        arg: Some(Box::new(Node { node: Some(node.clone()) })),
+        type_name: Some(pg_query::protobuf::TypeName { type_oid: ty, typemod: -1, location: -1, names: type_path(ty), ..Default::default() }),
+        location: -1,
+    }));
+    let query = analyze_expression(&access, cast, &session.param_types(params.len()))?;
+    let planned = plan_statement(session, &Statement::Query(query))?;
+    single_value(session, &planned, params)
+}
+
+/// Returns the qualified name of a built-in type, as the grammar has it.
+fn type_path(ty: Oid) -> Vec<Node> {
+    let name = crate::catalog::builtin::builtin().type_by_oid(ty).map(|ty| ty.name.to_string()).unwrap_or_default();
+    ["pg_catalog".to_owned(), name]
+        .into_iter()
+        .map(|sval| Node { node: Some(NodeEnum::String(pg_query::protobuf::String { sval })) })
+        .collect()
+}
+
+/// Runs a plan that gives one value.
+fn single_value(session: &mut Session, planned: &Planned, params: &[Datum]) -> Result<Datum> {
+    struct One(Datum, TypeRef);
+    impl ResultSink for One {
+        fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
+            let batch = batch.compact();
+            if let Some(vector) = batch.columns.first()
+                && batch.len > 0
+            {
+                self.0 = datum_at(vector, 0, self.1)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        }
+    }
+    let ty = planned.columns.first().map_or(TypeRef::plain(oids::UNKNOWN), |column| column.ty);
+    let mut sink = One(Datum::Null, ty);
+    execute_plan(session, planned, params, &mut sink)?;
+    Ok(sink.0)
+}
+
+/// Computes the DEFAULT of column `column` of a table, for rows that COPY gives no value.
+///
+/// # Errors
+/// Those of the expression; `0A000` when it is volatile, because each row would need a value of its own.
+pub fn default_value(session: &mut Session, relation: &crate::catalog::Relation, column: usize) -> Result<Datum> {
+    use executor::context::SessionAccess;
+    let Some(text) = relation.columns.get(column).and_then(|column| column.default.clone()) else {
+        return Ok(Datum::Null);
+    };
+    let access: Arc<Access> = session.access()?;
+    let search_path: Vec<EcoString> = access.search_path.iter().map(EcoString::from).collect();
+    let context = AnalyzerContext {
+        catalog: &access.catalog,
+        search_path: &search_path,
+        param_types: &[],
+        fixed_params: true,
+        io: access.io(),
+    };
+    let usage = analyzer::ExpressionUse::Default { column };
+    let expr = analyzer::expression(&text, usage, relation, &[], &context)?;
+    let volatility = optimizer::expressions::volatility(&expr, &|_| executor::expr::Volatility::Volatile);
+    if volatility == executor::expr::Volatility::Volatile {
+        return Err(PgError::not_supported("COPY FROM with a volatile DEFAULT"));
+    }
+    let query = executor::context::QueryContext::without_tables(access.clone(), Vec::new());
+    executor::evaluate_constant(&expr, &query)
+}

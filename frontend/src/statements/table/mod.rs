@@ -1,0 +1,99 @@
+//! CREATE TABLE, DROP, TRUNCATE, RENAME, ALTER TABLE.
+
+mod create;
+mod drop;
+mod rename;
+
+use std::sync::Arc;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AlterTableStmt, RangeVar, TruncateStmt};
+use storage::TableId;
+use types::{PgError, Result, SqlState};
+
+use crate::catalog::{Relation, RelationKind};
+use crate::session::Session;
+use crate::session::names::{self, Found};
+use crate::session::prepared::Source;
+
+pub(super) use create::{create, free_name, make};
+pub(super) use drop::{drop, drop_relations};
+pub(super) use rename::rename;
+
+/// Finds a relation of the user.
+///
+/// # Errors
+/// `42P01`, `3F000`; `42501` for a system relation.
+pub fn resolve(session: &Session, name: &RangeVar) -> Result<Arc<Relation>> {
+    match lookup(session, name)? {
+        Some(Found::User(relation)) => Ok(relation),
+        Some(Found::System(relation)) => Err(system_relation(&relation.name)),
+        None => Err(PgError::new(
+            SqlState::UNDEFINED_TABLE,
+            format!("relation \"{}\" does not exist", shown_name(name)),
+        )),
+    }
+}
+
+/// Finds a relation; `None` when there is none.
+pub(super) fn lookup(session: &Session, name: &RangeVar) -> Result<Option<Found>> {
+    if !name.catalogname.is_empty() && name.catalogname != crate::session::DATABASE {
+        return Err(PgError::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!(
+                "cross-database references are not implemented: \"{}.{}.{}\"",
+                name.catalogname, name.schemaname, name.relname
+            ),
+        ));
+    }
+    Ok(names::find(&session.open()?.catalog, &session.search_path(), &name.schemaname, &name.relname))
+}
+
+/// Returns the `42501` of a change to a system relation.
+pub(super) fn system_relation(name: &str) -> PgError {
+    PgError::new(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        format!("permission denied: \"{name}\" is a system catalog"),
+    )
+}
+
+/// Returns a name as it was written.
+pub(super) fn shown_name(name: &RangeVar) -> String {
+    if name.schemaname.is_empty() { name.relname.clone() } else { format!("{}.{}", name.schemaname, name.relname) }
+}
+
+/// Says a relation is a table.
+///
+/// # Errors
+/// `42809`.
+pub(super) fn require_table(relation: &Relation) -> Result<()> {
+    match relation.kind {
+        RelationKind::Table => Ok(()),
+        RelationKind::System | RelationKind::View { .. } => Err(PgError::new(
+            SqlState::WRONG_OBJECT_TYPE,
+            format!("\"{}\" is not a table", relation.name),
+        )),
+    }
+}
+
+/// TRUNCATE.
+pub(super) fn truncate(session: &mut Session, statement: &TruncateStmt) -> Result<String> {
+    for name in &statement.relations {
+        let Some(NodeEnum::RangeVar(name)) = &name.node else { continue };
+        let relation = resolve(session, name)?;
+        require_table(&relation)?;
+        session.open()?.storage.lock().truncate(TableId(u64::from(relation.oid)))?;
+    }
+    Ok("TRUNCATE TABLE".to_owned())
+}
+
+/// ALTER TABLE.
+pub(super) fn alter(session: &mut Session, source: &Source, statement: &AlterTableStmt) -> Result<String> {
+    let _ = source;
+    if let Some(name) = &statement.relation
+        && !statement.missing_ok
+    {
+        resolve(session, name)?;
+    }
+    Err(PgError::not_supported("ALTER TABLE"))
+}

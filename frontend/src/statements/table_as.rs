@@ -1,0 +1,137 @@
+//! CREATE TABLE AS, SELECT INTO.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{CreateTableAsStmt, IntoClause, ObjectType, SelectStmt};
+use executor::batch::Batch;
+use executor::execute::ResultSink;
+use std::ops::ControlFlow;
+use storage::{BulkWriter, TableId};
+use types::{Datum, PgError, Result, SqlState, TypeRef, oids};
+
+use super::query::{self, Planned};
+use super::table;
+use super::variable::constant_text;
+use crate::catalog::{ColumnInfo, Relation, RelationKind};
+use crate::server::connection::Client;
+use crate::server::rows::Destination;
+use crate::session::Session;
+use crate::session::portal::Held;
+use crate::session::prepared::Source;
+
+/// CREATE TABLE AS.
+pub(super) fn create(
+    session: &mut Session,
+    client: &mut Client,
+    source: &Source,
+    statement: &CreateTableAsStmt,
+    params: &[Datum],
+) -> Result<String> {
+    if statement.objtype() != ObjectType::ObjectTable {
+        return Err(PgError::not_supported("CREATE MATERIALIZED VIEW"));
+    }
+    let Some(into) = &statement.into else { return Err(PgError::internal("CREATE TABLE AS without a name")) };
+    let source = source.inner();
+    if matches!(source.node()?, NodeEnum::ExecuteStmt(_)) {
+        return Err(PgError::not_supported("CREATE TABLE AS EXECUTE"));
+    }
+    let planned = query::plan(session, &source, params)?;
+    fill(session, client, into, statement.if_not_exists, &planned, params)
+}
+
+/// SELECT INTO.
+pub(super) fn select_into(
+    session: &mut Session,
+    client: &mut Client,
+    source: &Source,
+    statement: &SelectStmt,
+    params: &[Datum],
+) -> Result<String> {
+    let _ = source;
+    let Some(into) = &statement.into_clause else { return Err(PgError::internal("SELECT INTO without a name")) };
+    let plain = SelectStmt { into_clause: None, ..statement.clone() };
+    let access = session.access()?;
+    let types = session.param_types(params.len());
+    let analyzed = query::analyze(&access, &NodeEnum::SelectStmt(Box::new(plain)), &types, false)?;
+    let planned = query::plan_statement(session, &analyzed.statement)?;
+    fill(session, client, into, false, &planned, params)
+}
+
+/// Makes the table and writes the query's rows to it.
+fn fill(
+    session: &mut Session,
+    client: &mut Client,
+    into: &IntoClause,
+    exists_ok: bool,
+    planned: &Planned,
+    params: &[Datum],
+) -> Result<String> {
+    let Some(name) = &into.rel else { return Err(PgError::internal("CREATE TABLE AS without a name")) };
+    let Some(schema) = table::free_name(session, name, exists_ok)? else {
+        return Ok("CREATE TABLE AS".to_owned());
+    };
+    let columns = columns(into, planned)?;
+    let oid = session.change_catalog(|catalog| Ok(catalog.allocate_oid()))?;
+    let relation = Relation {
+        oid,
+        name: name.relname.as_str().into(),
+        schema,
+        kind: RelationKind::Table,
+        columns,
+        constraints: Vec::new(),
+    };
+    let relation = table::make(session, relation)?;
+    if into.skip_data {
+        return Ok("CREATE TABLE AS".to_owned());
+    }
+    // The rows are held until the query is done: it reads through the transaction that they are written to.
+    let mut held = Held::default();
+    {
+        let access = session.access()?;
+        let mut destination = Destination::Hold(&mut held);
+        let mut sink = destination.open(client, &planned.columns, &access)?;
+        query::execute_plan(session, planned, params, &mut sink)?;
+    }
+    let storage = std::sync::Arc::clone(&session.open()?.storage);
+    let mut transaction = storage.lock();
+    let mut writer = Writer(transaction.bulk_writer(TableId(u64::from(relation.oid)))?);
+    for batch in std::mem::take(&mut held.batches) {
+        let _ = writer.push(batch)?;
+    }
+    let rows = writer.0.finish()?;
+    Ok(format!("SELECT {rows}"))
+}
+
+struct Writer<'a>(BulkWriter<'a>);
+
+impl ResultSink for Writer<'_> {
+    fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
+        self.0.append(&batch.columns)?;
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+fn columns(into: &IntoClause, planned: &Planned) -> Result<Vec<ColumnInfo>> {
+    let names: Vec<String> = into.col_names.iter().filter_map(constant_text).collect();
+    if names.len() > planned.columns.len() {
+        return Err(PgError::new(SqlState::SYNTAX_ERROR, "too many column names were specified"));
+    }
+    let mut columns: Vec<ColumnInfo> = Vec::with_capacity(planned.columns.len());
+    for (index, column) in planned.columns.iter().enumerate() {
+        let name = names.get(index).unwrap_or(&column.name);
+        if columns.iter().any(|known| known.name == *name) {
+            return Err(PgError::new(
+                SqlState::DUPLICATE_COLUMN,
+                format!("column \"{name}\" specified more than once"),
+            ));
+        }
+        let ty = if column.ty.oid == oids::UNKNOWN { TypeRef::plain(oids::TEXT) } else { column.ty };
+        if matches!(ty.oid, oids::VOID | oids::RECORD) {
+            return Err(PgError::new(
+                SqlState::INVALID_TABLE_DEFINITION,
+                format!("column \"{name}\" has pseudo-type {}", crate::catalog::type_names::type_name(ty.oid)),
+            ));
+        }
+        columns.push(ColumnInfo { name: name.as_str().into(), ty, not_null: false, default: None });
+    }
+    Ok(columns)
+}

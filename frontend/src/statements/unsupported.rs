@@ -1,0 +1,50 @@
+//! Statements that PostgreSQL has and Surus has not yet: `0A000` with the command's name.
+
+use pg_query::NodeEnum;
+use types::PgError;
+
+/// Returns the error for a statement of that kind.
+pub(super) fn error(node: &NodeEnum) -> PgError {
+    let name = match node {
+        NodeEnum::ListenStmt(_) => "LISTEN",
+        NodeEnum::NotifyStmt(_) => "NOTIFY",
+        NodeEnum::UnlistenStmt(_) => "UNLISTEN",
+        NodeEnum::CommentStmt(_) => "COMMENT",
+        NodeEnum::GrantStmt(statement) => if statement.is_grant { "GRANT" } else { "REVOKE" },
+        NodeEnum::GrantRoleStmt(statement) => if statement.is_grant { "GRANT" } else { "REVOKE" },
+        NodeEnum::MergeStmt(_) => "MERGE",
+        NodeEnum::DoStmt(_) => "DO",
+        NodeEnum::CallStmt(_) => "CALL",
+        NodeEnum::IndexStmt(_) => "CREATE INDEX",
+        NodeEnum::CreateSeqStmt(_) => "CREATE SEQUENCE",
+        NodeEnum::AlterSeqStmt(_) => "ALTER SEQUENCE",
+        NodeEnum::CreateFunctionStmt(_) => "CREATE FUNCTION",
+        NodeEnum::CreateTrigStmt(_) => "CREATE TRIGGER",
+        NodeEnum::CreateRoleStmt(_) => "CREATE ROLE",
+        NodeEnum::AlterRoleStmt(_) | NodeEnum::AlterRoleSetStmt(_) => "ALTER ROLE",
+        NodeEnum::DropRoleStmt(_) => "DROP ROLE",
+        NodeEnum::CreatedbStmt(_) => "CREATE DATABASE",
+        NodeEnum::AlterDatabaseStmt(_) | NodeEnum::AlterDatabaseSetStmt(_) => "ALTER DATABASE",
+        NodeEnum::DropdbStmt(_) => "DROP DATABASE",
+        NodeEnum::CreateExtensionStmt(_) => "CREATE EXTENSION",
+        NodeEnum::CreateEnumStmt(_) | NodeEnum::CompositeTypeStmt(_) | NodeEnum::CreateRangeStmt(_) => "CREATE TYPE",
+        NodeEnum::CreateDomainStmt(_) => "CREATE DOMAIN",
+        NodeEnum::DefineStmt(_) => "CREATE of an aggregate, operator, type or collation",
+        NodeEnum::RuleStmt(_) => "CREATE RULE",
+        NodeEnum::CreatePolicyStmt(_) => "CREATE POLICY",
+        NodeEnum::CreateStatsStmt(_) => "CREATE STATISTICS",
+        NodeEnum::CreatePublicationStmt(_) => "CREATE PUBLICATION",
+        NodeEnum::CreateSubscriptionStmt(_) => "CREATE SUBSCRIPTION",
+        NodeEnum::AlterSystemStmt(_) => "ALTER SYSTEM",
+        NodeEnum::AlterOwnerStmt(_) => "ALTER ... OWNER TO",
+        NodeEnum::AlterObjectSchemaStmt(_) => "ALTER ... SET SCHEMA",
+        NodeEnum::ConstraintsSetStmt(_) => "SET CONSTRAINTS",
+        NodeEnum::ClusterStmt(_) => "CLUSTER",
+        NodeEnum::RefreshMatViewStmt(_) => "REFRESH MATERIALIZED VIEW",
+        NodeEnum::LoadStmt(_) => "LOAD",
+        NodeEnum::SecLabelStmt(_) => "SECURITY LABEL",
+        NodeEnum::ImportForeignSchemaStmt(_) => "IMPORT FOREIGN SCHEMA",
+        _ => "this statement",
+    };
+    PgError::not_supported(name)
+}

@@ -1,0 +1,37 @@
+//! Functions that need the session or the catalog, by `prosrc`.
+
+mod names;
+mod session;
+
+use executor::functions::CallContext;
+use types::{Datum, Oid, PgError, Result};
+
+use crate::session::access::Access;
+
+/// Adds these functions to the executor's registry.
+pub fn register() {
+    executor::functions::register(names::TABLE);
+    executor::functions::register(session::TABLE);
+}
+
+/// Returns the session of a call.
+fn access<'a>(context: &'a CallContext<'_>) -> Result<&'a Access> {
+    let any = context.query.session.as_any();
+    any.downcast_ref::<Access>().ok_or_else(|| PgError::internal("a statement without a session"))
+}
+
+/// Returns argument `index` as an oid; 0 when it is not one.
+fn oid_at(args: &[Datum], index: usize) -> Oid {
+    match args.get(index) {
+        Some(Datum::I64(value)) => Oid::try_from(*value).unwrap_or(0),
+        Some(_) | None => 0,
+    }
+}
+
+/// Returns argument `index` as text; empty when it is not.
+fn text_at(args: &[Datum], index: usize) -> &str {
+    match args.get(index) {
+        Some(Datum::Text(text)) => text,
+        Some(_) | None => "",
+    }
+}

@@ -1,0 +1,159 @@
+//! Who and where: the session, its settings, the server.
+
+use executor::context::SessionAccess;
+use executor::functions::{CallContext, FunctionEntry, row};
+use types::{Datum, PgError, Result, SqlState, oids};
+
+use super::super::layout::array;
+use super::super::relations::table_bytes;
+use super::{access, oid_at, text_at};
+use crate::session::{DATABASE, USER, clock, names};
+
+/// Sorted by `prosrc`.
+pub(super) const TABLE: &[FunctionEntry] = &[
+    row("clock_timestamp", clock_timestamp),
+    row("current_database", |_, _| Ok(Datum::text(DATABASE))),
+    row("current_schema", current_schema),
+    row("current_schemas", current_schemas),
+    row("current_user", |_, _| Ok(Datum::text(USER))),
+    row("getdatabaseencoding", |_, _| Ok(Datum::text("UTF8"))),
+    row("inet_client_port", inet_client_port),
+    row("inet_server_port", inet_server_port),
+    row("now", now),
+    row("pg_backend_pid", pg_backend_pid),
+    row("pg_cancel_backend", pg_cancel_backend),
+    row("pg_client_encoding", |_, _| Ok(Datum::text("UTF8"))),
+    row("pg_conf_load_time", |_, context| Ok(Datum::I64(access(context)?.engine.started_at))),
+    row("pg_database_size_name", |_, _| Err(PgError::not_supported("pg_database_size"))),
+    row("pg_indexes_size", |_, _| Ok(Datum::I64(0))),
+    row("pg_is_in_recovery", |_, _| Ok(Datum::Bool(false))),
+    row("pg_postmaster_start_time", |_, context| Ok(Datum::I64(access(context)?.engine.started_at))),
+    row("pg_relation_size", relation_size),
+    row("pg_sleep", pg_sleep),
+    row("pg_table_size", relation_size),
+    row("pg_terminate_backend", pg_terminate_backend),
+    row("pg_total_relation_size", relation_size),
+    row("pgsql_version", |_, _| Ok(Datum::text(version()))),
+    row("session_user", |_, _| Ok(Datum::text(USER))),
+    row("set_config_by_name", set_config),
+    row("show_config_by_name", show_config),
+    row("show_config_by_name_missing_ok", show_config),
+    row("statement_timestamp", statement_timestamp),
+];
+
+/// Returns what `version()` says.
+pub fn version() -> String {
+    format!(
+        "PostgreSQL 18.4 (Surus {}) on {}-unknown-linux-gnu, compiled by rustc, 64-bit",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH
+    )
+}
+
+fn now(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    Ok(Datum::I64(context.query.session.transaction_timestamp()))
+}
+
+fn statement_timestamp(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    Ok(Datum::I64(access(context)?.statement_timestamp()))
+}
+
+fn clock_timestamp(_: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
+    Ok(Datum::I64(clock::now()))
+}
+
+fn current_schema(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let access = access(context)?;
+    let schema = names::creation_schema(&access.catalog, &access.search_path);
+    Ok(schema.and_then(|schema| names::schema_name(&access.catalog, schema)).map_or(Datum::Null, Datum::text))
+}
+
+fn current_schemas(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let access = access(context)?;
+    let implicit = args.first() == Some(&Datum::Bool(true));
+    let explicit = access.search_path.iter().any(|name| name == "pg_catalog");
+    let schemas = access.path().into_iter().filter(|schema| implicit || explicit || *schema != oids::PG_CATALOG_NAMESPACE);
+    let schemas = schemas.filter_map(|schema| names::schema_name(&access.catalog, schema)).map(Datum::text);
+    Ok(array(oids::NAME, schemas.collect()))
+}
+
+fn inet_client_port(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let client = access(context)?.backend.client;
+    Ok(client.map_or(Datum::Null, |client| Datum::I32(i32::from(client.port()))))
+}
+
+fn inet_server_port(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    Ok(Datum::I32(i32::from(access(context)?.engine.listen.port())))
+}
+
+fn pg_backend_pid(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    Ok(Datum::I32(access(context)?.backend.process_id))
+}
+
+fn pg_cancel_backend(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    signal(args, context, false)
+}
+
+fn pg_terminate_backend(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    signal(args, context, true)
+}
+
+fn signal(args: &[Datum], context: &CallContext<'_>, terminate: bool) -> Result<Datum> {
+    let Some(Datum::I32(process_id)) = args.first() else { return Ok(Datum::Null) };
+    let backends = access(context)?.engine.backends.list();
+    let Some(backend) = backends.iter().find(|backend| backend.process_id == *process_id) else {
+        return Ok(Datum::Bool(false));
+    };
+    if terminate {
+        backend.cancel.terminate();
+        if let Some(stream) = &backend.stream {
+            let _ = stream.shutdown(std::net::Shutdown::Read);
+        }
+    } else {
+        backend.cancel.cancel();
+    }
+    Ok(Datum::Bool(true))
+}
+
+fn relation_size(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let bytes = table_bytes(access(context)?, oid_at(args, 0));
+    Ok(Datum::I64(i64::try_from(bytes).unwrap_or(i64::MAX)))
+}
+
+fn pg_sleep(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let seconds = match args.first() {
+        Some(Datum::F64(seconds)) if *seconds > 0.0 => *seconds,
+        Some(_) | None => 0.0,
+    };
+    let until = clock::now().saturating_add((seconds * 1e6) as i64);
+    loop {
+        context.query.cancel.check()?;
+        let left = until - clock::now();
+        if left <= 0 {
+            return Ok(Datum::text(""));
+        }
+        std::thread::sleep(std::time::Duration::from_micros(left.unsigned_abs().min(5_000)));
+    }
+}
+
+fn show_config(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let shown = access(context)?.settings.lock().show(text_at(args, 0));
+    match (shown, args.get(1)) {
+        (Ok(value), _) => Ok(Datum::text(value)),
+        (Err(_), Some(Datum::Bool(true))) => Ok(Datum::Null),
+        (Err(error), _) => Err(error),
+    }
+}
+
+fn set_config(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let Some(Datum::Text(name)) = args.first() else {
+        return Err(PgError::new(SqlState::NULL_VALUE_NOT_ALLOWED, "SET requires parameter name"));
+    };
+    let local = args.get(2) == Some(&Datum::Bool(true));
+    let mut settings = access(context)?.settings.lock();
+    match args.get(1) {
+        Some(Datum::Text(value)) => settings.set(name, value, local)?,
+        Some(_) | None => settings.reset(name, local)?,
+    }
+    Ok(Datum::text(settings.show(name)?))
+}
