@@ -1,6 +1,8 @@
 //! The subcommands of the `surus` program.
 
+mod demo;
 mod serve;
+mod verify;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +17,21 @@ use crate::server::Options;
 pub enum Command {
     /// Serve a data directory until SIGTERM or Ctrl-C.
     Serve(ServerArguments),
+    /// Hold every stored thing against every other; no server may use the directory.
+    Verify {
+        /// Data directory.
+        #[arg(long, value_name = "DIR")]
+        data_dir: PathBuf,
+    },
+    /// Make TPC-H, serve, load it over the wire, run the 22 queries; the server stays up.
+    Demo {
+        /// The server.
+        #[command(flatten)]
+        server: ServerArguments,
+        /// Scale factor: 1 is about 1 GB of text.
+        #[arg(long, value_name = "N", default_value_t = 1.0)]
+        scale: f64,
+    },
 }
 
 /// How to run a server.
@@ -54,6 +71,8 @@ impl ServerArguments {
 pub fn run(command: Command) -> Result<()> {
     match command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Verify { data_dir } => verify::run(&data_dir),
+        Command::Demo { server, scale } => demo::run(&server, scale),
     }
 }
 

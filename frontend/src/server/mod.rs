@@ -52,7 +52,7 @@ impl Server {
     pub fn start(options: &Options) -> Result<Self, PgError> {
         if !options.listen.ip().is_loopback() {
             return Err(PgError::not_supported(format!(
-                "listening on {}, which is not a loopback address: it needs passwords and TLS, and listening beyond loopback",
+                "listening on {} (not a loopback address, so it needs passwords and TLS)",
                 options.listen
             )));
         }

@@ -55,6 +55,9 @@ pub enum Kind {
     Text,
 }
 
+/// Category of parameters that SHOW ALL and `pg_settings` leave out.
+pub const HIDDEN: &str = "hidden";
+
 /// All parameters by their lower-case names.
 pub static DEFINITIONS: LazyLock<BTreeMap<String, Definition>> = LazyLock::new(load);
 
@@ -86,6 +89,20 @@ fn load() -> BTreeMap<String, Definition> {
         let default = server_default(&name).map_or_else(|| row.text("setting").into_owned(), str::to_owned);
         let unit = row.get("unit").map(std::borrow::Cow::into_owned);
         add(Definition { name, unit, category: row.text("category").into_owned(), context, kind, default });
+    }
+    for (name, value, context) in [
+        ("is_superuser", "on", Context::Internal),
+        ("role", "none", Context::User),
+        ("session_authorization", "postgres", Context::User),
+    ] {
+        add(Definition {
+            name: name.to_owned(),
+            unit: None,
+            category: HIDDEN.to_owned(),
+            context,
+            kind: Kind::Text,
+            default: value.to_owned(),
+        });
     }
     let mut own = |name: &str, unit: Option<&str>, context, kind, default: &str| {
         add(Definition {

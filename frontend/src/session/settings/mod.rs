@@ -178,6 +178,7 @@ impl Settings {
     pub fn list(&self) -> Vec<(&'static Definition, String, &'static str)> {
         DEFINITIONS
             .iter()
+            .filter(|(_, definition)| definition.category != definition::HIDDEN)
             .map(|(key, definition)| {
                 let source = if self.local.contains_key(key) || self.session.contains_key(key) {
                     "session"
