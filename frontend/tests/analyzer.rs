@@ -57,13 +57,53 @@ fn describe(catalog: &Catalog, sql: &str) -> String {
     }
 }
 
-#[test]
-fn smoke() {
-    let catalog = Catalog::initial();
-    for sql in std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/analyzer/smoke.sql"))
-        .unwrap()
-        .lines()
-    {
-        println!("{sql}\n    {}", describe(&catalog, sql));
+/// Returns a catalog with the tables of a script of CREATE TABLE statements.
+fn catalog_of(script: &str) -> Catalog {
+    let mut catalog = Catalog::initial();
+    let parsed = frontend::parser::parse(script).unwrap();
+    for statement in &parsed.statements {
+        let pg_query::NodeEnum::CreateStmt(create) = &statement.node else { continue };
+        let path = [EcoString::from("public")];
+        let io = IoContext::default();
+        let before = catalog.clone();
+        let context =
+            AnalyzerContext { catalog: &before, search_path: &path, param_types: &[], fixed_params: false, io: &io };
+        let schema = types::oids::PUBLIC_NAMESPACE;
+        let relation =
+            frontend::analyzer::ddl::create_table(create, schema, &mut || catalog.allocate_oid(), &context).unwrap();
+        catalog.put_relation(std::sync::Arc::new(relation));
     }
+    catalog
+}
+
+/// The tables that the statements use.
+const SCHEMA: &str = include_str!("analyzer/schema.sql");
+
+#[test]
+fn tpch_queries_analyze() {
+    let catalog = catalog_of(include_str!("../../datasets/tpch/schema.sql"));
+    for number in 1..=22 {
+        let path = format!("{}/../datasets/tpch/queries/q{number:02}.sql", env!("CARGO_MANIFEST_DIR"));
+        let sql = std::fs::read_to_string(&path).unwrap();
+        let described = describe(&catalog, &sql);
+        assert!(described.starts_with("ok "), "query {number}: {described}");
+    }
+}
+
+/// Each statement of `statements.sql` (one a line) must be described as `expected.txt` says, which PostgreSQL wrote.
+#[test]
+fn statements_are_described_as_postgresql_does() {
+    let catalog = catalog_of(SCHEMA);
+    let statements = include_str!("analyzer/statements.sql");
+    let expected = include_str!("analyzer/expected.txt");
+    let mut wrong = Vec::new();
+    let mut known: Vec<&str> = include_str!("analyzer/known_differences.txt").lines().collect();
+    known.retain(|line| !line.is_empty());
+    for (sql, expected) in statements.lines().zip(expected.lines()) {
+        let got = describe(&catalog, sql).replace('\n', " ");
+        if (got != expected) != known.contains(&sql) {
+            wrong.push(format!("{sql}\n    PostgreSQL: {expected}\n    Surus:      {got}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -207,13 +207,20 @@ impl Analyzer<'_> {
 
     /// Makes the `42P01` error for a relation name that FROM does not have.
     pub(super) fn missing_from(&self, name: &str) -> PgError {
+        let lateral = self.levels.iter().flat_map(|level| &level.items).any(|item| {
+            item.lateral_only && item.table_visible && item.alias.as_deref() == Some(name)
+        });
         let hidden =
             self.levels.iter().rev().flat_map(|level| &level.range_table).any(|(alias, _)| alias == name);
         if hidden {
             let message = format!("invalid reference to FROM-clause entry for table \"{name}\"");
-            return PgError::new(SqlState::UNDEFINED_TABLE, message).with_detail(format!(
+            let missing = PgError::new(SqlState::UNDEFINED_TABLE, message).with_detail(format!(
                 "There is an entry for table \"{name}\", but it cannot be referenced from this part of the query."
             ));
+            if lateral {
+                return missing.with_hint("To reference that table, you must mark this subquery with LATERAL.");
+            }
+            return missing;
         }
         for item in self.levels.iter().rev().flat_map(|level| &level.items) {
             let real = item.relation.and_then(|oid| self.context.catalog.relation(oid));

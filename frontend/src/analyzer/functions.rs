@@ -74,6 +74,10 @@ impl Analyzer<'_> {
                 FunctionKind::Aggregate if call.over.is_none() => {
                     self.aggregate(call, function, &candidate, arguments, filter, &mentions_before)
                 }
+                FunctionKind::Window if call.over.is_none() => {
+                    let message = format!("window function {} requires an OVER clause", function.name);
+                    Err(error(SqlState::WRONG_OBJECT_TYPE, message, location))
+                }
                 FunctionKind::Aggregate | FunctionKind::Window => {
                     self.window_call(call, function, &candidate, arguments, filter)
                 }

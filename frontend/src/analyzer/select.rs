@@ -109,12 +109,15 @@ impl Analyzer<'_> {
         let mut computed: Vec<(ColumnId, Expr)> = Vec::new();
         let mut ids: Vec<Expr> = Vec::with_capacity(parts.targets.len());
         for target in &parts.targets {
-            if let ExprKind::Column(_) = target.expr.kind {
+            let depth = self.depth();
+            // An outer level's column is computed like any other expression: the body must give every output id.
+            if let ExprKind::Column(id) = target.expr.kind
+                && self.sources.get(&id).is_some_and(|source| source.level == depth)
+            {
                 ids.push(target.expr.clone());
                 continue;
             }
             let id = self.new_id();
-            let depth = self.depth();
             self.add_computed(id, depth);
             self.output_locations.insert(id, target.location);
             if target.expr.ty.oid == oids::UNKNOWN {
