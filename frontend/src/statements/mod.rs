@@ -84,7 +84,7 @@ pub fn run(
         NodeEnum::ExplainStmt(statement) => {
             explain::run(session, client, source, statement, params, destination)
         }
-        NodeEnum::CreateStmt(statement) => table::create(session, source, statement),
+        NodeEnum::CreateStmt(statement) => table::create(session, statement),
         NodeEnum::CreateTableAsStmt(statement) => table_as::create(session, client, source, statement, params),
         NodeEnum::DropStmt(statement) => table::drop(session, statement),
         NodeEnum::TruncateStmt(statement) => table::truncate(session, statement),

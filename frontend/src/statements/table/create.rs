@@ -2,20 +2,45 @@
 
 use std::sync::Arc;
 
+use executor::context::SessionAccess;
 use pg_query::protobuf::{CreateStmt, RangeVar};
 use storage::{ColumnDefinition, TableId};
 use types::{Oid, PgError, PhysicalType, Result, SqlState, TypeRef, oids};
 
 use super::shown_name;
+use crate::analyzer::{AnalyzerContext, ddl};
 use crate::catalog::{Catalog, ConstraintKind, Relation};
 use crate::session::Session;
 use crate::session::names;
-use crate::session::prepared::Source;
 
 /// CREATE TABLE.
-pub fn create(session: &mut Session, source: &Source, statement: &CreateStmt) -> Result<String> {
-    let _ = (session, source, statement);
-    Err(PgError::not_supported("CREATE TABLE"))
+pub fn create(session: &mut Session, statement: &CreateStmt) -> Result<String> {
+    let Some(name) = &statement.relation else { return Err(PgError::internal("CREATE TABLE without a name")) };
+    let tag = || Ok("CREATE TABLE".to_owned());
+    let Some(schema) = free_name(session, name, statement.if_not_exists)? else { return tag() };
+    let access = session.access()?;
+    let mut next_oid = access.catalog.next_oid;
+    let relation = {
+        let search_path: Vec<ecow::EcoString> = access.search_path.iter().map(ecow::EcoString::from).collect();
+        let context = AnalyzerContext {
+            catalog: &access.catalog,
+            search_path: &search_path,
+            param_types: &[],
+            fixed_params: true,
+            io: access.io(),
+        };
+        let mut allocate = || {
+            next_oid += 1;
+            next_oid - 1
+        };
+        ddl::create_table(statement, schema, &mut allocate, &context)?
+    };
+    session.change_catalog(|catalog| {
+        catalog.next_oid = next_oid;
+        Ok(())
+    })?;
+    make(session, relation)?;
+    tag()
 }
 
 /// Returns the schema that a new relation goes to; `None` when a relation of that name exists and that is allowed
