@@ -75,6 +75,21 @@ macro_rules! bits { ($name:literal, $get:ident, $variant:ident, $operator:tt) =>
     row($name, |args, _| Ok(Datum::$variant($get(args, 0)? $operator $get(args, 1)?)))
 } }
 
+/// `in_range` of integers, as window frames ask: value <= or >= base -/+ offset, where overflow is infinitely far.
+fn in_range(args: &[Datum]) -> Result<Datum> {
+    let (value, base, offset) = (integer(args, 0)?, integer(args, 1)?, integer(args, 2)?);
+    let (subtract, less) = (super::arguments::boolean(args, 3)?, super::arguments::boolean(args, 4)?);
+    if offset < 0 {
+        return Err(types::PgError::new(
+            types::SqlState::INVALID_PRECEDING_OR_FOLLOWING_SIZE,
+            "invalid preceding or following size in window function",
+        ));
+    }
+    let bound = i128::from(base) + if subtract { -i128::from(offset) } else { i128::from(offset) };
+    let value = i128::from(value);
+    Ok(Datum::Bool(if less { value <= bound } else { value >= bound }))
+}
+
 /// Sorted by `prosrc`.
 pub(super) const TABLE: &[FunctionEntry] = &[
     compare!("date_eq", ==, EQUAL),
@@ -87,6 +102,13 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("date_smaller", |args, _| Ok(Datum::I32(int4(args, 0)?.min(int4(args, 1)?)))),
     row("i2toi4", |args, _| Ok(Datum::I32(i32::from(int2(args, 0)?)))),
     row("i4toi2", |args, _| fit2(Some(integer(args, 0)?))),
+    row("in_range_int2_int2", |args, _| in_range(args)),
+    row("in_range_int2_int4", |args, _| in_range(args)),
+    row("in_range_int2_int8", |args, _| in_range(args)),
+    row("in_range_int4_int2", |args, _| in_range(args)),
+    row("in_range_int4_int4", |args, _| in_range(args)),
+    row("in_range_int4_int8", |args, _| in_range(args)),
+    row("in_range_int8_int8", |args, _| in_range(args)),
     row("int24div", |args, _| {
         let (left, right) = (integer(args, 0)?, integer(args, 1)?);
         if right == 0 { Err(data::division_by_zero()) } else { fit4(left.checked_div(right)) }

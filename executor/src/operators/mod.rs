@@ -227,37 +227,3 @@ impl<'a> SerialRound<'a> {
         self.worker.finish()
     }
 }
-
-/// Runs `count` independent pieces of work on the statement's workers and returns their results in order.
-pub(crate) fn parallel<T: Send>(
-    threads: usize,
-    count: usize,
-    body: impl Fn(usize) -> Result<T> + Sync,
-) -> Result<Vec<T>> {
-    if threads <= 1 || count <= 1 {
-        return (0..count).map(body).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<Option<Result<T>>>> = Mutex::new((0..count).map(|_| None).collect());
-    let work = || {
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= count {
-                break;
-            }
-            let result = body(index);
-            results.lock()[index] = Some(result);
-        }
-    };
-    rayon::in_place_scope(|scope| {
-        for _ in 1..threads.min(count) {
-            scope.spawn(|_| work());
-        }
-        work();
-    });
-    results
-        .into_inner()
-        .into_iter()
-        .map(|result| result.unwrap_or_else(|| Err(PgError::internal("a piece of parallel work was lost"))))
-        .collect()
-}

@@ -22,7 +22,7 @@ const DENSE_PLACES_ALWAYS: u64 = 1 << 16;
 /// Mixes a key word into a hash whose every bit depends on all of the word.
 #[inline]
 pub(crate) fn hash_word(word: u64) -> u64 {
-    let product = u128::from(word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93_a5a5_e3cb_1f3d_4b27;
+    let product = u128::from(word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
     (product as u64) ^ (product >> 64) as u64
 }
 
