@@ -66,11 +66,17 @@ fn catalog_of(script: &str) -> Catalog {
         let path = [EcoString::from("public")];
         let io = IoContext::default();
         let before = catalog.clone();
-        let context =
-            AnalyzerContext { catalog: &before, search_path: &path, param_types: &[], fixed_params: false, io: &io };
+        let context = AnalyzerContext {
+            catalog: &before,
+            search_path: &path,
+            param_types: &[],
+            fixed_params: false,
+            io: &io,
+        };
         let schema = types::oids::PUBLIC_NAMESPACE;
         let relation =
-            frontend::analyzer::ddl::create_table(create, schema, &mut || catalog.allocate_oid(), &context).unwrap();
+            frontend::analyzer::ddl::create_table(create, schema, &mut || catalog.allocate_oid(), &context)
+                .unwrap();
         catalog.put_relation(std::sync::Arc::new(relation));
     }
     catalog

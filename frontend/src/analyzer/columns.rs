@@ -207,9 +207,11 @@ impl Analyzer<'_> {
 
     /// Makes the `42P01` error for a relation name that FROM does not have.
     pub(super) fn missing_from(&self, name: &str) -> PgError {
-        let lateral = self.levels.iter().flat_map(|level| &level.items).any(|item| {
-            item.lateral_only && item.table_visible && item.alias.as_deref() == Some(name)
-        });
+        let lateral = self
+            .levels
+            .iter()
+            .flat_map(|level| &level.items)
+            .any(|item| item.lateral_only && item.table_visible && item.alias.as_deref() == Some(name));
         let hidden =
             self.levels.iter().rev().flat_map(|level| &level.range_table).any(|(alias, _)| alias == name);
         if hidden {
@@ -218,7 +220,8 @@ impl Analyzer<'_> {
                 "There is an entry for table \"{name}\", but it cannot be referenced from this part of the query."
             ));
             if lateral {
-                return missing.with_hint("To reference that table, you must mark this subquery with LATERAL.");
+                return missing
+                    .with_hint("To reference that table, you must mark this subquery with LATERAL.");
             }
             return missing;
         }

@@ -85,7 +85,8 @@ impl Builder<'_, '_> {
             let message = format!("column name \"{name}\" conflicts with a system column name");
             return Err(PgError::new(SqlState::DUPLICATE_COLUMN, message));
         }
-        let type_node = column.type_name.as_ref().ok_or_else(|| PgError::internal("a column without a type"))?;
+        let type_node =
+            column.type_name.as_ref().ok_or_else(|| PgError::internal("a column without a type"))?;
         if let [only] = raw::strings(&type_node.names).as_slice()
             && matches!(*only, "serial" | "serial4" | "bigserial" | "serial8" | "smallserial" | "serial2")
         {
@@ -110,7 +111,8 @@ impl Builder<'_, '_> {
     }
 
     fn column_constraints(&mut self, column: &ColumnDef) -> Result<()> {
-        let Some(position) = self.relation.columns.iter().position(|known| known.name == column.colname) else {
+        let Some(position) = self.relation.columns.iter().position(|known| known.name == column.colname)
+        else {
             return Ok(());
         };
         for node in &column.constraints {
@@ -181,7 +183,8 @@ impl Builder<'_, '_> {
             let position =
                 found.ok_or_else(|| error(SqlState::UNDEFINED_COLUMN, message(), at(raw.location)))?;
             if positions.contains(&position) {
-                let what = if raw.contype == ConstrType::ConstrPrimary as i32 { "primary key" } else { "unique" };
+                let what =
+                    if raw.contype == ConstrType::ConstrPrimary as i32 { "primary key" } else { "unique" };
                 let message = format!("column \"{name}\" appears twice in {what} constraint");
                 return Err(error(SqlState::DUPLICATE_COLUMN, message, at(raw.location)));
             }
@@ -199,9 +202,11 @@ impl Builder<'_, '_> {
             return Err(unsupported("NULLS NOT DISTINCT, WITHOUT OVERLAPS and INCLUDE", location));
         }
         let columns = self.keys(raw, column)?;
-        let is_primary = |constraint: &Constraint| matches!(constraint.kind, ConstraintKind::PrimaryKey { .. });
+        let is_primary =
+            |constraint: &Constraint| matches!(constraint.kind, ConstraintKind::PrimaryKey { .. });
         if primary && self.relation.constraints.iter().any(is_primary) {
-            let message = format!("multiple primary keys for table \"{}\" are not allowed", self.relation.name);
+            let message =
+                format!("multiple primary keys for table \"{}\" are not allowed", self.relation.name);
             return Err(error(SqlState::INVALID_TABLE_DEFINITION, message, location));
         }
         let name = if !raw.conname.is_empty() {
@@ -229,7 +234,9 @@ impl Builder<'_, '_> {
     fn not_null(&mut self, column: usize, name: &str) {
         let known = |constraint: &Constraint| match &constraint.kind {
             ConstraintKind::NotNull { column: known } => *known == column,
-            ConstraintKind::PrimaryKey { .. } | ConstraintKind::Unique { .. } | ConstraintKind::Check { .. } => false,
+            ConstraintKind::PrimaryKey { .. }
+            | ConstraintKind::Unique { .. }
+            | ConstraintKind::Check { .. } => false,
         };
         if self.relation.constraints.iter().any(known) {
             return;
@@ -257,7 +264,10 @@ impl Builder<'_, '_> {
         if !taken(&name) {
             return name;
         }
-        (1..).map(|number: u32| EcoString::from(format!("{name}{number}"))).find(|name| !taken(name)).unwrap_or(name)
+        (1..)
+            .map(|number: u32| EcoString::from(format!("{name}{number}")))
+            .find(|name| !taken(name))
+            .unwrap_or(name)
     }
 
     /// Analyzes defaults and checks against the finished columns.
@@ -294,12 +304,17 @@ fn object_name(table: &str, column: &str, label: &str) -> EcoString {
         text[..end].to_string()
     };
     let (table, column) = (cut(table, first), cut(column, second));
-    if column.is_empty() { format!("{table}_{label}").into() } else { format!("{table}_{column}_{label}").into() }
+    if column.is_empty() {
+        format!("{table}_{label}").into()
+    } else {
+        format!("{table}_{column}_{label}").into()
+    }
 }
 
 /// Returns the SQL text of a constraint's expression.
 fn expression_text(constraint: &RawConstraint) -> Result<EcoString> {
-    let node = constraint.raw_expr.clone().ok_or_else(|| PgError::internal("a constraint without expression"))?;
+    let node =
+        constraint.raw_expr.clone().ok_or_else(|| PgError::internal("a constraint without expression"))?;
     let text = deparse(*node)?;
     Ok(text.into())
 }

@@ -30,7 +30,8 @@ impl Analyzer<'_> {
             if let Some(with) = &insert.with_clause {
                 analyzer.with_clause(with)?;
             }
-            let range = insert.relation.as_ref().ok_or_else(|| PgError::internal("INSERT without a table"))?;
+            let range =
+                insert.relation.as_ref().ok_or_else(|| PgError::internal("INSERT without a table"))?;
             let relation = analyzer.target_relation(range, "insert into")?;
             let columns = insert_columns(&relation, &insert.cols)?;
             let (source, values) = analyzer.insert_source(insert, &relation, &columns)?;
@@ -52,7 +53,9 @@ impl Analyzer<'_> {
         let relation = self.find_relation(range)?;
         match relation.kind {
             RelationKind::Table => Ok(relation),
-            RelationKind::View { .. } => Err(PgError::not_supported(format!("a view as the table to {what}"))),
+            RelationKind::View { .. } => {
+                Err(PgError::not_supported(format!("a view as the table to {what}")))
+            }
             RelationKind::System => {
                 let message = format!("permission denied for table {}", relation.name);
                 Err(PgError::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
@@ -83,7 +86,12 @@ impl Analyzer<'_> {
                         self.retype_unknown(&mut query, *id, info.ty)?;
                     }
                     let expr = Self::output_expr(&query, position)?;
-                    let at = self.output_locations.get(&query.output[position].id).copied().flatten().or(*location);
+                    let at = self
+                        .output_locations
+                        .get(&query.output[position].id)
+                        .copied()
+                        .flatten()
+                        .or(*location);
                     values[*column] = Some(self.assign(expr, info, at)?);
                 }
                 query
@@ -178,7 +186,12 @@ impl Analyzer<'_> {
     }
 
     /// Converts a DEFAULT to the type of its column.
-    pub(super) fn assign_default(&mut self, expr: Expr, column: &ColumnInfo, location: Location) -> Result<Expr> {
+    pub(super) fn assign_default(
+        &mut self,
+        expr: Expr,
+        column: &ColumnInfo,
+        location: Location,
+    ) -> Result<Expr> {
         let source = expr.ty.oid;
         let converted = self.coerce_to_target(expr, column.ty, CastContext::Assignment, location)?;
         converted.ok_or_else(|| {
@@ -218,7 +231,9 @@ impl Analyzer<'_> {
         let FromItem::Table { columns, .. } = item else {
             return Err(PgError::internal("a table that is not one"));
         };
-        let Some(clause) = clause.filter(|clause| !clause.exprs.is_empty()) else { return Ok((columns, None)) };
+        let Some(clause) = clause.filter(|clause| !clause.exprs.is_empty()) else {
+            return Ok((columns, None));
+        };
         if !clause.options.is_empty() {
             return Err(PgError::not_supported("RETURNING WITH (OLD/NEW)"));
         }
@@ -228,7 +243,12 @@ impl Analyzer<'_> {
         let mut exprs = Vec::with_capacity(targets.len());
         for target in targets {
             let expr = self.resolved(target.expr, target.location)?;
-            output.push(OutputColumn { id: self.new_id(), name: target.name, ty: expr.ty, origin: target.origin });
+            output.push(OutputColumn {
+                id: self.new_id(),
+                name: target.name,
+                ty: expr.ty,
+                origin: target.origin,
+            });
             exprs.push(expr);
         }
         let subqueries = std::mem::take(&mut self.level().subqueries);
@@ -241,10 +261,13 @@ impl Analyzer<'_> {
         for constraint in &relation.constraints {
             match &constraint.kind {
                 ConstraintKind::Check { definition } => {
-                    let expr = super::expression(definition, ExpressionUse::Check, relation, row, self.context)?;
+                    let expr =
+                        super::expression(definition, ExpressionUse::Check, relation, row, self.context)?;
                     checks.push((constraint.name.clone(), expr));
                 }
-                ConstraintKind::PrimaryKey { .. } | ConstraintKind::Unique { .. } | ConstraintKind::NotNull { .. } => {}
+                ConstraintKind::PrimaryKey { .. }
+                | ConstraintKind::Unique { .. }
+                | ConstraintKind::NotNull { .. } => {}
             }
         }
         Ok(checks)
@@ -256,7 +279,8 @@ impl Analyzer<'_> {
             if let Some(with) = &update.with_clause {
                 analyzer.with_clause(with)?;
             }
-            let range = update.relation.as_ref().ok_or_else(|| PgError::internal("UPDATE without a table"))?;
+            let range =
+                update.relation.as_ref().ok_or_else(|| PgError::internal("UPDATE without a table"))?;
             let relation = analyzer.target_relation(range, "update")?;
             let (from, ids, row_id) = analyzer.modified_from(&relation, range, &update.from_clause)?;
             let mut values: Vec<Option<Expr>> = vec![None; relation.columns.len()];
@@ -268,9 +292,11 @@ impl Analyzer<'_> {
                 None => None,
             };
             let new_values = values.into_iter().zip(&ids).zip(&relation.columns);
-            let exprs: Vec<Expr> =
-                new_values.map(|((value, id), column)| value.unwrap_or_else(|| Expr::column(*id, column.ty))).collect();
-            let mut names: Vec<EcoString> = relation.columns.iter().map(|column| column.name.clone()).collect();
+            let exprs: Vec<Expr> = new_values
+                .map(|((value, id), column)| value.unwrap_or_else(|| Expr::column(*id, column.ty)))
+                .collect();
+            let mut names: Vec<EcoString> =
+                relation.columns.iter().map(|column| column.name.clone()).collect();
             names.push("ctid".into());
             let mut all = exprs;
             all.push(Expr::column(row_id, plain(oids::INT8)));
@@ -290,7 +316,8 @@ impl Analyzer<'_> {
             if let Some(with) = &delete.with_clause {
                 analyzer.with_clause(with)?;
             }
-            let range = delete.relation.as_ref().ok_or_else(|| PgError::internal("DELETE without a table"))?;
+            let range =
+                delete.relation.as_ref().ok_or_else(|| PgError::internal("DELETE without a table"))?;
             let relation = analyzer.target_relation(range, "delete from")?;
             let (from, ids, row_id) = analyzer.modified_from(&relation, range, &delete.using_clause)?;
             let filter = match raw::inner(&delete.where_clause) {
@@ -436,14 +463,23 @@ fn column_position(relation: &Relation, name: &str, location: Location) -> Resul
 }
 
 /// Checks the number of values against the number of columns.
-fn check_count(count: usize, columns: &[(usize, Location)], locations: &[Location], listed: bool) -> Result<()> {
+fn check_count(
+    count: usize,
+    columns: &[(usize, Location)],
+    locations: &[Location],
+    listed: bool,
+) -> Result<()> {
     if count > columns.len() {
         let message = "INSERT has more expressions than target columns";
         return Err(error(SqlState::SYNTAX_ERROR, message, locations.get(columns.len()).copied().flatten()));
     }
     if count < columns.len() && listed {
         let message = "INSERT has more target columns than expressions";
-        return Err(error(SqlState::SYNTAX_ERROR, message, columns.get(count).and_then(|(_, location)| *location)));
+        return Err(error(
+            SqlState::SYNTAX_ERROR,
+            message,
+            columns.get(count).and_then(|(_, location)| *location),
+        ));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use executor::expr::{Expr, ExprKind};
 use types::oids;
-use types::{Datum, Oid, Result};
+use types::{Datum, Oid, Result, SqlState};
 
 use super::AnalyzerContext;
 use super::coerce::{base_type, plain};
@@ -16,12 +16,13 @@ pub(super) fn input(context: &AnalyzerContext<'_>, text: &str, target: Oid, typm
     if let Some(oid) = super::registry::object_oid(context, text, target)? {
         return Ok(Expr::constant(Datum::I64(i64::from(oid)), plain(target)));
     }
-    let datum = match base_type(target) {
-        oids::TEXT | oids::VARCHAR | oids::BPCHAR | oids::UNKNOWN | oids::CSTRING => Datum::text(text),
-        oids::NAME => Datum::text(truncated(text, 63)),
-        _ => return through_text(text, target, typmod),
-    };
-    Ok(Expr::constant(datum, plain(target)))
+    match types::io::text_input(base_type(target), typmod, text, context.io) {
+        Ok(datum) => Ok(Expr::constant(datum, plain(target))),
+        Err(error) if error.sqlstate() == SqlState::FEATURE_NOT_SUPPORTED => {
+            through_text(text, target, typmod)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Leaves the conversion to the executor.
@@ -29,12 +30,6 @@ fn through_text(text: &str, target: Oid, typmod: i32) -> Result<Expr> {
     let literal = Expr::constant(Datum::text(text), plain(oids::TEXT));
     let ty = plain(target).with_typmod(typmod);
     Ok(Expr { kind: ExprKind::CoerceViaIo(Box::new(literal)), ty })
-}
-
-/// Cuts text to at most `len` bytes at a character.
-fn truncated(text: &str, len: usize) -> &str {
-    let end = (0..=len.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    &text[..end]
 }
 
 /// Returns a bit string literal (`B'101'`, `X'1F'`): its first character tells which.
