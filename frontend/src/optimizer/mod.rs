@@ -6,6 +6,7 @@
 mod build;
 mod cardinality;
 pub mod expressions;
+mod fold;
 pub mod functions;
 pub mod logical;
 mod ordering;
@@ -14,6 +15,8 @@ mod pushdown;
 mod rename;
 mod search;
 mod statistics;
+#[cfg(test)]
+mod tests;
 mod unnest;
 
 use std::collections::{BTreeMap, HashMap};
@@ -124,7 +127,10 @@ impl<'a> Planner<'a> {
     /// Rewrites the plans of a statement: first all subqueries are unnested, inner ones before those around them,
     /// then predicates move and joins are ordered in what is left.
     fn optimize(&mut self, root: &mut Root) {
-        self.for_each_plan(root, &mut |planner, plan| planner.unnest(plan));
+        self.for_each_plan(root, &mut |planner, plan| {
+            let folded = planner.fold(plan);
+            planner.unnest(folded)
+        });
         self.for_each_plan(root, &mut |planner, plan| planner.rewritten(plan));
     }
     fn for_each_plan(&mut self, root: &mut Root, change: &mut dyn FnMut(&mut Self, Logical) -> Logical) {

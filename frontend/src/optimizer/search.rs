@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use executor::expr::{ColumnId, Expr};
+use executor::expr::Expr;
 
 use super::Planner;
 use super::logical::{ColumnSet, Logical, LogicalJoinKind};
@@ -259,30 +259,27 @@ impl<'a, 'b> Graph<'a, 'b> {
     /// Returns the selectivity of what an inner join of two sets enforces, and whether they are connected.
     fn selectivity(&self, left: u64, right: u64, left_rows: f64, right_rows: f64) -> (f64, bool) {
         let mut connected = self.attached(right).is_some();
-        let mut equated: Vec<(Expr, usize, Expr, usize)> = Vec::new();
+        let mut joining: Vec<&Class> = Vec::new();
         for class in &self.classes {
-            if let Some((one, other)) = pair_of(class, left, right) {
-                equated.push((one.0.clone(), one.1, other.0.clone(), other.1));
+            if pair_of(class, left, right).is_some() {
+                joining.push(class);
                 connected = true;
             }
         }
         let mut selectivity = 1.0;
-        if let Some((index, key)) = self.unique_side(&equated) {
+        if let Some((index, key)) = self.unique_side(&joining, left | right) {
             selectivity /= self.leaves.get(index).map_or(1.0, |leaf| leaf.unfiltered_rows);
-            equated.retain(|(one, one_leaf, other, other_leaf)| {
-                let own = if *one_leaf == index {
-                    one
-                } else if *other_leaf == index {
-                    other
-                } else {
-                    return true;
-                };
-                !self.planner.expr_columns(own).is_subset(&key)
+            joining.retain(|class| {
+                !class
+                    .members
+                    .iter()
+                    .any(|(member, leaf)| *leaf == index && self.planner.expr_columns(member).is_subset(&key))
             });
         }
-        let mut factors: Vec<f64> = equated
+        let mut factors: Vec<f64> = joining
             .iter()
-            .map(|(one, _, other, _)| {
+            .filter_map(|class| pair_of(class, left, right))
+            .map(|((one, _), (other, _))| {
                 let one = self.planner.distinct(one, left_rows);
                 let other = self.planner.distinct(other, right_rows);
                 1.0 / one.max(other).max(1.0)
@@ -298,21 +295,21 @@ impl<'a, 'b> Graph<'a, 'b> {
         (selectivity * super::cardinality::combined(&mut factors), connected)
     }
 
-    /// Returns a leaf of which the equated columns cover a unique key, and that key.
-    fn unique_side(&self, equated: &[(Expr, usize, Expr, usize)]) -> Option<(usize, ColumnSet)> {
+    /// Returns a leaf of `set` of which the columns in `joining` cover a unique key, and that key. Every member
+    /// of a class counts: within a side all are equal already.
+    fn unique_side(&self, joining: &[&Class], set: u64) -> Option<(usize, ColumnSet)> {
         for (index, leaf) in self.leaves.iter().enumerate() {
-            let mut columns: ColumnSet = ColumnSet::new();
-            for (one, one_leaf, other, other_leaf) in equated {
-                if *one_leaf == index {
-                    columns.extend(self.planner.expr_columns(one));
-                }
-                if *other_leaf == index {
-                    columns.extend(self.planner.expr_columns(other));
+            if set & (1 << index) == 0 {
+                continue;
+            }
+            let mut columns = ColumnSet::new();
+            for (member, at) in joining.iter().flat_map(|class| &class.members) {
+                if *at == index {
+                    self.planner.add_expr_columns(member, &mut columns);
                 }
             }
             if let Some(key) = leaf.unique.iter().find(|key| !key.is_empty() && key.is_subset(&columns)) {
-                let key: ColumnSet = key.iter().copied().collect::<std::collections::BTreeSet<ColumnId>>();
-                return Some((index, key));
+                return Some((index, key.clone()));
             }
         }
         None
