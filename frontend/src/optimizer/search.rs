@@ -296,8 +296,9 @@ impl<'a, 'b> Graph<'a, 'b> {
     }
 
     /// Returns a leaf of `set` of which the columns in `joining` cover a unique key, and that key. Every member
-    /// of a class counts: within a side all are equal already.
+    /// of a class counts: within a side all are equal already. Of several keys the widest says most.
     fn unique_side(&self, joining: &[&Class], set: u64) -> Option<(usize, ColumnSet)> {
+        let mut widest: Option<(usize, ColumnSet)> = None;
         for (index, leaf) in self.leaves.iter().enumerate() {
             if set & (1 << index) == 0 {
                 continue;
@@ -308,11 +309,13 @@ impl<'a, 'b> Graph<'a, 'b> {
                     self.planner.add_expr_columns(member, &mut columns);
                 }
             }
-            if let Some(key) = leaf.unique.iter().find(|key| !key.is_empty() && key.is_subset(&columns)) {
-                return Some((index, key.clone()));
+            for key in leaf.unique.iter().filter(|key| !key.is_empty() && key.is_subset(&columns)) {
+                if widest.as_ref().is_none_or(|(_, known)| known.len() < key.len()) {
+                    widest = Some((index, key.clone()));
+                }
             }
         }
-        None
+        widest
     }
 
     fn build(&self, set: u64) -> Logical {
