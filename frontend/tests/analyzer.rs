@@ -113,3 +113,17 @@ fn statements_are_described_as_postgresql_does() {
     }
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// The queries behind psql's `\\d` family, as `psql -E` shows them (one a line).
+#[test]
+fn queries_of_psql_analyze() {
+    let catalog = Catalog::initial();
+    let mut wrong = Vec::new();
+    for sql in include_str!("analyzer/psql.sql").lines() {
+        let described = describe(&catalog, sql);
+        if !described.starts_with("ok ") {
+            wrong.push(format!("{sql}\n    {described}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} fail:\n{}", wrong.len(), wrong.join("\n"));
+}

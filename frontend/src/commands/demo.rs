@@ -20,11 +20,10 @@ pub(super) fn run(arguments: &ServerArguments, scale: f64) -> Result<()> {
     let server = Server::start(&arguments.options())?;
     let listen = server.engine.listen;
     println!("surus serves {} on {listen}", arguments.data_dir.display());
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| PgError::new(SqlState::SYSTEM_ERROR, format!("could not start the runtime: {error}")))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(
+            |error| PgError::new(SqlState::SYSTEM_ERROR, format!("could not start the runtime: {error}")),
+        )?;
     let result = runtime.block_on(async {
         let config = format!("host={} port={} user=postgres dbname=postgres", listen.ip(), listen.port());
         let (client, connection) = tokio_postgres::connect(&config, NoTls).await?;
@@ -89,7 +88,8 @@ async fn load(client: &Client, scale: f64) -> std::result::Result<(), tokio_post
 
 fn bar(table: Table, scale: f64) -> ProgressBar {
     let bar = ProgressBar::new(table.rows(scale));
-    if let Ok(style) = ProgressStyle::with_template("  {prefix:10} {wide_bar} {human_pos}/{human_len} {eta}") {
+    if let Ok(style) = ProgressStyle::with_template("  {prefix:10} {wide_bar} {human_pos}/{human_len} {eta}")
+    {
         bar.set_style(style);
     }
     bar.set_prefix(table.name());
@@ -108,7 +108,10 @@ async fn queries(client: &Client, scale: f64) -> std::result::Result<usize, toki
             Ok(rows) => {
                 let time = begun.elapsed();
                 total += time;
-                println!("  Q{number:<3} {title:<45} {rows:>7} rows {:>10.1} ms", time.as_secs_f64() * 1000.0);
+                println!(
+                    "  Q{number:<3} {title:<45} {rows:>7} rows {:>10.1} ms",
+                    time.as_secs_f64() * 1000.0
+                );
             }
             Err(error) => {
                 failed += 1;

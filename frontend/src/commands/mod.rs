@@ -85,7 +85,8 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 /// Reads a size in bytes with an optional unit `kB`, `MB`, `GB`, `TB` (powers of 1024).
 fn parse_size(text: &str) -> Result<u64, String> {
     let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..end].parse().map_err(|_| "expected a number with a unit, such as 8GB".to_owned())?;
+    let number: u64 =
+        text[..end].parse().map_err(|_| "expected a number with a unit, such as 8GB".to_owned())?;
     let shift = match text[end..].trim().to_ascii_lowercase().as_str() {
         "" | "b" => 0,
         "k" | "kb" | "kib" => 10,

@@ -30,7 +30,8 @@ pub(super) fn load(
     plan: &LoadPlan,
     writer: BulkWriter<'_>,
 ) -> Result<Outcome> {
-    let mut reader = Reader { plan, writer, columns: new_columns(plan), rows: 0, total: 0, state: State::Header };
+    let mut reader =
+        Reader { plan, writer, columns: new_columns(plan), rows: 0, total: 0, state: State::Header };
     let mut pending = Vec::new();
     loop {
         session.backend.cancel.check()?;

@@ -25,9 +25,17 @@ enum Lanes {
     Int8(Vec<i64>),
     Date(Vec<i32>),
     /// `numeric(p, s)` with at most 18 digits; `bound` is the first unscaled value that has too many.
-    Fixed { unscaled: Vec<i64>, scale: u8, bound: i64 },
+    Fixed {
+        unscaled: Vec<i64>,
+        scale: u8,
+        bound: i64,
+    },
     /// Text of at most `characters_max`; `pad`: blank-padded to it.
-    Text { views: ViewsBuilder, characters_max: usize, pad: bool },
+    Text {
+        views: ViewsBuilder,
+        characters_max: usize,
+        pad: bool,
+    },
     /// Everything else.
     Any(VectorBuilder),
 }
@@ -63,13 +71,16 @@ impl Column {
     /// Those of the type's input function.
     pub fn push_text(&mut self, text: &[u8], access: &Access) -> Result<()> {
         let taken = match &mut self.lanes {
-            Lanes::Int2(lanes) => push(lanes, fast::parse_int4_fast(text).and_then(|value| i16::try_from(value).ok())),
+            Lanes::Int2(lanes) => {
+                push(lanes, fast::parse_int4_fast(text).and_then(|value| i16::try_from(value).ok()))
+            }
             Lanes::Int4(lanes) => push(lanes, fast::parse_int4_fast(text)),
             Lanes::Int8(lanes) => push(lanes, fast::parse_int8_fast(text)),
             Lanes::Date(lanes) => push(lanes, fast::parse_date_iso_fast(text)),
             Lanes::Fixed { unscaled, scale, bound } => push(
                 unscaled,
-                fast::parse_fixed_fast(text, *scale).filter(|value| value.unsigned_abs() < bound.unsigned_abs()),
+                fast::parse_fixed_fast(text, *scale)
+                    .filter(|value| value.unsigned_abs() < bound.unsigned_abs()),
             ),
             Lanes::Text { views, characters_max, pad: false } => {
                 let fits = text.len() <= *characters_max;
@@ -133,7 +144,9 @@ impl Column {
         let Lanes::Fixed { unscaled, scale, .. } = &mut self.lanes else {
             return Err(PgError::internal("a number in another column"));
         };
-        if let Some(number) = value.to_fixed_scale(u16::from(*scale)).and_then(|number| i64::try_from(number).ok()) {
+        if let Some(number) =
+            value.to_fixed_scale(u16::from(*scale)).and_then(|number| i64::try_from(number).ok())
+        {
             unscaled.push(number);
             self.note_valid();
             return Ok(());

@@ -155,10 +155,22 @@ impl<'a> Splitter<'a> {
 
     /// Judges a newline or carriage return outside quotes, as `CopyReadLineText`.
     fn line_ends(&self, at: usize, byte: u8, csv: bool) -> Result<Option<(usize, usize)>> {
-        let (quoting, kind) = if csv { ("Use quoted CSV field to represent", "unquoted") } else { ("Use", "literal") };
-        let newline_hint = || if csv { format!("{quoting} newline.") } else { format!("{quoting} \"\\n\" to represent newline.") };
-        let return_hint =
-            || if csv { format!("{quoting} carriage return.") } else { format!("{quoting} \"\\r\" to represent carriage return.") };
+        let (quoting, kind) =
+            if csv { ("Use quoted CSV field to represent", "unquoted") } else { ("Use", "literal") };
+        let newline_hint = || {
+            if csv {
+                format!("{quoting} newline.")
+            } else {
+                format!("{quoting} \"\\n\" to represent newline.")
+            }
+        };
+        let return_hint = || {
+            if csv {
+                format!("{quoting} carriage return.")
+            } else {
+                format!("{quoting} \"\\r\" to represent carriage return.")
+            }
+        };
         match (self.line_end, byte) {
             (LineEnd::Newline, b'\n') | (LineEnd::Return, b'\r') => Ok(Some((at, at + 1))),
             (LineEnd::Both, b'\r') if self.chunk.get(at + 1) == Some(&b'\n') => Ok(Some((at, at + 2))),
@@ -211,7 +223,8 @@ impl<'a> Splitter<'a> {
         let (delimiter, quote, escape) = (self.options.delimiter, self.options.quote, self.options.escape);
         loop {
             let start = index;
-            let stop = memchr::memchr2(delimiter, quote, &chunk[index..end]).map_or(end, |found| index + found);
+            let stop =
+                memchr::memchr2(delimiter, quote, &chunk[index..end]).map_or(end, |found| index + found);
             if stop == end || chunk[stop] == delimiter {
                 self.push(start, stop, false, &chunk[start..stop], false);
                 index = stop;
@@ -250,7 +263,8 @@ fn unquote(
             } else {
                 out.push(byte);
             }
-        } else if byte == escape && line.get(index + 1).is_some_and(|next| *next == escape || *next == quote) {
+        } else if byte == escape && line.get(index + 1).is_some_and(|next| *next == escape || *next == quote)
+        {
             out.push(line[index + 1]);
             index += 1;
         } else if byte == quote {
@@ -345,26 +359,29 @@ mod tests {
     #[test]
     fn text_lines_and_escapes() {
         let text = options(Format::Text);
-        assert_eq!(split(&text, "1\ta\\tb\t\\N\n2\t\\\\N\t\\x41\\101\n"), [
-            some(&["1", "a\tb", "NULL"]),
-            some(&["2", "\\N", "AA"])
-        ]);
+        assert_eq!(
+            split(&text, "1\ta\\tb\t\\N\n2\t\\\\N\t\\x41\\101\n"),
+            [some(&["1", "a\tb", "NULL"]), some(&["2", "\\N", "AA"])]
+        );
         assert_eq!(split(&text, "a\\\nb\n\n"), [some(&["a\nb"]), some(&[""])]);
     }
 
     #[test]
     fn csv_records_and_quotes() {
         let csv = options(Format::Csv);
-        assert_eq!(split(&csv, "1,\"a,\"\"b\nc\",,\"\"\n2,x\"y\"z,,\n"), [
-            some(&["1", "a,\"b\nc", "NULL", ""]),
-            some(&["2", "xyz", "NULL", "NULL"])
-        ]);
+        assert_eq!(
+            split(&csv, "1,\"a,\"\"b\nc\",,\"\"\n2,x\"y\"z,,\n"),
+            [some(&["1", "a,\"b\nc", "NULL", ""]), some(&["2", "xyz", "NULL", "NULL"])]
+        );
     }
 
     #[test]
     fn wrong_line_ends_are_errors() {
         let text = options(Format::Text);
         let mut splitter = Splitter::new(&text, LineEnd::Newline, b"a\rb\n");
-        assert_eq!(splitter.next_line().unwrap_err().fields().message, "literal carriage return found in data");
+        assert_eq!(
+            splitter.next_line().unwrap_err().fields().message,
+            "literal carriage return found in data"
+        );
     }
 }

@@ -5,8 +5,8 @@
 //! error in the data is the one that is reported, and few chunks are in memory at a time.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use storage::BulkWriter;
 use types::{PgError, Result, SqlState};
@@ -36,7 +36,12 @@ pub struct Outcome {
 ///
 /// # Errors
 /// The first error in the data, the client's CopyFail, or a lost connection.
-pub fn run(session: &Session, client: &mut Client, plan: LoadPlan, table: storage::TableId) -> Result<Outcome> {
+pub fn run(
+    session: &Session,
+    client: &mut Client,
+    plan: LoadPlan,
+    table: storage::TableId,
+) -> Result<Outcome> {
     let binary = i8::from(plan.options.format == Format::Binary);
     let count = plan.fields.len();
     client.output.message(b'G', |body| {
@@ -90,9 +95,10 @@ pub(super) fn copy_failed(reason: &str) -> PgError {
 /// Reads one message of the COPY.
 pub(super) fn step(client: &mut Client, pending: &mut Vec<u8>) -> Result<CopyStep> {
     client.input.copy_step(pending).map_err(|error| match error {
-        ReadError::Closed => {
-            PgError::new(SqlState::CONNECTION_FAILURE, "unexpected EOF on client connection with an open transaction")
-        }
+        ReadError::Closed => PgError::new(
+            SqlState::CONNECTION_FAILURE,
+            "unexpected EOF on client connection with an open transaction",
+        ),
         ReadError::Fatal(error) => protocol_violation(error.fields().message.clone()),
     })
 }
@@ -222,7 +228,9 @@ impl Cutter {
     fn scan_text(&mut self, line_end: LineEnd) {
         let end_byte = if line_end == LineEnd::Return { b'\r' } else { b'\n' };
         let mut index = self.scanned;
-        while let Some(found) = memchr::memchr2(end_byte, b'\\', self.pending.get(index..).unwrap_or_default()) {
+        while let Some(found) =
+            memchr::memchr2(end_byte, b'\\', self.pending.get(index..).unwrap_or_default())
+        {
             let at = index + found;
             if self.pending[at] == b'\\' {
                 index = at + 2;

@@ -96,7 +96,8 @@ impl LoadPlan {
                 Err(error) => return Err(error.with_context(format!("COPY {}, line {line}", self.table))),
             }
             line += splitter.inner_lines;
-            if line == 1 + splitter.inner_lines && chunk.first_line == 1 && self.options.header != Header::No {
+            if line == 1 + splitter.inner_lines && chunk.first_line == 1 && self.options.header != Header::No
+            {
                 self.check_header(&splitter)?;
             } else if self.options.format == Format::Text && splitter.line() == b"\\." {
                 loaded.ended = true;
@@ -267,7 +268,9 @@ impl LoadPlan {
             self.place(error, splitter, 1, &Place::Line)
         };
         if given != wanted {
-            return Err(bad(format!("wrong number of fields in header line: got {given}, expected {wanted}")));
+            return Err(bad(format!(
+                "wrong number of fields in header line: got {given}, expected {wanted}"
+            )));
         }
         for (index, (field, position)) in splitter.fields.iter().zip(&self.fields).enumerate() {
             let expected = &self.targets[*position].name;

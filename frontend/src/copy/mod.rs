@@ -29,7 +29,12 @@ use to::CopyOut;
 ///
 /// # Errors
 /// The statement's.
-pub fn run(session: &mut Session, client: &mut Client, source: &Source, statement: &CopyStmt) -> Result<String> {
+pub fn run(
+    session: &mut Session,
+    client: &mut Client,
+    source: &Source,
+    statement: &CopyStmt,
+) -> Result<String> {
     if statement.is_program || !statement.filename.is_empty() {
         let direction = if statement.is_from { "from" } else { "to" };
         let what = if statement.is_program { "a program" } else { "a file of the server" };
@@ -112,12 +117,13 @@ fn column_list(relation: &Relation, statement: &CopyStmt) -> Result<Vec<usize>> 
     let mut fields = Vec::new();
     for name in &statement.attlist {
         let Some(NodeEnum::String(name)) = &name.node else { continue };
-        let position = relation.columns.iter().position(|column| column.name == name.sval).ok_or_else(|| {
-            PgError::new(
-                SqlState::UNDEFINED_COLUMN,
-                format!("column \"{}\" of relation \"{}\" does not exist", name.sval, relation.name),
-            )
-        })?;
+        let position =
+            relation.columns.iter().position(|column| column.name == name.sval).ok_or_else(|| {
+                PgError::new(
+                    SqlState::UNDEFINED_COLUMN,
+                    format!("column \"{}\" of relation \"{}\" does not exist", name.sval, relation.name),
+                )
+            })?;
         if fields.contains(&position) {
             return Err(PgError::new(
                 SqlState::DUPLICATE_COLUMN,
@@ -167,7 +173,8 @@ fn copy_table_to(
     check_force(&relation, &fields, &options.force_quote, "FORCE_QUOTE")?;
     let access = session.access()?;
     let quote = crate::session::settings::quote_identifier;
-    let columns: Vec<String> = fields.iter().map(|position| quote(&relation.columns[*position].name)).collect();
+    let columns: Vec<String> =
+        fields.iter().map(|position| quote(&relation.columns[*position].name)).collect();
     let schema = names::schema_name(&access.catalog, relation.schema).unwrap_or_default();
     let sql = format!("SELECT {} FROM {}.{}", columns.join(", "), quote(&schema), quote(&relation.name));
     let source = Source::new(crate::parser::parse(&sql)?, 0);

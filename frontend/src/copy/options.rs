@@ -167,8 +167,7 @@ impl CopyOptions {
         if self.default.as_ref().is_some_and(|default| default.contains(['\n', '\r'])) {
             return Err(invalid("COPY default representation cannot use newline or carriage return"));
         }
-        if self.format == Format::Text
-            && b"\\.abcdefghijklmnopqrstuvwxyz0123456789".contains(&self.delimiter)
+        if self.format == Format::Text && b"\\.abcdefghijklmnopqrstuvwxyz0123456789".contains(&self.delimiter)
         {
             return Err(invalid(format!("COPY delimiter cannot be \"{}\"", char::from(self.delimiter))));
         }
@@ -281,9 +280,12 @@ impl Given {
 
     fn reject_limit(&self) -> Result<Option<i64>> {
         let Some(text) = &self.reject_limit else { return Ok(None) };
-        let limit: i64 = text
-            .parse()
-            .map_err(|_| PgError::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input syntax for type bigint: \"{text}\"")))?;
+        let limit: i64 = text.parse().map_err(|_| {
+            PgError::new(
+                SqlState::INVALID_TEXT_REPRESENTATION,
+                format!("invalid input syntax for type bigint: \"{text}\""),
+            )
+        })?;
         if limit <= 0 {
             return Err(invalid(format!("REJECT_LIMIT ({limit}) must be greater than zero")));
         }
@@ -328,6 +330,8 @@ fn force(option: &DefElem) -> Result<Force> {
         Some(NodeEnum::List(list)) => {
             Ok(Force::Columns(list.items.iter().filter_map(constant_text).collect()))
         }
-        _ => Err(invalid(format!("argument to option \"{}\" must be a list of column names", option.defname))),
+        _ => {
+            Err(invalid(format!("argument to option \"{}\" must be a list of column names", option.defname)))
+        }
     }
 }

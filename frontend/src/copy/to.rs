@@ -195,7 +195,9 @@ fn write_csv(out: &mut Vec<u8>, text: &[u8], options: &CopyOptions, forced: bool
     let needed = forced
         || text == options.null.as_bytes()
         || (single && text == b"\\.")
-        || text.iter().any(|byte| *byte == options.delimiter || *byte == options.quote || matches!(byte, b'\n' | b'\r'));
+        || text.iter().any(|byte| {
+            *byte == options.delimiter || *byte == options.quote || matches!(byte, b'\n' | b'\r')
+        });
     if !needed {
         out.extend_from_slice(text);
         return;

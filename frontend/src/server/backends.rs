@@ -122,7 +122,8 @@ impl Backends {
             if secret.len() >= len {
                 break;
             }
-            let word = self.secrets.hash_one((process_id, part)) ^ fresh.hasher().hash_one((part, Instant::now()));
+            let word =
+                self.secrets.hash_one((process_id, part)) ^ fresh.hasher().hash_one((part, Instant::now()));
             secret.extend_from_slice(&word.to_be_bytes());
         }
         secret.truncate(len);

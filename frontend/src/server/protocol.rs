@@ -46,7 +46,9 @@ impl Session {
             Message::FunctionCall => Err(PgError::not_supported("the fast-path function call")),
             // What is left of a COPY that has failed is ignored, as the protocol says.
             Message::CopyData(_) | Message::CopyDone | Message::CopyFail(_) => Ok(()),
-            Message::Password => Err(super::messages::protocol_violation("invalid frontend message type 112")),
+            Message::Password => {
+                Err(super::messages::protocol_violation("invalid frontend message type 112"))
+            }
             Message::Terminate => Ok(()),
         }
     }
@@ -226,11 +228,14 @@ impl Session {
                     PortalState::Held(held) => Some(held.columns.clone()),
                     PortalState::New | PortalState::Done => None,
                 };
-                let columns = held.or_else(|| portal.prepared.as_ref().and_then(|prepared| prepared.columns.clone()));
+                let columns =
+                    held.or_else(|| portal.prepared.as_ref().and_then(|prepared| prepared.columns.clone()));
                 (columns, portal.formats.clone())
             }
             other => {
-                return Err(super::messages::protocol_violation(format!("invalid DESCRIBE message subtype {other}")));
+                return Err(super::messages::protocol_violation(format!(
+                    "invalid DESCRIBE message subtype {other}"
+                )));
             }
         };
         match columns {
@@ -245,7 +250,9 @@ impl Session {
             b'S' => drop(self.prepared.remove(name)),
             b'P' => drop(self.portals.remove(name)),
             other => {
-                return Err(super::messages::protocol_violation(format!("invalid CLOSE message subtype {other}")));
+                return Err(super::messages::protocol_violation(format!(
+                    "invalid CLOSE message subtype {other}"
+                )));
             }
         }
         client.output.empty(b'3');

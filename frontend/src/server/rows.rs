@@ -8,7 +8,7 @@ use std::sync::Arc;
 use executor::batch::Batch;
 use executor::convert::{batch_of, value_at};
 use executor::execute::ResultSink;
-use kernels::vector::{Values, VECTOR_LANES};
+use kernels::vector::{VECTOR_LANES, Values};
 use types::{Datum, Oid, PgError, Result, SqlState, TypeRef, fast, oids};
 
 use super::connection::Client;
@@ -203,8 +203,16 @@ fn fill_len(chunk: &mut [u8], position: usize, own: usize) {
 /// Says whether lanes of the type are text as they stand, or numbers and dates that [`fast`] writes.
 fn is_plain(oid: Oid, iso: bool) -> bool {
     match oid {
-        oids::INT2 | oids::INT4 | oids::INT8 | oids::OID | oids::BOOL | oids::TEXT | oids::VARCHAR | oids::BPCHAR
-        | oids::NAME | oids::NUMERIC => true,
+        oids::INT2
+        | oids::INT4
+        | oids::INT8
+        | oids::OID
+        | oids::BOOL
+        | oids::TEXT
+        | oids::VARCHAR
+        | oids::BPCHAR
+        | oids::NAME
+        | oids::NUMERIC => true,
         oids::DATE => iso,
         _ => false,
     }
@@ -223,7 +231,9 @@ fn write_value(
             Values::Bool(bits) => out.push(if bits.get(lane) { b't' } else { b'f' }),
             Values::I16(lanes) => fast::write_i64(i64::from(lanes[lane]), out),
             Values::I32(lanes) if ty.oid == oids::INT4 => fast::write_i64(i64::from(lanes[lane]), out),
-            Values::I32(lanes) if !matches!(lanes[lane], i32::MIN | i32::MAX) => fast::write_date(lanes[lane], out),
+            Values::I32(lanes) if !matches!(lanes[lane], i32::MIN | i32::MAX) => {
+                fast::write_date(lanes[lane], out)
+            }
             Values::I64(lanes) => fast::write_i64(lanes[lane], out),
             Values::Fixed64 { unscaled, scale } => {
                 fast::write_fixed(i128::from(unscaled[lane]), u16::from(*scale), out);

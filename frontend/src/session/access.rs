@@ -109,7 +109,9 @@ impl Session {
             ExecutionOptions {
                 threads: if threads == 0 { self.engine.threads } else { threads },
                 force_row: settings.raw("surus.execution") == "row",
-                batch_lanes: usize::try_from(settings.integer("surus.batch_lanes")).unwrap_or(2048).clamp(1, 2048),
+                batch_lanes: usize::try_from(settings.integer("surus.batch_lanes"))
+                    .unwrap_or(2048)
+                    .clamp(1, 2048),
             }
         };
         if let Some(open) = &mut self.transaction {
@@ -159,7 +161,11 @@ fn io_context(settings: &Settings, now: i64) -> IoContext {
         },
         time_zone: super::settings::time_zone(&settings.raw("timezone")),
         extra_float_digits: i32::try_from(settings.integer("extra_float_digits")).unwrap_or(1),
-        bytea_output: if settings.raw("bytea_output") == "escape" { ByteaOutput::Escape } else { ByteaOutput::Hex },
+        bytea_output: if settings.raw("bytea_output") == "escape" {
+            ByteaOutput::Escape
+        } else {
+            ByteaOutput::Hex
+        },
         now,
     }
 }

@@ -42,7 +42,12 @@ pub struct Engine {
 
 impl Engine {
     /// Returns the engine over an open store.
-    pub fn new(store: Arc<Store>, memory_bytes_max: u64, threads: usize, listen: std::net::SocketAddr) -> Self {
+    pub fn new(
+        store: Arc<Store>,
+        memory_bytes_max: u64,
+        threads: usize,
+        listen: std::net::SocketAddr,
+    ) -> Self {
         Self {
             store,
             memory: MemoryPool::new(memory_bytes_max),
@@ -108,7 +113,8 @@ impl Engine {
 /// # Errors
 /// Never for catalogs that decoding gave.
 pub fn encode(catalog: &Catalog) -> Result<Vec<u8>> {
-    postcard::to_stdvec(catalog).map_err(|error| PgError::internal(format!("catalog does not encode: {error}")))
+    postcard::to_stdvec(catalog)
+        .map_err(|error| PgError::internal(format!("catalog does not encode: {error}")))
 }
 
 fn decode(image: &[u8]) -> Result<Catalog> {

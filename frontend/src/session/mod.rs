@@ -111,8 +111,10 @@ impl Session {
         activity.state_at = clock::now();
         activity.transaction_at = activity.transaction_at.or(activity.query_at);
         activity.busy_since = Some(now);
-        activity.deadline =
-            u64::try_from(timeout).ok().filter(|timeout| *timeout > 0).map(|timeout| now + Duration::from_millis(timeout));
+        activity.deadline = u64::try_from(timeout)
+            .ok()
+            .filter(|timeout| *timeout > 0)
+            .map(|timeout| now + Duration::from_millis(timeout));
     }
 
     /// Notes that the session waits for the client.

@@ -35,7 +35,10 @@ pub static SYSTEM_RELATIONS: LazyLock<HashMap<(Oid, String), SystemRelation>> = 
     catalog::rows(PG_CLASS)
         .map(|row| {
             let (schema, name) = (row.oid("relnamespace"), row.text("relname").into_owned());
-            ((schema, name.clone()), SystemRelation { oid: row.oid("oid"), schema, name, kind: row.char("relkind") })
+            (
+                (schema, name.clone()),
+                SystemRelation { oid: row.oid("oid"), schema, name, kind: row.char("relkind") },
+            )
         })
         .collect()
 });

@@ -120,7 +120,10 @@ impl Session {
     /// REPEATABLE READ and SERIALIZABLE keep one snapshot.
     fn isolation_is_strict(&self) -> bool {
         self.transaction.as_ref().is_some_and(|open| open.explicit)
-            && matches!(self.settings.lock().raw("transaction_isolation").as_str(), "repeatable read" | "serializable")
+            && matches!(
+                self.settings.lock().raw("transaction_isolation").as_str(),
+                "repeatable read" | "serializable"
+            )
     }
 
     /// Returns the open transaction.

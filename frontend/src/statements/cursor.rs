@@ -79,11 +79,8 @@ pub(super) fn fetch(
     let PortalState::Held(held) = &mut portal.state else { return Err(missing()) };
     let motion = motion(held, statement.direction(), statement.how_many);
     if motion.backward && !scrollable {
-        return Err(PgError::new(
-            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-            "cursor can only scan forward",
-        )
-        .with_hint("Declare it with SCROLL option to enable backward scan."));
+        return Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "cursor can only scan forward")
+            .with_hint("Declare it with SCROLL option to enable backward scan."));
     }
     held.position = motion.position;
     if statement.ismove {
@@ -159,14 +156,13 @@ fn motion(held: &Held, direction: FetchDirection, count: i64) -> Motion {
             }
         }
         FetchDirection::FetchAbsolute | FetchDirection::Undefined => {
-            let target = if count < 0 { i128::from(total) + 1 + i128::from(count) } else { i128::from(count) };
+            let target =
+                if count < 0 { i128::from(total) + 1 + i128::from(count) } else { i128::from(count) };
             let target = if count < 0 { target.max(0) } else { target };
             // Absolute positions at or behind the current one need a rewind.
             single(target, target <= i128::from(position) && position > 0)
         }
-        FetchDirection::FetchRelative => {
-            single(i128::from(position) + i128::from(count), count < 0)
-        }
+        FetchDirection::FetchRelative => single(i128::from(position) + i128::from(count), count < 0),
     }
 }
 

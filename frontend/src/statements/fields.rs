@@ -32,5 +32,8 @@ pub fn text_field(name: &str) -> FieldDescription {
 
 /// Describes the columns of a query.
 pub fn output_fields(columns: &[OutputColumn]) -> Vec<FieldDescription> {
-    columns.iter().map(|column| FieldDescription { origin: column.origin, ..field(&column.name, column.ty) }).collect()
+    columns
+        .iter()
+        .map(|column| FieldDescription { origin: column.origin, ..field(&column.name, column.ty) })
+        .collect()
 }

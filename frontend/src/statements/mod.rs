@@ -68,9 +68,10 @@ pub fn run(
         NodeEnum::SelectStmt(select) if select.into_clause.is_some() => {
             table_as::select_into(session, client, source, select, params)
         }
-        NodeEnum::SelectStmt(_) | NodeEnum::InsertStmt(_) | NodeEnum::UpdateStmt(_) | NodeEnum::DeleteStmt(_) => {
-            query::run(session, client, source, params, destination)
-        }
+        NodeEnum::SelectStmt(_)
+        | NodeEnum::InsertStmt(_)
+        | NodeEnum::UpdateStmt(_)
+        | NodeEnum::DeleteStmt(_) => query::run(session, client, source, params, destination),
         NodeEnum::TransactionStmt(statement) => transaction::run(session, statement),
         NodeEnum::VariableSetStmt(statement) => variable::set(session, statement),
         NodeEnum::VariableShowStmt(statement) => variable::show(session, client, statement, destination),
@@ -85,7 +86,9 @@ pub fn run(
             explain::run(session, client, source, statement, params, destination)
         }
         NodeEnum::CreateStmt(statement) => table::create(session, statement),
-        NodeEnum::CreateTableAsStmt(statement) => table_as::create(session, client, source, statement, params),
+        NodeEnum::CreateTableAsStmt(statement) => {
+            table_as::create(session, client, source, statement, params)
+        }
         NodeEnum::DropStmt(statement) => table::drop(session, statement),
         NodeEnum::TruncateStmt(statement) => table::truncate(session, statement),
         NodeEnum::RenameStmt(statement) => table::rename(session, statement),

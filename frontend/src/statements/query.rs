@@ -78,7 +78,8 @@ impl ResultSink for CountSink {
 
 /// Finds out parameter types and result columns of a query.
 pub(super) fn describe(session: &mut Session, source: &Source, types: &[Oid]) -> Result<Description> {
-    let given: Vec<Option<Oid>> = types.iter().map(|oid| (*oid != 0 && *oid != oids::UNKNOWN).then_some(*oid)).collect();
+    let given: Vec<Option<Oid>> =
+        types.iter().map(|oid| (*oid != 0 && *oid != oids::UNKNOWN).then_some(*oid)).collect();
     let access = session.access()?;
     let analyzed = analyze(&access, source.node()?, &given, false)?;
     let columns = result_columns(&analyzed.statement);
@@ -86,7 +87,12 @@ pub(super) fn describe(session: &mut Session, source: &Source, types: &[Oid]) ->
 }
 
 /// Analyzes a statement.
-pub(super) fn analyze(access: &Access, node: &NodeEnum, param_types: &[Option<Oid>], fixed: bool) -> Result<Analyzed> {
+pub(super) fn analyze(
+    access: &Access,
+    node: &NodeEnum,
+    param_types: &[Option<Oid>],
+    fixed: bool,
+) -> Result<Analyzed> {
     use executor::context::SessionAccess;
     let search_path: Vec<EcoString> = access.search_path.iter().map(EcoString::from).collect();
     let context = AnalyzerContext {
@@ -200,7 +206,13 @@ pub(super) fn evaluate(session: &mut Session, node: &NodeEnum, ty: Oid, params: 
     // `expression::type` by way of an INSERT-like cast: a literal takes the type, anything else is cast.
     let cast = NodeEnum::TypeCast(Box::new(pg_query::protobuf::TypeCast {
         arg: Some(Box::new(Node { node: Some(node.clone()) })),
-        type_name: Some(pg_query::protobuf::TypeName { type_oid: ty, typemod: -1, location: -1, names: type_path(ty), ..Default::default() }),
+        type_name: Some(pg_query::protobuf::TypeName {
+            type_oid: ty,
+            typemod: -1,
+            location: -1,
+            names: type_path(ty),
+            ..Default::default()
+        }),
         location: -1,
     }));
     let query = analyze_expression(&access, cast, &session.param_types(params.len()))?;
@@ -210,7 +222,8 @@ pub(super) fn evaluate(session: &mut Session, node: &NodeEnum, ty: Oid, params: 
 
 /// Returns the qualified name of a built-in type, as the grammar has it.
 fn type_path(ty: Oid) -> Vec<Node> {
-    let name = crate::catalog::builtin::builtin().type_by_oid(ty).map(|ty| ty.name.to_string()).unwrap_or_default();
+    let name =
+        crate::catalog::builtin::builtin().type_by_oid(ty).map(|ty| ty.name.to_string()).unwrap_or_default();
     ["pg_catalog".to_owned(), name]
         .into_iter()
         .map(|sval| Node { node: Some(NodeEnum::String(pg_query::protobuf::String { sval })) })
@@ -241,7 +254,11 @@ fn single_value(session: &mut Session, planned: &Planned, params: &[Datum]) -> R
 ///
 /// # Errors
 /// Those of the expression; `0A000` when it is volatile, because each row would need a value of its own.
-pub fn default_value(session: &mut Session, relation: &crate::catalog::Relation, column: usize) -> Result<Datum> {
+pub fn default_value(
+    session: &mut Session,
+    relation: &crate::catalog::Relation,
+    column: usize,
+) -> Result<Datum> {
     use executor::context::SessionAccess;
     let Some(text) = relation.columns.get(column).and_then(|column| column.default.clone()) else {
         return Ok(Datum::Null);

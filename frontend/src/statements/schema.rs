@@ -39,7 +39,12 @@ pub(super) fn create(session: &mut Session, statement: &CreateSchemaStmt) -> Res
 }
 
 /// DROP SCHEMA.
-pub(super) fn drop(session: &mut Session, schemas: &[String], missing_ok: bool, cascade: bool) -> Result<String> {
+pub(super) fn drop(
+    session: &mut Session,
+    schemas: &[String],
+    missing_ok: bool,
+    cascade: bool,
+) -> Result<String> {
     session.claim_catalog()?;
     let mut dropped = Vec::new();
     for name in schemas {

@@ -32,7 +32,9 @@ impl Statistics for StoreStatistics {
 
     fn column(&self, table: Oid, column: usize) -> ColumnStatistics {
         let Some(scan) = self.scan(table) else { return ColumnStatistics::default() };
-        let Some(definition) = scan.columns().get(column).cloned() else { return ColumnStatistics::default() };
+        let Some(definition) = scan.columns().get(column).cloned() else {
+            return ColumnStatistics::default();
+        };
         let mut statistics = ColumnStatistics::default();
         let (mut nulls, mut rows, mut bounded) = (0u64, 0u64, true);
         let mut low: Option<Datum> = None;

@@ -1,9 +1,9 @@
 //! CREATE TABLE AS, SELECT INTO.
 
-use pg_query::NodeEnum;
-use pg_query::protobuf::{CreateTableAsStmt, IntoClause, ObjectType, SelectStmt};
 use executor::batch::Batch;
 use executor::execute::ResultSink;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{CreateTableAsStmt, IntoClause, ObjectType, SelectStmt};
 use std::ops::ControlFlow;
 use storage::{BulkWriter, TableId};
 use types::{Datum, PgError, Result, SqlState, TypeRef, oids};
@@ -47,7 +47,9 @@ pub(super) fn select_into(
     params: &[Datum],
 ) -> Result<String> {
     let _ = source;
-    let Some(into) = &statement.into_clause else { return Err(PgError::internal("SELECT INTO without a name")) };
+    let Some(into) = &statement.into_clause else {
+        return Err(PgError::internal("SELECT INTO without a name"));
+    };
     let plain = SelectStmt { into_clause: None, ..statement.clone() };
     let access = session.access()?;
     let types = session.param_types(params.len());
@@ -128,7 +130,10 @@ fn columns(into: &IntoClause, planned: &Planned) -> Result<Vec<ColumnInfo>> {
         if matches!(ty.oid, oids::VOID | oids::RECORD) {
             return Err(PgError::new(
                 SqlState::INVALID_TABLE_DEFINITION,
-                format!("column \"{name}\" has pseudo-type {}", crate::catalog::type_names::type_name(ty.oid)),
+                format!(
+                    "column \"{name}\" has pseudo-type {}",
+                    crate::catalog::type_names::type_name(ty.oid)
+                ),
             ));
         }
         columns.push(ColumnInfo { name: name.as_str().into(), ty, not_null: false, default: None });

@@ -78,7 +78,9 @@ pub(super) fn set_modes(session: &mut Session, options: &[Node], transaction: bo
         let value = option.arg.as_ref().and_then(|arg| constant_text(arg)).unwrap_or_default();
         let (name, value) = match option.defname.as_str() {
             "transaction_isolation" => {
-                if transaction && session.open()?.used && session.settings.lock().raw("transaction_isolation") != value
+                if transaction
+                    && session.open()?.used
+                    && session.settings.lock().raw("transaction_isolation") != value
                 {
                     return Err(PgError::new(
                         SqlState::ACTIVE_SQL_TRANSACTION,
@@ -87,9 +89,10 @@ pub(super) fn set_modes(session: &mut Session, options: &[Node], transaction: bo
                 }
                 ("transaction_isolation", value)
             }
-            "transaction_read_only" | "transaction_deferrable" => {
-                (option.defname.as_str(), if matches!(value.as_str(), "0" | "false") { "off" } else { "on" }.to_owned())
-            }
+            "transaction_read_only" | "transaction_deferrable" => (
+                option.defname.as_str(),
+                if matches!(value.as_str(), "0" | "false") { "off" } else { "on" }.to_owned(),
+            ),
             other => return Err(PgError::not_supported(format!("the transaction mode {other}"))),
         };
         let mut settings = session.settings.lock();

@@ -10,8 +10,20 @@ pub(super) fn error(node: &NodeEnum) -> PgError {
         NodeEnum::NotifyStmt(_) => "NOTIFY",
         NodeEnum::UnlistenStmt(_) => "UNLISTEN",
         NodeEnum::CommentStmt(_) => "COMMENT",
-        NodeEnum::GrantStmt(statement) => if statement.is_grant { "GRANT" } else { "REVOKE" },
-        NodeEnum::GrantRoleStmt(statement) => if statement.is_grant { "GRANT" } else { "REVOKE" },
+        NodeEnum::GrantStmt(statement) => {
+            if statement.is_grant {
+                "GRANT"
+            } else {
+                "REVOKE"
+            }
+        }
+        NodeEnum::GrantRoleStmt(statement) => {
+            if statement.is_grant {
+                "GRANT"
+            } else {
+                "REVOKE"
+            }
+        }
         NodeEnum::MergeStmt(_) => "MERGE",
         NodeEnum::DoStmt(_) => "DO",
         NodeEnum::CallStmt(_) => "CALL",
@@ -27,7 +39,9 @@ pub(super) fn error(node: &NodeEnum) -> PgError {
         NodeEnum::AlterDatabaseStmt(_) | NodeEnum::AlterDatabaseSetStmt(_) => "ALTER DATABASE",
         NodeEnum::DropdbStmt(_) => "DROP DATABASE",
         NodeEnum::CreateExtensionStmt(_) => "CREATE EXTENSION",
-        NodeEnum::CreateEnumStmt(_) | NodeEnum::CompositeTypeStmt(_) | NodeEnum::CreateRangeStmt(_) => "CREATE TYPE",
+        NodeEnum::CreateEnumStmt(_) | NodeEnum::CompositeTypeStmt(_) | NodeEnum::CreateRangeStmt(_) => {
+            "CREATE TYPE"
+        }
         NodeEnum::CreateDomainStmt(_) => "CREATE DOMAIN",
         NodeEnum::DefineStmt(_) => "CREATE of an aggregate, operator, type or collation",
         NodeEnum::RuleStmt(_) => "CREATE RULE",

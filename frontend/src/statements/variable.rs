@@ -1,7 +1,9 @@
 //! SET, RESET, SHOW, DISCARD.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{DiscardMode, DiscardStmt, Node, VariableSetKind as Kind, VariableSetStmt, VariableShowStmt, a_const};
+use pg_query::protobuf::{
+    DiscardMode, DiscardStmt, Node, VariableSetKind as Kind, VariableSetStmt, VariableShowStmt, a_const,
+};
 use types::{Datum, PgError, Result, SqlState};
 
 use super::fields::text_field;
@@ -141,7 +143,11 @@ pub(super) fn show(
             .list()
             .into_iter()
             .map(|(definition, raw, _)| {
-                vec![Datum::text(definition.name.as_str()), Datum::text(definition.show(&raw)), Datum::text("")]
+                vec![
+                    Datum::text(definition.name.as_str()),
+                    Datum::text(definition.show(&raw)),
+                    Datum::text(""),
+                ]
             })
             .collect()
     } else {

@@ -102,7 +102,8 @@ pub struct Maker<'a> {
 impl<'a> Maker<'a> {
     /// Returns a maker of rows of `layout`.
     pub fn new(layout: &'a Layout) -> Self {
-        let positions = layout.columns.iter().enumerate().map(|(index, (name, _))| (name.as_str(), index)).collect();
+        let positions =
+            layout.columns.iter().enumerate().map(|(index, (name, _))| (name.as_str(), index)).collect();
         Self { layout, positions, rows: Vec::new() }
     }
 

@@ -20,8 +20,8 @@ use layout::{Maker, layout};
 /// # Errors
 /// `0A000` for a relation that cannot be made yet.
 pub fn rows(access: &Access, relation: Oid, columns: &[usize]) -> Result<Vec<Vec<Datum>>> {
-    let layout =
-        layout(relation).ok_or_else(|| PgError::internal(format!("there is no system relation {relation}")))?;
+    let layout = layout(relation)
+        .ok_or_else(|| PgError::internal(format!("there is no system relation {relation}")))?;
     let builtin = layout::builtin_rows(&layout)?;
     let mut maker = Maker::new(&layout);
     let known = match layout.kind {
@@ -109,9 +109,11 @@ pub fn object_oid(access: &Access, ty: Oid, text: &str) -> Result<Option<Oid>> {
                 PgError::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist"))
             })
         }
-        oids::REGROLE => definitions::role_oid(&split_identifiers(text).concat()).map(Some).ok_or_else(|| {
-            PgError::new(SqlState::UNDEFINED_OBJECT, format!("role \"{text}\" does not exist"))
-        }),
+        oids::REGROLE => {
+            definitions::role_oid(&split_identifiers(text).concat()).map(Some).ok_or_else(|| {
+                PgError::new(SqlState::UNDEFINED_OBJECT, format!("role \"{text}\" does not exist"))
+            })
+        }
         _ => Err(PgError::not_supported(format!("input of type {}", format_type(ty, None)))),
     }
 }

@@ -63,26 +63,42 @@ fn classes(access: &Access, maker: &mut Maker<'_>) {
             .filter(|constraint| matches!(constraint.kind, ConstraintKind::Check { .. }))
             .count();
         let rows = if table { row_count(access, relation.oid) } else { -1.0 };
-        class(maker, relation.oid, &relation.name, relation.schema, if table { 'r' } else { 'v' }, relation.columns.len(), &[
-            ("relam", oid(if table { HEAP } else { 0 })),
-            ("relfilenode", oid(if table { relation.oid } else { 0 })),
-            ("reltuples", Datum::F32(rows)),
-            ("relhasindex", flag(table && keyed)),
-            ("relhasrules", flag(!table)),
-            ("relchecks", Datum::I16(i16::try_from(checks).unwrap_or(i16::MAX))),
-            ("relreplident", text(if table { "d" } else { "n" })),
-        ]);
+        class(
+            maker,
+            relation.oid,
+            &relation.name,
+            relation.schema,
+            if table { 'r' } else { 'v' },
+            relation.columns.len(),
+            &[
+                ("relam", oid(if table { HEAP } else { 0 })),
+                ("relfilenode", oid(if table { relation.oid } else { 0 })),
+                ("reltuples", Datum::F32(rows)),
+                ("relhasindex", flag(table && keyed)),
+                ("relhasrules", flag(!table)),
+                ("relchecks", Datum::I16(i16::try_from(checks).unwrap_or(i16::MAX))),
+                ("relreplident", text(if table { "d" } else { "n" })),
+            ],
+        );
     }
     for index in indexes(&access.catalog) {
-        class(maker, index.oid, &index.constraint.name, index.table.schema, 'i', index.columns.len(), &[
-            ("relam", oid(BTREE)),
-            ("relfilenode", oid(index.oid)),
-            ("reltuples", Datum::F32(row_count(access, index.table.oid))),
-            ("relhasindex", flag(false)),
-            ("relhasrules", flag(false)),
-            ("relchecks", Datum::I16(0)),
-            ("relreplident", text("n")),
-        ]);
+        class(
+            maker,
+            index.oid,
+            &index.constraint.name,
+            index.table.schema,
+            'i',
+            index.columns.len(),
+            &[
+                ("relam", oid(BTREE)),
+                ("relfilenode", oid(index.oid)),
+                ("reltuples", Datum::F32(row_count(access, index.table.oid))),
+                ("relhasindex", flag(false)),
+                ("relhasrules", flag(false)),
+                ("relchecks", Datum::I16(0)),
+                ("relreplident", text("n")),
+            ],
+        );
     }
 }
 
@@ -145,10 +161,18 @@ fn attributes(access: &Access, maker: &mut Maker<'_>) {
     }
 }
 
-fn attribute(maker: &mut Maker<'_>, relation: Oid, position: usize, column: &ColumnInfo, not_null: bool, default: bool) {
+fn attribute(
+    maker: &mut Maker<'_>,
+    relation: Oid,
+    position: usize,
+    column: &ColumnInfo,
+    not_null: bool,
+    default: bool,
+) {
     let TypeRef { oid: ty, typmod, collation } = column.ty;
     let facts = storage_facts(ty);
-    let dimensions = i16::from(types::element_type(ty).is_some() && !matches!(ty, oids::INT2VECTOR | oids::OIDVECTOR));
+    let dimensions =
+        i16::from(types::element_type(ty).is_some() && !matches!(ty, oids::INT2VECTOR | oids::OIDVECTOR));
     maker.add(&[
         ("attrelid", oid(relation)),
         ("attname", text(&column.name)),
@@ -227,8 +251,12 @@ fn constraints(access: &Access, maker: &mut Maker<'_>) {
         for constraint in &relation.constraints {
             let number = |position: &usize| Datum::I16(i16::try_from(position + 1).unwrap_or(i16::MAX));
             let (kind, index, columns): (&str, Oid, Vec<Datum>) = match &constraint.kind {
-                ConstraintKind::PrimaryKey { columns, index } => ("p", *index, columns.iter().map(number).collect()),
-                ConstraintKind::Unique { columns, index } => ("u", *index, columns.iter().map(number).collect()),
+                ConstraintKind::PrimaryKey { columns, index } => {
+                    ("p", *index, columns.iter().map(number).collect())
+                }
+                ConstraintKind::Unique { columns, index } => {
+                    ("u", *index, columns.iter().map(number).collect())
+                }
                 ConstraintKind::NotNull { column } => ("n", 0, vec![number(column)]),
                 ConstraintKind::Check { .. } => ("c", 0, Vec::new()),
             };
@@ -283,7 +311,10 @@ fn index_rows(access: &Access, maker: &mut Maker<'_>) {
             ("indisready", flag(true)),
             ("indislive", flag(true)),
             ("indisreplident", flag(false)),
-            ("indkey", int2_vector(index.columns.iter().map(|column| i16::try_from(column + 1).unwrap_or(0)))),
+            (
+                "indkey",
+                int2_vector(index.columns.iter().map(|column| i16::try_from(column + 1).unwrap_or(0))),
+            ),
             ("indcollation", oid_vector(columns.iter().map(|column| column.ty.collation))),
             ("indclass", oid_vector(columns.iter().map(|column| default_class(column.ty.oid)))),
             ("indoption", int2_vector(columns.iter().map(|_| 0))),

@@ -195,7 +195,10 @@ fn activity(access: &Access, maker: &mut Maker<'_>) {
             ("usesysid", oid(OWNER)),
             ("usename", text(&activity.user)),
             ("application_name", text(&activity.application_name)),
-            ("client_port", backend.client.map_or(Datum::Null, |client| Datum::I32(i32::from(client.port())))),
+            (
+                "client_port",
+                backend.client.map_or(Datum::Null, |client| Datum::I32(i32::from(client.port()))),
+            ),
             ("backend_start", Datum::I64(activity.started_at)),
             ("xact_start", time(activity.transaction_at)),
             ("query_start", time(activity.query_at)),

@@ -19,8 +19,11 @@ pub(super) fn text(name: &str, value: &str) -> Result<String> {
 
 /// Only UTF-8 is spoken.
 fn encoding(value: &str) -> Result<String> {
-    let plain: String =
-        value.chars().filter(char::is_ascii_alphanumeric).map(|character| character.to_ascii_lowercase()).collect();
+    let plain: String = value
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|character| character.to_ascii_lowercase())
+        .collect();
     let known = datasets_encodings().contains(&plain.as_str());
     match plain.as_str() {
         "utf8" | "unicode" => Ok("UTF8".to_owned()),
@@ -31,10 +34,47 @@ fn encoding(value: &str) -> Result<String> {
 
 fn datasets_encodings() -> &'static [&'static str] {
     &[
-        "sqlascii", "eucjp", "euccn", "euckr", "euctw", "eucjis2004", "mulinternal", "latin1", "latin2", "latin3",
-        "latin4", "latin5", "latin6", "latin7", "latin8", "latin9", "latin10", "win1256", "win1258", "win866",
-        "win874", "koi8r", "koi8u", "win1251", "win1252", "iso88595", "iso88596", "iso88597", "iso88598", "win1250",
-        "win1253", "win1254", "win1255", "win1257", "sjis", "big5", "gbk", "uhc", "gb18030", "johab", "shiftjis2004",
+        "sqlascii",
+        "eucjp",
+        "euccn",
+        "euckr",
+        "euctw",
+        "eucjis2004",
+        "mulinternal",
+        "latin1",
+        "latin2",
+        "latin3",
+        "latin4",
+        "latin5",
+        "latin6",
+        "latin7",
+        "latin8",
+        "latin9",
+        "latin10",
+        "win1256",
+        "win1258",
+        "win866",
+        "win874",
+        "koi8r",
+        "koi8u",
+        "win1251",
+        "win1252",
+        "iso88595",
+        "iso88596",
+        "iso88597",
+        "iso88598",
+        "win1250",
+        "win1253",
+        "win1254",
+        "win1255",
+        "win1257",
+        "sjis",
+        "big5",
+        "gbk",
+        "uhc",
+        "gb18030",
+        "johab",
+        "shiftjis2004",
     ]
 }
 

@@ -69,9 +69,10 @@ fn load() -> BTreeMap<String, Definition> {
     for row in catalog::rows(PG_SETTINGS) {
         let kind = match row.text("vartype").as_ref() {
             "bool" => Kind::Bool,
-            "integer" => {
-                Kind::Integer(row.parse("min_val").unwrap_or(i64::MIN), row.parse("max_val").unwrap_or(i64::MAX))
-            }
+            "integer" => Kind::Integer(
+                row.parse("min_val").unwrap_or(i64::MIN),
+                row.parse("max_val").unwrap_or(i64::MAX),
+            ),
             "real" => {
                 Kind::Real(row.parse("min_val").unwrap_or(f64::MIN), row.parse("max_val").unwrap_or(f64::MAX))
             }
@@ -185,12 +186,14 @@ impl Definition {
     pub fn parse(&self, value: &str) -> Result<String> {
         let name = &self.name;
         match &self.kind {
-            Kind::Bool => parse_bool(value).map(|on| if on { "on" } else { "off" }.to_owned()).ok_or_else(|| {
-                PgError::new(
-                    SqlState::INVALID_PARAMETER_VALUE,
-                    format!("parameter \"{name}\" requires a Boolean value"),
-                )
-            }),
+            Kind::Bool => {
+                parse_bool(value).map(|on| if on { "on" } else { "off" }.to_owned()).ok_or_else(|| {
+                    PgError::new(
+                        SqlState::INVALID_PARAMETER_VALUE,
+                        format!("parameter \"{name}\" requires a Boolean value"),
+                    )
+                })
+            }
             Kind::Integer(min, max) => {
                 let number = self.number(value)?.round();
                 if number < *min as f64 || number > *max as f64 {

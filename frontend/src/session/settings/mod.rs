@@ -167,7 +167,8 @@ impl Settings {
         let key = name.to_ascii_lowercase();
         match DEFINITIONS.get(&key) {
             Some(definition) => Ok(definition.show(&self.raw(&key))),
-            None => match [&self.local, &self.session, &self.start].into_iter().find_map(|map| map.get(&key)) {
+            None => match [&self.local, &self.session, &self.start].into_iter().find_map(|map| map.get(&key))
+            {
                 Some(raw) => Ok(raw.clone()),
                 None => Err(unrecognized(name)),
             },
@@ -274,7 +275,9 @@ pub fn split_identifiers(list: &str) -> Vec<String> {
 /// Returns `name` quoted where SQL needs it, as PostgreSQL's `quote_identifier`.
 pub fn quote_identifier(name: &str) -> String {
     let plain = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
-        && name.chars().all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_')
+        && name.chars().all(|character| {
+            character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_'
+        })
         && !is_keyword(name);
     if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }

@@ -15,13 +15,16 @@ use crate::session::names;
 
 /// CREATE TABLE.
 pub fn create(session: &mut Session, statement: &CreateStmt) -> Result<String> {
-    let Some(name) = &statement.relation else { return Err(PgError::internal("CREATE TABLE without a name")) };
+    let Some(name) = &statement.relation else {
+        return Err(PgError::internal("CREATE TABLE without a name"));
+    };
     let tag = || Ok("CREATE TABLE".to_owned());
     let Some(schema) = free_name(session, name, statement.if_not_exists)? else { return tag() };
     let access = session.access()?;
     let mut next_oid = access.catalog.next_oid;
     let relation = {
-        let search_path: Vec<ecow::EcoString> = access.search_path.iter().map(ecow::EcoString::from).collect();
+        let search_path: Vec<ecow::EcoString> =
+            access.search_path.iter().map(ecow::EcoString::from).collect();
         let context = AnalyzerContext {
             catalog: &access.catalog,
             search_path: &search_path,
@@ -58,7 +61,8 @@ pub fn free_name(session: &mut Session, name: &RangeVar, exists_ok: bool) -> Res
     let location = usize::try_from(name.location).ok();
     let schema = if name.schemaname.is_empty() {
         names::creation_schema(&catalog, &search_path).ok_or_else(|| {
-            PgError::new(SqlState::INVALID_SCHEMA_NAME, "no schema has been selected to create in").at(location)
+            PgError::new(SqlState::INVALID_SCHEMA_NAME, "no schema has been selected to create in")
+                .at(location)
         })?
     } else {
         names::schema_oid(&catalog, &name.schemaname).ok_or_else(|| {
@@ -115,8 +119,9 @@ pub fn make(session: &mut Session, relation: Relation) -> Result<Arc<Relation>> 
         .columns
         .iter()
         .map(|column| {
-            let physical = types::physical_type(column.ty.oid)
-                .ok_or_else(|| PgError::not_supported(format!("storing columns of type {}", column.ty.oid)))?;
+            let physical = types::physical_type(column.ty.oid).ok_or_else(|| {
+                PgError::not_supported(format!("storing columns of type {}", column.ty.oid))
+            })?;
             Ok(ColumnDefinition {
                 physical,
                 fixed_scale: (physical == PhysicalType::Numeric).then(|| fixed_scale(column.ty)).flatten(),

@@ -89,8 +89,8 @@ fn check_kind(relation: &Relation, wanted: &str) -> Result<()> {
 }
 
 fn missing(session: &mut Session, name: &RangeVar, kind: &str, missing_ok: bool) -> Result<()> {
-    let no_schema =
-        !name.schemaname.is_empty() && names::schema_oid(&session.open()?.catalog, &name.schemaname).is_none();
+    let no_schema = !name.schemaname.is_empty()
+        && names::schema_oid(&session.open()?.catalog, &name.schemaname).is_none();
     let (sqlstate, message) = if no_schema {
         (SqlState::INVALID_SCHEMA_NAME, format!("schema \"{}\" does not exist", name.schemaname))
     } else {
@@ -226,7 +226,8 @@ fn relations_named_in(catalog: &Catalog, definition: &str) -> Vec<Oid> {
     for statement in &parsed.statements {
         for (node, ..) in statement.node.nodes() {
             if let NodeRef::RangeVar(name) = node
-                && let Some(Found::User(relation)) = names::find(catalog, &path, &name.schemaname, &name.relname)
+                && let Some(Found::User(relation)) =
+                    names::find(catalog, &path, &name.schemaname, &name.relname)
             {
                 oids.push(relation.oid);
             }

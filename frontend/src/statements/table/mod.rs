@@ -59,7 +59,11 @@ pub(super) fn system_relation(name: &str) -> PgError {
 
 /// Returns a name as it was written.
 pub(super) fn shown_name(name: &RangeVar) -> String {
-    if name.schemaname.is_empty() { name.relname.clone() } else { format!("{}.{}", name.schemaname, name.relname) }
+    if name.schemaname.is_empty() {
+        name.relname.clone()
+    } else {
+        format!("{}.{}", name.schemaname, name.relname)
+    }
 }
 
 /// Says a relation is a table.
@@ -69,10 +73,9 @@ pub(super) fn shown_name(name: &RangeVar) -> String {
 pub(super) fn require_table(relation: &Relation) -> Result<()> {
     match relation.kind {
         RelationKind::Table => Ok(()),
-        RelationKind::System | RelationKind::View { .. } => Err(PgError::new(
-            SqlState::WRONG_OBJECT_TYPE,
-            format!("\"{}\" is not a table", relation.name),
-        )),
+        RelationKind::System | RelationKind::View { .. } => {
+            Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a table", relation.name)))
+        }
     }
 }
 

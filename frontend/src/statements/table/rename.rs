@@ -86,7 +86,10 @@ fn rename_schema(session: &mut Session, statement: &RenameStmt) -> Result<String
         return Err(PgError::new(SqlState::DUPLICATE_SCHEMA, format!("schema \"{new}\" already exists")));
     }
     if !catalog.schemas.contains_key(&oid) {
-        return Err(PgError::new(SqlState::INSUFFICIENT_PRIVILEGE, format!("permission denied for schema {old}")));
+        return Err(PgError::new(
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            format!("permission denied for schema {old}"),
+        ));
     }
     session.change_catalog(|catalog| {
         catalog.schemas.insert(oid, new.into());

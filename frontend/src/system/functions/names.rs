@@ -5,14 +5,16 @@ use types::{Datum, Result};
 
 use super::super::definitions::{constraint_definition, indexes, relation_is_visible, role_name};
 use super::{access, oid_at, text_at};
+use crate::catalog::RelationKind;
 use crate::catalog::builtin::builtin;
 use crate::catalog::type_names::format_type;
-use crate::catalog::RelationKind;
 use crate::session::settings::quote_identifier;
 
 /// Sorted by `prosrc`.
 pub(super) const TABLE: &[FunctionEntry] = &[
-    row("PG_char_to_encoding", |args, _| Ok(Datum::I32(if text_at(args, 0).eq_ignore_ascii_case("utf8") { 6 } else { -1 }))),
+    row("PG_char_to_encoding", |args, _| {
+        Ok(Datum::I32(if text_at(args, 0).eq_ignore_ascii_case("utf8") { 6 } else { -1 }))
+    }),
     row("PG_encoding_to_char", encoding_to_char),
     row("format_type", format_type_row),
     row("has_any_column_privilege_id", allowed),

@@ -72,7 +72,10 @@ fn current_schemas(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let access = access(context)?;
     let implicit = args.first() == Some(&Datum::Bool(true));
     let explicit = access.search_path.iter().any(|name| name == "pg_catalog");
-    let schemas = access.path().into_iter().filter(|schema| implicit || explicit || *schema != oids::PG_CATALOG_NAMESPACE);
+    let schemas = access
+        .path()
+        .into_iter()
+        .filter(|schema| implicit || explicit || *schema != oids::PG_CATALOG_NAMESPACE);
     let schemas = schemas.filter_map(|schema| names::schema_name(&access.catalog, schema)).map(Datum::text);
     Ok(array(oids::NAME, schemas.collect()))
 }
