@@ -1,10 +1,12 @@
 //! Float arithmetic with PostgreSQL's faults: overflow, underflow to zero, and division by zero.
+//!
+//! The last expression of each operation is what a chunk looks for: it holds for every fault, and costs less.
 
 use super::operation::Operation;
 use super::{Add, Div, Mul, Sub};
 
 macro_rules! operation {
-    ($name:ident, $lane:ty, $left:ident, $right:ident, $result:ident, $value:expr, $fault:expr) => {
+    ($name:ident, $lane:ty, $left:ident, $right:ident, $result:ident, $value:expr, $fault:expr, $may:expr) => {
         impl Operation<$lane> for $name {
             type Output = $lane;
             #[inline(always)]
@@ -16,9 +18,10 @@ macro_rules! operation {
             fn chunk(left: &[$lane; 64], right: &[$lane; 64], out: &mut [$lane; 64]) -> bool {
                 let mut any = false;
                 for lane in 0..64 {
-                    let (value, fault) = <Self as Operation<$lane>>::lane(left[lane], right[lane]);
-                    out[lane] = value;
-                    any |= fault;
+                    let ($left, $right) = (left[lane], right[lane]);
+                    let $result = $value;
+                    out[lane] = $result;
+                    any |= $may;
                 }
                 any
             }
@@ -35,16 +38,20 @@ macro_rules! operation {
 macro_rules! operations {
     ($($lane:ty),*) => {$(
         operation!(Add, $lane, left, right, sum, left + right,
-            is_infinite(sum) & !is_infinite(left) & !is_infinite(right));
+            is_infinite(sum) & !is_infinite(left) & !is_infinite(right),
+            is_infinite(sum));
         operation!(Sub, $lane, left, right, difference, left - right,
-            is_infinite(difference) & !is_infinite(left) & !is_infinite(right));
+            is_infinite(difference) & !is_infinite(left) & !is_infinite(right),
+            is_infinite(difference));
         operation!(Mul, $lane, left, right, product, left * right,
             (is_infinite(product) & !is_infinite(left) & !is_infinite(right))
-                | ((product == 0.0) & (left != 0.0) & (right != 0.0)));
+                | ((product == 0.0) & (left != 0.0) & (right != 0.0)),
+            is_infinite(product) | ((product == 0.0) & (left != 0.0) & (right != 0.0)));
         operation!(Div, $lane, left, right, quotient, left / right,
             ((right == 0.0) & !left.is_nan())
                 | (is_infinite(quotient) & !is_infinite(left))
-                | ((quotient == 0.0) & (left != 0.0) & !is_infinite(right)));
+                | ((quotient == 0.0) & (left != 0.0) & !is_infinite(right)),
+            (right == 0.0) | is_infinite(quotient) | ((quotient == 0.0) & (left != 0.0)));
     )*};
 }
 

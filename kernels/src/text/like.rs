@@ -21,7 +21,8 @@ enum Element {
 #[derive(Clone, Debug)]
 enum Segment {
     Literal(Box<Finder>),
-    Elements(Vec<Element>),
+    /// With `_`; the finder is that of a literal at the front.
+    Elements(Vec<Element>, Option<Box<Finder>>),
 }
 
 /// A pattern, prepared for many strings.
@@ -108,7 +109,7 @@ impl LikePattern {
         }
         let finders = self.middle.iter().map(|segment| match segment {
             Segment::Literal(finder) => Some(&**finder),
-            Segment::Elements(_) => None,
+            Segment::Elements(..) => None,
         });
         finders.collect()
     }
@@ -119,7 +120,11 @@ impl Segment {
         match elements.as_slice() {
             [] => Self::Literal(Box::new(Finder::new(&[]))),
             [Element::Bytes(bytes)] => Self::Literal(Box::new(Finder::new(bytes))),
-            _ => Self::Elements(elements),
+            [Element::Bytes(bytes), ..] => {
+                let finder = Finder::new(bytes);
+                Self::Elements(elements, Some(Box::new(finder)))
+            }
+            [Element::AnyCharacter, ..] => Self::Elements(elements, None),
         }
     }
 
@@ -127,7 +132,7 @@ impl Segment {
     fn at_start<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         match self {
             Self::Literal(finder) => bytes.strip_prefix(finder.needle()),
-            Self::Elements(elements) => elements.iter().try_fold(bytes, |rest, element| match element {
+            Self::Elements(elements, _) => elements.iter().try_fold(bytes, |rest, element| match element {
                 Element::Bytes(literal) => rest.strip_prefix(&**literal),
                 Element::AnyCharacter => rest.get(character_len(rest)?..),
             }),
@@ -138,7 +143,7 @@ impl Segment {
     fn at_end<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         match self {
             Self::Literal(finder) => bytes.strip_suffix(finder.needle()),
-            Self::Elements(elements) => {
+            Self::Elements(elements, _) => {
                 elements.iter().rev().try_fold(bytes, |rest, element| match element {
                     Element::Bytes(literal) => rest.strip_suffix(&**literal),
                     Element::AnyCharacter => {
@@ -156,9 +161,12 @@ impl Segment {
             Self::Literal(finder) => {
                 finder.find(bytes).and_then(|found| bytes.get(found + finder.needle().len()..))
             }
-            Self::Elements(_) => {
+            Self::Elements(_, finder) => {
                 let mut rest = bytes;
                 loop {
+                    if let Some(finder) = finder {
+                        rest = rest.get(finder.find(rest)?..)?;
+                    }
                     if let Some(after) = self.at_start(rest) {
                         return Some(after);
                     }

@@ -35,13 +35,9 @@ fn conforms(
         each_level(|level| {
             let mut mask = vec![7; len.div_ceil(64)];
             found(&views, &buffers, None, &mut mask);
-            for lane in 0..len {
-                let text = String::from_utf8_lossy(&strings[lane]);
-                assert_eq!(
-                    crate::bitmap::get(&mask, lane),
-                    wanted(&strings[lane]),
-                    "{level:?} {name} {text:?}"
-                );
+            for (lane, string) in strings.iter().enumerate() {
+                let text = String::from_utf8_lossy(string);
+                assert_eq!(crate::bitmap::get(&mask, lane), wanted(string), "{level:?} {name} {text:?}");
             }
             let mut live_mask = vec![7; mask.len()];
             found(&views, &buffers, Some(&live), &mut live_mask);

@@ -13,7 +13,10 @@ pub fn selection_from_mask(mask: &[u64], selection: &mut [u16]) -> usize {
     assert!(mask.len() <= 1024, "lane numbers do not fit in u16");
     let count = super::count_ones(mask);
     let selection = &mut selection[..count];
+    // Few lanes are walked: compression would look at all of them.
+    let is_sparse = count <= mask.len();
     match isa::level() {
+        _ if is_sparse => scalar::selection_from_mask(mask, selection),
         // A table of the positions in a byte takes six times as long as this on AVX2.
         Level::Scalar | Level::Avx2 | Level::Neon => scalar::selection_from_mask(mask, selection),
         #[cfg(target_arch = "x86_64")]

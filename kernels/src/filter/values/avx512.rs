@@ -5,9 +5,6 @@ use std::arch::x86_64::*;
 
 use crate::plain::Plain;
 
-/// Up to how many bits a word is walked bit by bit. A tuning constant; it does not affect results.
-const FEW_BITS: usize = 10;
-
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,bmi2")]
 pub(super) fn filter<T: Plain>(values: &[T], mask: &[u64], out: &mut [T]) {
     let (chunks, rest) = values.as_chunks::<64>();
@@ -18,7 +15,7 @@ pub(super) fn filter<T: Plain>(values: &[T], mask: &[u64], out: &mut [T]) {
         }
         let count = word.count_ones() as usize;
         // Each store writes a whole register, so 64 slots must be left.
-        if count > FEW_BITS && written + 64 <= out.len() {
+        if written + 64 <= out.len() {
             let slots = out[written..written + 64].as_mut_ptr();
             // SAFETY: 64 lanes are readable and 64 slots are writable; `T` is plain bytes of its size.
             unsafe {

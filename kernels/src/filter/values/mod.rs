@@ -8,6 +8,9 @@ mod simd;
 use crate::isa::{self, Level};
 use crate::plain::Plain;
 
+/// Masks with one in so many bits set count as sparse. A tuning constant; it does not affect results.
+const SPARSE: usize = 12;
+
 /// Writes the lanes whose bits are set to the front of `out` and returns how many there are.
 ///
 /// Panics when a bit past the last lane is set or when the lanes do not fit in `out`.
@@ -22,7 +25,10 @@ pub fn filter<T: Plain>(values: &[T], mask: &[u64], out: &mut [T]) -> usize {
         out.copy_from_slice(values);
         return count;
     }
+    // Few lanes are walked: a wider set would look at all of them.
+    let is_sparse = count * SPARSE <= values.len();
     match isa::level() {
+        _ if is_sparse => scalar::filter(values, mask, out),
         Level::Scalar => scalar::filter(values, mask, out),
         Level::Avx2 | Level::Neon => simd::filter(values, mask, out),
         #[cfg(target_arch = "x86_64")]
