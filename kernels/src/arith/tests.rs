@@ -11,11 +11,17 @@ fn conforms<T: Sample>(
     same: fn(T, T) -> bool,
 ) {
     let mut random = Random::new();
-    for len in lengths() {
-        let draw = |random: &mut Random| match random.below(2) {
+    // Lengths of a few chunks come again and again, so that most single faults are seen.
+    for len in lengths().chain([64; 150]) {
+        let kind = random.below(3);
+        let draw = |random: &mut Random| match kind {
             0 => random.lanes::<T>(len + 1),
-            // Chunks without faults take other paths: small numbers only.
-            _ => (0..=len).map(|_| small(random)).collect(),
+            // Chunks without faults take other paths: small numbers only, or one lane of both sides that is not.
+            1 => (0..=len).map(|_| small(random)).collect(),
+            _ => {
+                let any = |lane| lane == len / 2;
+                (0..=len).map(|lane| if any(lane) { T::sample(random) } else { small(random) }).collect()
+            }
         };
         let left = &draw(&mut random)[1..];
         let right = &draw(&mut random)[1..];
