@@ -48,8 +48,12 @@ macro_rules! each_values {
             Values::I64($buffer) => Values::I64($body),
             Values::F32($buffer) => Values::F32($body),
             Values::F64($buffer) => Values::F64($body),
-            Values::Fixed64 { unscaled: $buffer, scale } => Values::Fixed64 { unscaled: $body, scale: *scale },
-            Values::Fixed128 { unscaled: $buffer, scale } => Values::Fixed128 { unscaled: $body, scale: *scale },
+            Values::Fixed64 { unscaled: $buffer, scale } => {
+                Values::Fixed64 { unscaled: $body, scale: *scale }
+            }
+            Values::Fixed128 { unscaled: $buffer, scale } => {
+                Values::Fixed128 { unscaled: $body, scale: *scale }
+            }
             Values::Wide($buffer) => Values::Wide($body),
             Values::Views($buffer) => Values::Views($body),
         }
