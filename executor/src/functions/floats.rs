@@ -147,7 +147,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("i8tof", |args, _| Ok(Datum::F32(int8(args, 0)? as f32))),
     row("dtoi4", |args, _| {
         let value = float(args, 0)?.round_ties_even();
-        if value >= -2_147_483_648.0 && value < 2_147_483_648.0 {
+        if (-2_147_483_648.0..2_147_483_648.0).contains(&value) {
             Ok(Datum::I32(value as i32))
         } else {
             Err(data::integer_out_of_range())
@@ -155,7 +155,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     }),
     row("dtoi8", |args, _| {
         let value = float(args, 0)?.round_ties_even();
-        if value >= -9_223_372_036_854_775_808.0 && value < 9_223_372_036_854_775_808.0 {
+        if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value) {
             Ok(Datum::I64(value as i64))
         } else {
             Err(data::bigint_out_of_range())

@@ -202,7 +202,7 @@ fn check_form(call: &FuncCall, function: &Function, location: Location) -> Resul
             return wrong(format!("WITHIN GROUP is required for ordered-set aggregate {name}"));
         }
         if call.agg_distinct {
-            return wrong(format!("cannot use DISTINCT with WITHIN GROUP"));
+            return wrong("cannot use DISTINCT with WITHIN GROUP".to_string());
         }
     } else if call.agg_within_group {
         return wrong(format!("{name} is not an ordered-set aggregate, so it cannot have WITHIN GROUP"));

@@ -149,7 +149,7 @@ impl Analyzer<'_> {
             let mut used = Vec::new();
             super::walk::columns(
                 &item.0,
-                &self.levels.last().map_or(&[][..], |level| &level.subqueries),
+                self.levels.last().map_or(&[][..], |level| &level.subqueries),
                 &mut used,
             );
             if used.is_empty() { constants.push(item) } else { others.push(item) }

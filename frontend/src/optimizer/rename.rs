@@ -30,13 +30,13 @@ impl Renaming {
         let mut produced = ColumnSet::new();
         plan.add_produced(&mut produced);
         for id in produced {
-            if !self.names.contains_key(&id) {
+            if let std::collections::btree_map::Entry::Vacant(e) = self.names.entry(id) {
                 let ty = planner.types.get(&id).copied().unwrap_or(TypeRef::plain(oids::UNKNOWN));
                 let fresh = planner.fresh(ty);
                 if let Some(origin) = planner.origins.get(&id).cloned() {
                     planner.origins.insert(fresh, origin);
                 }
-                self.names.insert(id, fresh);
+                e.insert(fresh);
             }
         }
     }

@@ -64,7 +64,8 @@ pub fn run(
             format!("cannot execute {command} in a read-only transaction"),
         ));
     }
-    let result = match node {
+    
+    match node {
         NodeEnum::SelectStmt(select) if select.into_clause.is_some() => {
             table_as::select_into(session, client, source, select, params)
         }
@@ -101,8 +102,7 @@ pub fn run(
         NodeEnum::CheckPointStmt(_) => maintenance::checkpoint(session),
         NodeEnum::ReindexStmt(_) => Ok("REINDEX".to_owned()),
         other => Err(unsupported::error(other)),
-    };
-    result
+    }
 }
 
 /// Finds out parameter types and result columns of a statement.

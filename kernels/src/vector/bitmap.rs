@@ -17,7 +17,7 @@ impl Bitmap {
     pub fn from_words(mut words: Vec<u64>, len: usize) -> Self {
         assert_eq!(words.len(), len.div_ceil(64));
         if let Some(last) = words.last_mut()
-            && len % 64 != 0
+            && !len.is_multiple_of(64)
         {
             *last &= (1 << (len % 64)) - 1;
         }

@@ -96,7 +96,7 @@ impl KeyFilter for IntegerFilter {
         use kernels::vector::Values;
         match (&vector.data, &self.bits) {
             (VectorData::Flat(Values::I32(lanes)), Bits::Exact(bits)) => {
-                exact_lanes(lanes, |value| i64::from(value), self.low, self.high, bits, mask);
+                exact_lanes(lanes, i64::from, self.low, self.high, bits, mask);
             }
             (VectorData::Flat(Values::I64(lanes)), Bits::Exact(bits)) => {
                 exact_lanes(lanes, |value| value, self.low, self.high, bits, mask);
