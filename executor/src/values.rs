@@ -14,65 +14,7 @@ const DAY_MICROSECONDS: i128 = 86_400_000_000;
 
 /// Compares two values that are not null in the default btree order of `ty`.
 pub(crate) fn compare(left: &Datum, right: &Datum, ty: TypeRef) -> Ordering {
-    match (left, right) {
-        (Datum::Null, Datum::Null) => Ordering::Equal,
-        (Datum::Null, _) => Ordering::Greater,
-        (_, Datum::Null) => Ordering::Less,
-        (Datum::Bool(l), Datum::Bool(r)) => l.cmp(r),
-        (Datum::I16(l), Datum::I16(r)) => l.cmp(r),
-        (Datum::I32(l), Datum::I32(r)) => l.cmp(r),
-        (Datum::I64(l), Datum::I64(r)) => l.cmp(r),
-        (Datum::F32(l), Datum::F32(r)) => compare_floats(f64::from(*l), f64::from(*r)),
-        (Datum::F64(l), Datum::F64(r)) => compare_floats(*l, *r),
-        (Datum::Numeric(l), Datum::Numeric(r)) => l.cmp(r),
-        (Datum::Interval(l), Datum::Interval(r)) => interval_span(l).cmp(&interval_span(r)),
-        (Datum::Uuid(l), Datum::Uuid(r)) => l.cmp(r),
-        (Datum::Text(l), Datum::Text(r)) if ty.oid == oids::BPCHAR => {
-            trim_blanks(l.as_bytes()).cmp(trim_blanks(r.as_bytes()))
-        }
-        (Datum::Text(l), Datum::Text(r)) => l.as_bytes().cmp(r.as_bytes()),
-        (Datum::Bytes(l), Datum::Bytes(r)) => l.cmp(r),
-        (Datum::TimeTz(lt, lz), Datum::TimeTz(rt, rz)) => {
-            let instant = |time: i64, zone: i32| time + i64::from(zone) * 1_000_000;
-            instant(*lt, *lz).cmp(&instant(*rt, *rz)).then(lz.cmp(rz))
-        }
-        (Datum::Array(l), Datum::Array(r)) => {
-            let element = TypeRef::plain(l.element_type);
-            compare_all(&l.elements, &r.elements, element)
-                .then_with(|| l.dimensions.len().cmp(&r.dimensions.len()))
-                .then_with(|| l.dimensions.cmp(&r.dimensions))
-        }
-        (Datum::Record(l), Datum::Record(r)) => {
-            compare_all(l, r, TypeRef { oid: 0, typmod: -1, collation: 0 })
-        }
-        (
-            Datum::Bool(_)
-            | Datum::I16(_)
-            | Datum::I32(_)
-            | Datum::I64(_)
-            | Datum::F32(_)
-            | Datum::F64(_)
-            | Datum::Numeric(_)
-            | Datum::Interval(_)
-            | Datum::Uuid(_)
-            | Datum::Text(_)
-            | Datum::Bytes(_)
-            | Datum::TimeTz(..)
-            | Datum::Array(_)
-            | Datum::Record(_),
-            _,
-        ) => Ordering::Equal,
-    }
-}
-
-fn compare_all(left: &[Datum], right: &[Datum], ty: TypeRef) -> Ordering {
-    for (l, r) in left.iter().zip(right) {
-        let order = compare(l, r, ty);
-        if order != Ordering::Equal {
-            return order;
-        }
-    }
-    left.len().cmp(&right.len())
+    types::compare::compare(ty.oid, left, right)
 }
 
 /// Orders floats as `float8_cmp_internal` does: NaN is equal to itself and above everything, zeros are equal.

@@ -14,6 +14,7 @@ use crate::{Datum, Oid, oids};
 pub fn compare(oid: Oid, left: &Datum, right: &Datum) -> Ordering {
     match (left, right) {
         (Datum::Text(l), Datum::Text(r)) if oid == oids::BPCHAR => trim_blanks(l).cmp(trim_blanks(r)),
+        (Datum::Text(l), Datum::Text(r)) if oid == oids::CHAR => char_byte(l).cmp(&char_byte(r)),
         (Datum::I64(l), Datum::I64(r)) if matches!(oid, oids::PG_LSN | oids::XID8) => {
             (*l as u64).cmp(&(*r as u64))
         }
@@ -53,6 +54,26 @@ pub fn compare(oid: Oid, left: &Datum, right: &Datum) -> Ordering {
 /// Compares floats in SQL's order: NaN is equal to itself and above everything, zeros are equal.
 pub fn compare_f64(left: f64, right: f64) -> Ordering {
     left.partial_cmp(&right).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
+}
+
+/// Returns the byte that a `"char"` is; bytes above 127 are kept as octal escapes.
+pub fn char_byte(text: &str) -> u8 {
+    match text.as_bytes() {
+        [] => 0,
+        [b'\\', digits @ ..] if digits.len() == 3 => {
+            digits.iter().fold(0u8, |byte, digit| byte.wrapping_mul(8).wrapping_add(digit.wrapping_sub(b'0')))
+        }
+        [byte, ..] => *byte,
+    }
+}
+
+/// Returns the `"char"` of a byte.
+pub fn char_from_byte(byte: u8) -> Datum {
+    match byte {
+        0 => Datum::text(""),
+        1..=127 => Datum::text(char::from(byte).to_string()),
+        128.. => Datum::text(format!("\\{byte:03o}")),
+    }
 }
 
 /// Returns the text without trailing blanks.

@@ -24,6 +24,12 @@ macro_rules! compare { ($name:literal, $operator:tt, $comparison:ident) => {
     )
 } }
 
+macro_rules! order {
+    ($name:literal) => {
+        row($name, |args, _| Ok(Datum::I32(integer(args, 0)?.cmp(&integer(args, 1)?) as i32)))
+    };
+}
+
 fn fit2(value: Option<i64>) -> Result<Datum> {
     value.and_then(|value| i16::try_from(value).ok()).map(Datum::I16).ok_or_else(data::smallint_out_of_range)
 }
@@ -92,6 +98,15 @@ fn in_range(args: &[Datum]) -> Result<Datum> {
 
 /// Sorted by `prosrc`.
 pub(super) const TABLE: &[FunctionEntry] = &[
+    order!("btint24cmp"),
+    order!("btint28cmp"),
+    order!("btint42cmp"),
+    order!("btint48cmp"),
+    order!("btint82cmp"),
+    order!("btint84cmp"),
+    row("chartoi4", |args, _| {
+        Ok(Datum::I32(i32::from(types::compare::char_byte(super::arguments::text(args, 0)?) as i8)))
+    }),
     compare!("date_eq", ==, EQUAL),
     compare!("date_ge", >=, GREATER_EQUAL),
     compare!("date_gt", >, GREATER),
@@ -101,7 +116,12 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     compare!("date_ne", !=, NOT_EQUAL),
     row("date_smaller", |args, _| Ok(Datum::I32(int4(args, 0)?.min(int4(args, 1)?)))),
     row("i2toi4", |args, _| Ok(Datum::I32(i32::from(int2(args, 0)?)))),
+    row("i4tochar", |args, _| match i8::try_from(int4(args, 0)?) {
+        Ok(value) => Ok(types::compare::char_from_byte(value as u8)),
+        Err(_) => Err(data::char_out_of_range()),
+    }),
     row("i4toi2", |args, _| fit2(Some(integer(args, 0)?))),
+    row("i8tooid", |args, _| types::arithmetic::oid_from_i64(int8(args, 0)?).map(Datum::I64)),
     row("in_range_int2_int2", |args, _| in_range(args)),
     row("in_range_int2_int4", |args, _| in_range(args)),
     row("in_range_int2_int8", |args, _| in_range(args)),
@@ -122,6 +142,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     arithmetic!("int24mul", checked_mul, fit4, lanes::multiply_integers),
     compare!("int24ne", !=, NOT_EQUAL),
     arithmetic!("int24pl", checked_add, fit4, lanes::add_integers),
+    row("int28", |args, _| Ok(Datum::I64(i64::from(int2(args, 0)?)))),
     divide!("int28div", checked_div, fit8),
     compare!("int28eq", ==, EQUAL),
     compare!("int28ge", >=, GREATER_EQUAL),
@@ -168,6 +189,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     arithmetic!("int42mul", checked_mul, fit4, lanes::multiply_integers),
     compare!("int42ne", !=, NOT_EQUAL),
     arithmetic!("int42pl", checked_add, fit4, lanes::add_integers),
+    row("int48", |args, _| Ok(Datum::I64(i64::from(int4(args, 0)?)))),
     divide!("int48div", checked_div, fit8),
     compare!("int48eq", ==, EQUAL),
     compare!("int48ge", >=, GREATER_EQUAL),
@@ -256,6 +278,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     compare!("oidle", <=, LESS_EQUAL),
     compare!("oidlt", <, LESS),
     compare!("oidne", !=, NOT_EQUAL),
+    row("oidtoi8", |args, _| Ok(Datum::I64(int8(args, 0)?))),
     compare!("time_eq", ==, EQUAL),
     compare!("time_ge", >=, GREATER_EQUAL),
     compare!("time_gt", >, GREATER),

@@ -15,6 +15,7 @@ use crate::context::QueryContext;
 
 mod arguments;
 mod boolean;
+mod comparisons;
 mod dates;
 mod floats;
 mod integers;
@@ -83,6 +84,7 @@ pub const fn set(prosrc: &'static str, body: SetFunction) -> FunctionEntry {
 /// The topics' tables.
 const TOPICS: &[&[FunctionEntry]] = &[
     boolean::TABLE,
+    comparisons::TABLE,
     dates::TABLE,
     floats::TABLE,
     integers::TABLE,

@@ -64,7 +64,7 @@ pub fn run(
             format!("cannot execute {command} in a read-only transaction"),
         ));
     }
-    
+
     match node {
         NodeEnum::SelectStmt(select) if select.into_clause.is_some() => {
             table_as::select_into(session, client, source, select, params)

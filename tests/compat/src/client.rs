@@ -153,10 +153,9 @@ impl Client {
                     outcome.error = Some(read_fields(&body));
                 }
                 b'N' => outcome.notices.push(read_fields(&body)),
-                b'G'
-                    if self.send_copy(copy_data).is_err() => {
-                        return Outcome { lost: self.lost(Lost::Crash).lost, ..outcome };
-                    }
+                b'G' if self.send_copy(copy_data).is_err() => {
+                    return Outcome { lost: self.lost(Lost::Crash).lost, ..outcome };
+                }
                 b'H' => current.copied = Some(String::new()),
                 b'd' => {
                     if let Some(copied) = &mut current.copied {

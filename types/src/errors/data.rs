@@ -18,6 +18,10 @@ pub fn integer_out_of_range() -> PgError {
 pub fn bigint_out_of_range() -> PgError {
     out_of_range("bigint out of range")
 }
+/// `"char" out of range`
+pub fn char_out_of_range() -> PgError {
+    out_of_range("\"char\" out of range")
+}
 /// `OID out of range`
 pub fn oid_out_of_range() -> PgError {
     out_of_range("OID out of range")

@@ -1,0 +1,153 @@
+//! Comparisons, order and the larger of two values, for types that compare by their default order
+//! (`types::compare`) and have no kernel.
+
+use std::cmp::Ordering;
+
+use types::{Datum, PgError, Result};
+
+use super::{CallContext, FunctionEntry, row};
+
+/// Returns the order of the first two arguments; texts of two types compare by the first one's rules.
+fn order(args: &[Datum], call: &CallContext<'_>) -> Result<Ordering> {
+    match (args, call.arg_types.first()) {
+        ([left, right, ..], Some(ty)) => Ok(types::compare::compare(ty.oid, left, right)),
+        _ => Err(PgError::internal("a comparison without two arguments")),
+    }
+}
+
+macro_rules! test {
+    ($name:literal, $test:ident) => {
+        row($name, |args, call| Ok(Datum::Bool(order(args, call)?.$test())))
+    };
+}
+
+macro_rules! order {
+    ($name:literal) => {
+        row($name, |args, call| Ok(Datum::I32(order(args, call)? as i32)))
+    };
+}
+
+/// The larger or smaller of two values; the first when they are equal.
+macro_rules! pick {
+    ($name:literal, $test:ident) => {
+        row($name, |args, call| {
+            let first = order(args, call)?.$test();
+            args.get(usize::from(!first)).cloned().ok_or_else(|| PgError::internal("a missing argument"))
+        })
+    };
+}
+
+/// Sorted by `prosrc`.
+pub(super) const TABLE: &[FunctionEntry] = &[
+    order!("bitcmp"),
+    test!("biteq", is_eq),
+    test!("bitge", is_ge),
+    test!("bitgt", is_gt),
+    test!("bitle", is_le),
+    test!("bitlt", is_lt),
+    test!("bitne", is_ne),
+    order!("bpcharcmp"),
+    order!("btboolcmp"),
+    order!("btcharcmp"),
+    order!("btfloat4cmp"),
+    order!("btfloat8cmp"),
+    order!("btint2cmp"),
+    order!("btint4cmp"),
+    order!("btint8cmp"),
+    order!("btnamecmp"),
+    order!("btnametextcmp"),
+    order!("btoidcmp"),
+    order!("bttextcmp"),
+    order!("bttextnamecmp"),
+    pick!("bytea_larger", is_ge),
+    pick!("bytea_smaller", is_le),
+    order!("byteacmp"),
+    test!("byteaeq", is_eq),
+    test!("byteage", is_ge),
+    test!("byteagt", is_gt),
+    test!("byteale", is_le),
+    test!("bytealt", is_lt),
+    test!("byteane", is_ne),
+    order!("cash_cmp"),
+    test!("cash_eq", is_eq),
+    test!("cash_ge", is_ge),
+    test!("cash_gt", is_gt),
+    test!("cash_le", is_le),
+    test!("cash_lt", is_lt),
+    test!("cash_ne", is_ne),
+    pick!("cashlarger", is_ge),
+    pick!("cashsmaller", is_le),
+    test!("chareq", is_eq),
+    test!("charge", is_ge),
+    test!("chargt", is_gt),
+    test!("charle", is_le),
+    test!("charlt", is_lt),
+    test!("charne", is_ne),
+    test!("cideq", is_eq),
+    order!("date_cmp"),
+    pick!("float4larger", is_ge),
+    pick!("float4smaller", is_le),
+    pick!("float8larger", is_ge),
+    pick!("float8smaller", is_le),
+    order!("interval_cmp"),
+    pick!("interval_larger", is_ge),
+    pick!("interval_smaller", is_le),
+    test!("namege", is_ge),
+    test!("namegetext", is_ge),
+    test!("namegt", is_gt),
+    test!("namegttext", is_gt),
+    test!("namele", is_le),
+    test!("nameletext", is_le),
+    test!("namelt", is_lt),
+    test!("namelttext", is_lt),
+    pick!("oidlarger", is_ge),
+    pick!("oidsmaller", is_le),
+    order!("pg_lsn_cmp"),
+    test!("pg_lsn_eq", is_eq),
+    test!("pg_lsn_ge", is_ge),
+    test!("pg_lsn_gt", is_gt),
+    pick!("pg_lsn_larger", is_ge),
+    test!("pg_lsn_le", is_le),
+    test!("pg_lsn_lt", is_lt),
+    test!("pg_lsn_ne", is_ne),
+    pick!("pg_lsn_smaller", is_le),
+    test!("texteqname", is_eq),
+    test!("textgename", is_ge),
+    test!("textgtname", is_gt),
+    test!("textlename", is_le),
+    test!("textltname", is_lt),
+    test!("textnename", is_ne),
+    order!("time_cmp"),
+    pick!("time_larger", is_ge),
+    pick!("time_smaller", is_le),
+    order!("timestamp_cmp"),
+    pick!("timestamp_larger", is_ge),
+    pick!("timestamp_smaller", is_le),
+    order!("timetz_cmp"),
+    test!("timetz_eq", is_eq),
+    test!("timetz_ge", is_ge),
+    test!("timetz_gt", is_gt),
+    pick!("timetz_larger", is_ge),
+    test!("timetz_le", is_le),
+    test!("timetz_lt", is_lt),
+    test!("timetz_ne", is_ne),
+    pick!("timetz_smaller", is_le),
+    order!("uuid_cmp"),
+    test!("uuid_eq", is_eq),
+    test!("uuid_ge", is_ge),
+    test!("uuid_gt", is_gt),
+    test!("uuid_le", is_le),
+    test!("uuid_lt", is_lt),
+    test!("uuid_ne", is_ne),
+    pick!("xid8_larger", is_ge),
+    pick!("xid8_smaller", is_le),
+    order!("xid8cmp"),
+    test!("xid8eq", is_eq),
+    test!("xid8ge", is_ge),
+    test!("xid8gt", is_gt),
+    test!("xid8le", is_le),
+    test!("xid8lt", is_lt),
+    test!("xid8ne", is_ne),
+    test!("xideq", is_eq),
+    test!("xidneq", is_ne),
+];
