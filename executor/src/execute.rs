@@ -82,10 +82,13 @@ pub(crate) struct Run<'a> {
     pub(crate) state: &'a RunState,
 }
 
+/// Rows of a shared subplan, once it has run.
+type SharedRows = Arc<Mutex<Option<Arc<RowSet>>>>;
+
 /// State of a statement that all its (nested) runs share.
 #[derive(Default)]
 pub(crate) struct RunState {
-    shared: Mutex<HashMap<u32, Arc<Mutex<Option<Arc<RowSet>>>>>>,
+    shared: Mutex<HashMap<u32, SharedRows>>,
     pub(crate) subplans: crate::rows::SubplanCache,
     pub(crate) runtime_filters: crate::rows::RuntimeFilters,
     counters: Mutex<HashMap<u32, Arc<Counter>>>,

@@ -1,4 +1,5 @@
 //! Plans run end to end over stored tables.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! The analyzer held to what PostgreSQL says of the same statements.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ecow::EcoString;
 use frontend::analyzer::{Analyzed, AnalyzerContext, analyze};

@@ -25,6 +25,7 @@ mod setops;
 mod special;
 mod state;
 mod sublinks;
+mod subscripts;
 mod targets;
 mod typename;
 mod walk;

@@ -60,11 +60,6 @@ impl Column {
         Self { ty, lanes, validity: None, len: 0 }
     }
 
-    /// Returns the column's type.
-    pub fn ty(&self) -> TypeRef {
-        self.ty
-    }
-
     /// Appends the value that valid UTF-8 `text` stands for.
     ///
     /// # Errors

@@ -13,8 +13,6 @@ use types::{ArrayValue, Datum, Oid, Result, oids};
 pub struct Layout {
     /// Name.
     pub name: String,
-    /// `pg_class.relnamespace`.
-    pub schema: Oid,
     /// `pg_class.relkind`.
     pub kind: char,
     /// Names and types of the columns.
@@ -36,7 +34,6 @@ static LAYOUTS: LazyLock<HashMap<Oid, Arc<Layout>>> = LazyLock::new(|| {
         columns.sort_by_key(|(number, ..)| *number);
         let layout = Layout {
             name: row.text("relname").into_owned(),
-            schema: row.oid("relnamespace"),
             kind: row.char("relkind"),
             columns: columns.into_iter().map(|(_, name, ty)| (name, ty)).collect(),
         };

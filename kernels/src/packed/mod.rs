@@ -60,8 +60,6 @@ macro_rules! packable {
         impl sealed::Sealed for $lane {}
         impl Packable for $lane {
             #[inline(always)]
-            #[expect(clippy::allow_attributes, reason = "some of the types are u64")]
-            #[allow(clippy::unnecessary_cast, reason = "one of the types is u64")]
             fn offset_from(self, base: Self) -> u64 {
                 self.wrapping_sub(base) as u64
             }
@@ -73,7 +71,19 @@ macro_rules! packable {
     )*};
 }
 
-packable!(u8, i16, i32, i64, i128, u16, u32, u64);
+packable!(u8, i16, i32, i64, i128, u16, u32);
+
+impl sealed::Sealed for u64 {}
+impl Packable for u64 {
+    #[inline(always)]
+    fn offset_from(self, base: Self) -> u64 {
+        self.wrapping_sub(base)
+    }
+    #[inline(always)]
+    fn from_offset(base: Self, offset: u64) -> Self {
+        base.wrapping_add(offset)
+    }
+}
 
 /// Returns the least value and the width at which all values can be packed relative to it, or `None` when there are no
 /// values or when the width would exceed 64 bits.

@@ -7,12 +7,12 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashTable;
 use kernels::vector::{Values, Vector, VectorData, ViewsBuilder};
 use types::{Datum, PhysicalType, Result, TypeRef, oids};
 
-use super::super::hash_join::{hash_bytes, hash_word, key_bytes};
-use crate::convert::{VectorBuilder, datum_at, physical_type};
+use super::super::hash_join::hash_word;
+use super::intern::Interner;
+use crate::convert::{VectorBuilder, physical_type};
 
 /// The groups that one worker knows.
 pub(super) struct Groups {
@@ -30,61 +30,6 @@ struct KeyColumn {
     bits: u32,
     interner: Option<Interner>,
     dictionaries: Vec<(Arc<Values>, Vec<u32>)>,
-}
-
-/// Numbers for byte strings, from 1; and the values to show for them.
-struct Interner {
-    ty: TypeRef,
-    table: HashTable<u32>,
-    ends: Vec<usize>,
-    bytes: Vec<u8>,
-    /// The first value seen, where its canonical bytes do not give it back.
-    shown: Option<Vec<Datum>>,
-}
-
-impl Interner {
-    fn new(ty: TypeRef) -> Self {
-        let plain = physical_type(ty) == PhysicalType::Text && ty.oid != oids::BPCHAR;
-        Self {
-            ty,
-            table: HashTable::new(),
-            ends: vec![0],
-            bytes: Vec::new(),
-            shown: if plain { None } else { Some(Vec::new()) },
-        }
-    }
-    fn get(&self, number: u32) -> &[u8] {
-        let index = number as usize;
-        &self.bytes[self.ends[index - 1]..self.ends[index]]
-    }
-    /// Returns the number of `bytes` and whether it is new.
-    fn intern(&mut self, bytes: &[u8]) -> (u32, bool) {
-        let hash = hash_bytes(bytes);
-        let (ends, heap) = (&self.ends, &self.bytes);
-        let string = |number: u32| &heap[ends[number as usize - 1]..ends[number as usize]];
-        if let Some(&number) = self.table.find(hash, |&number| string(number) == bytes) {
-            return (number, false);
-        }
-        let number = self.ends.len() as u32;
-        self.bytes.extend_from_slice(bytes);
-        self.ends.push(self.bytes.len());
-        let (ends, heap) = (&self.ends, &self.bytes);
-        let string = |number: u32| &heap[ends[number as usize - 1]..ends[number as usize]];
-        self.table.insert_unique(hash, number, |&number| hash_bytes(string(number)));
-        (number, true)
-    }
-    fn intern_lane(&mut self, vector: &Vector, lane: usize, scratch: &mut Vec<u8>) -> Result<u32> {
-        scratch.clear();
-        key_bytes(vector, lane, self.ty, scratch)?;
-        let (number, new) = self.intern(scratch);
-        if new && let Some(shown) = &mut self.shown {
-            shown.push(datum_at(vector, lane, self.ty)?);
-        }
-        Ok(number)
-    }
-    fn heap_bytes(&self) -> usize {
-        self.bytes.len() + self.ends.len() * 16 + self.shown.as_ref().map_or(0, |shown| shown.len() * 40)
-    }
 }
 
 /// Groups by word: open addressing over group numbers.
@@ -361,7 +306,7 @@ impl Groups {
             }
         };
         if let Some(interner) = &key.interner
-            && interner.shown.is_none()
+            && interner.shows_bytes()
         {
             let mut views = ViewsBuilder::with_capacity(range.len());
             let mut nulls = Vec::new();
@@ -389,20 +334,6 @@ fn combine(parts: &[(&[u16], usize)], lane: u16) -> usize {
 
 fn mask(bits: u32) -> u128 {
     if bits >= 128 { u128::MAX } else { (1 << bits) - 1 }
-}
-
-impl Interner {
-    fn absorb(&mut self, other: &Self) -> Vec<u32> {
-        let mut numbers = vec![0];
-        for number in 1..other.ends.len() as u32 {
-            let (mine, new) = self.intern(other.get(number));
-            if new && let (Some(shown), Some(theirs)) = (&mut self.shown, &other.shown) {
-                shown.push(theirs[number as usize - 1].clone());
-            }
-            numbers.push(mine);
-        }
-        numbers
-    }
 }
 
 impl KeyColumn {
@@ -462,9 +393,7 @@ impl KeyColumn {
     fn datum(&self, bits: u128) -> Datum {
         if let Some(interner) = &self.interner {
             return match (bits as usize).checked_sub(1) {
-                Some(index) => {
-                    interner.shown.as_ref().and_then(|shown| shown.get(index).cloned()).unwrap_or_default()
-                }
+                Some(index) => interner.shown_at(index).unwrap_or_default(),
                 None => Datum::Null,
             };
         }

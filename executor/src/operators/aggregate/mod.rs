@@ -7,6 +7,7 @@
 
 mod accumulate;
 mod groups;
+mod intern;
 mod ordered;
 
 use std::sync::Arc;

@@ -100,7 +100,7 @@ impl Select {
     fn body(&self) -> String {
         let list = |exprs: &[Expr]| exprs.iter().map(Expr::to_sql).collect::<Vec<_>>().join(", ");
         let distinct = if self.distinct { "DISTINCT " } else { "" };
-        let mut sql = format!("SELECT {distinct}{}{}", list(&self.targets), self.from_clause());
+        let mut sql = format!("SELECT {distinct}{}{}", list(&self.targets), self.make_from_clause());
         if let Some(filter) = &self.filter {
             sql.push_str(&format!(" WHERE {}", filter.to_sql()));
         }
@@ -113,7 +113,7 @@ impl Select {
         sql
     }
 
-    fn from_clause(&self) -> String {
+    fn make_from_clause(&self) -> String {
         let mut sql = String::new();
         for (index, source) in self.sources.iter().enumerate() {
             let join = if index == 0 { "FROM" } else { source.join };
@@ -140,7 +140,7 @@ impl Select {
             return None;
         }
         let list = self.targets.iter().map(Expr::to_sql).collect::<Vec<_>>().join(", ");
-        let select = format!("SELECT {list}{}", self.from_clause());
+        let select = format!("SELECT {list}{}", self.make_from_clause());
         let parts = [format!("({filter})"), format!("NOT ({filter})"), format!("({filter}) IS NULL")]
             .map(|condition| format!("{select} WHERE {condition}"));
         Some([select, parts.join(" UNION ALL ")])
@@ -152,7 +152,7 @@ impl Select {
         if !self.is_plain() || self.sources.is_empty() {
             return None;
         }
-        let from = self.from_clause();
+        let from = self.make_from_clause();
         Some([
             format!("SELECT count(*){from} WHERE {filter}"),
             format!(

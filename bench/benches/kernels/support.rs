@@ -4,7 +4,6 @@
 //! Columns have [`LANES`] lanes, more than the caches hold, and are processed as the executor does: vector by vector
 //! of [`VECTOR`] lanes, into outputs that stay in the cache. Bytes are those of the inputs. The bandwidth is what a plain
 //! sum over such a column reads per second; a kernel at 100 % of it waits for memory only.
-#![allow(dead_code, reason = "each benchmark uses a part of this module")]
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -18,9 +17,6 @@ pub const VECTOR: usize = 2048;
 
 /// Lanes of a column.
 pub const LANES: usize = 1 << 21;
-
-/// Vectors of a column.
-pub const VECTORS: usize = LANES / VECTOR;
 
 /// A contender: another library's name and the same operation by it.
 pub type Peer<'a> = (&'static str, Box<dyn FnMut() + 'a>);

@@ -1,13 +1,11 @@
 //! Bit-packed blocks. Bytes are those of the unpacked values, so that a rate above the machine's bandwidth is what
 //! packing gains.
 
-mod support;
-
+use crate::support::{Bench, LANES, lanes, no_peers};
 use kernels::packed::{self, BLOCK_LEN, PackedRange};
-use support::{Bench, LANES, lanes, no_peers};
 
-fn main() {
-    let mut bench = Bench::new();
+/// Measures the kernels of this topic.
+pub fn run(bench: &mut Bench) {
     for width in [1, 4, 6, 8, 12, 16, 20, 24, 32, 48] {
         let values = lanes(|bits| (bits & ((1 << width) - 1)) as i64 - 5);
         let block_words = packed::packed_words(width);

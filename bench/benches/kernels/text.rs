@@ -1,12 +1,10 @@
 //! Predicates and hashes of strings. Bytes are those of the views and of the strings they point to.
 
-mod support;
-
+use crate::support::{Bench, VECTOR, lanes, no_peers};
 use kernels::compare::Comparison;
 use kernels::text::{self, Finder, LikePattern};
 use kernels::vector::Views;
 use kernels::{hash, text as predicates};
-use support::{Bench, VECTOR, lanes, no_peers};
 
 const WORDS: usize =
     ["green", "special", "requests", "packages", "carefully", "final", "deposits", "the"].len();
@@ -16,8 +14,8 @@ const VOCABULARY: [&str; WORDS] =
 /// Fewer strings than lanes elsewhere: they take more bytes each.
 const STRINGS: usize = 1 << 18;
 
-fn main() {
-    let mut bench = Bench::new();
+/// Measures the kernels of this topic.
+pub fn run(bench: &mut Bench) {
     let draws = lanes(|bits| bits);
     let words = |index: usize, count: usize| -> String {
         let word = |position: usize| VOCABULARY[(draws[index] >> (3 * position)) as usize % WORDS];
@@ -88,7 +86,7 @@ fn main() {
 
 #[cfg(not(feature = "peers"))]
 mod peers {
-    use super::support::{Peer, no_peers};
+    use crate::support::{Peer, no_peers};
 
     pub fn equal<'a>(_: &[String], _: &str) -> Vec<Peer<'a>> {
         no_peers()
@@ -104,7 +102,7 @@ mod peers {
 
     use arrow_array::StringViewArray;
 
-    use super::support::{Peer, VECTOR};
+    use crate::support::{Peer, VECTOR};
 
     pub fn equal<'a>(column: &[String], constant: &str) -> Vec<Peer<'a>> {
         let arrays = arrays(column);

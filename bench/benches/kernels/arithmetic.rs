@@ -1,22 +1,20 @@
 //! Arithmetic, aggregates, hashes and dates.
 
-mod support;
-
+use crate::support::{Bench, LANES, VECTOR, lanes, mask, masked_vectors, no_peers, vectors};
 use kernels::arith::{self, Operand};
 use kernels::date::{self, DateField};
 use kernels::{aggregate, hash};
 use std::hint::black_box;
-use support::{Bench, LANES, VECTOR, lanes, mask, masked_vectors, no_peers, vectors};
 
 const WORDS: usize = VECTOR / 64;
 
-fn main() {
-    let mut bench = Bench::new();
+/// Measures the kernels of this topic.
+pub fn run(bench: &mut Bench) {
     let i64s = lanes(|bits| (bits % 100_000) as i64);
     let i32s: Vec<i32> = i64s.iter().map(|&lane| lane as i32).collect();
     let f64s: Vec<f64> = i64s.iter().map(|&lane| lane as f64 + 1.0).collect();
-    arithmetic(&mut bench, &i64s, &i32s, &f64s);
-    aggregates(&mut bench, &i64s, &i32s, &f64s);
+    arithmetic(bench, &i64s, &i32s, &f64s);
+    aggregates(bench, &i64s, &i32s, &f64s);
 
     let mut hashes = [0; VECTOR];
     let kernel = || vectors(&i64s, |vector| hash::hash(vector, None, &mut hashes));
@@ -123,7 +121,7 @@ fn aggregates(bench: &mut Bench, i64s: &[i64], i32s: &[i32], f64s: &[f64]) {
 
 #[cfg(not(feature = "peers"))]
 mod peers {
-    use super::support::{Peer, no_peers};
+    use crate::support::{Peer, no_peers};
 
     macro_rules! none {
         ($($name:ident, $lane:ty;)*) => {$(
@@ -150,7 +148,7 @@ mod peers {
     use polars_compute::arithmetic::ArithmeticKernel;
     use polars_compute::min_max::MinMaxKernel;
 
-    use super::support::{Peer, VECTOR};
+    use crate::support::{Peer, VECTOR};
 
     macro_rules! binary {
         ($($name:ident, $lane:ty, $arrow_type:ty, $arrow:path, $polars:ident;)*) => {$(

@@ -1,31 +1,29 @@
 //! Comparison, selection, compaction, gathering.
 
-mod support;
-
+use crate::support::{Bench, LANES, VECTOR, lanes, mask, masked_vectors, no_peers, vectors};
 use kernels::compare::{self, Comparison, Lane};
 use kernels::{bitmap, filter, gather};
-use support::{Bench, LANES, VECTOR, lanes, mask, masked_vectors, vectors};
 
 const WORDS: usize = VECTOR / 64;
 
-fn main() {
-    let mut bench = Bench::new();
+/// Measures the kernels of this topic.
+pub fn run(bench: &mut Bench) {
     let i64s = lanes(|bits| (bits % 100_000) as i64);
     let i32s: Vec<i32> = i64s.iter().map(|&lane| lane as i32).collect();
     let f64s: Vec<f64> = i64s.iter().map(|&lane| lane as f64).collect();
     let bytes = lanes(|bits| bits as u8);
     let shorts = lanes(|bits| bits as i16);
     let wide: Vec<i128> = i64s.iter().map(|&lane| lane.into()).collect();
-    comparison(&mut bench, "i16", &shorts, 5000, peers::comparison_i16(&shorts));
-    comparison(&mut bench, "i32", &i32s, 50_000, peers::comparison_i32(&i32s));
-    comparison(&mut bench, "i64", &i64s, 50_000, peers::comparison_i64(&i64s));
-    comparison(&mut bench, "f64", &f64s, 50_000.0, peers::comparison_f64(&f64s));
-    comparison(&mut bench, "u8", &bytes, 100, support::no_peers());
-    comparison(&mut bench, "i128", &wide, 50_000, support::no_peers());
+    comparison(bench, "i16", &shorts, 5000, peers::comparison_i16(&shorts));
+    comparison(bench, "i32", &i32s, 50_000, peers::comparison_i32(&i32s));
+    comparison(bench, "i64", &i64s, 50_000, peers::comparison_i64(&i64s));
+    comparison(bench, "f64", &f64s, 50_000.0, peers::comparison_f64(&f64s));
+    comparison(bench, "u8", &bytes, 100, no_peers());
+    comparison(bench, "i128", &wide, 50_000, no_peers());
 
     let mut out_mask = [0; WORDS];
     let between = || vectors(&i32s, |vector| compare::between(vector, 10_000, 20_000, &mut out_mask));
-    bench.measure("between/i32", LANES * 4, between, support::no_peers());
+    bench.measure("between/i32", LANES * 4, between, no_peers());
 
     for (name, sparsity) in [("1 in 2", 1), ("1 in 8", 3), ("1 in 64", 6)] {
         let mask = mask(sparsity);
@@ -35,7 +33,7 @@ fn main() {
                 bitmap::selection_from_mask(mask, &mut selection);
             });
         };
-        bench.measure(&format!("selection/{name}"), LANES / 8, select, support::no_peers());
+        bench.measure(&format!("selection/{name}"), LANES / 8, select, no_peers());
         let mut out = [0; VECTOR];
         let compact = || {
             masked_vectors(&i64s, &mask, |vector, mask| {
@@ -67,7 +65,7 @@ fn comparison<T: Lane>(
     name: &str,
     column: &[T],
     constant: T,
-    peers: Vec<support::Peer<'_>>,
+    peers: Vec<crate::support::Peer<'_>>,
 ) {
     let mut mask = [0; WORDS];
     let kernel = || {
@@ -78,7 +76,7 @@ fn comparison<T: Lane>(
 
 #[cfg(not(feature = "peers"))]
 mod peers {
-    use super::support::{Peer, no_peers};
+    use crate::support::{Peer, no_peers};
 
     pub fn comparison_i16<'a>(_: &[i16]) -> Vec<Peer<'a>> {
         no_peers()
@@ -112,7 +110,7 @@ mod peers {
     use polars_arrow::bitmap::Bitmap;
     use polars_compute::comparisons::TotalOrdKernel;
 
-    use super::support::{Peer, VECTOR};
+    use crate::support::{Peer, VECTOR};
 
     macro_rules! comparisons {
         ($($name:ident, $lane:ty, $arrow:ty, $constant:expr;)*) => {$(
