@@ -1,8 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+pub mod cpu;
+pub mod direct;
+pub mod pgbench;
 pub mod process;
 pub mod record;
 pub mod statistics;
+pub mod terminals;
+pub mod tpcc;
 pub mod tpch;
 pub mod versus;
 pub mod wire;

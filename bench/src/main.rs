@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bench::{Failure, record, tpch, versus};
+use bench::{Failure, pgbench, record, tpcc, tpch, versus};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -16,6 +16,10 @@ struct Arguments {
 enum Command {
     /// TPC-H against one server that speaks PostgreSQL's protocol, or two beside each other
     Tpch(tpch::Options),
+    /// TPC-C against one server that speaks PostgreSQL's protocol, or two beside each other
+    Tpcc(tpcc::Options),
+    /// pgbench's built-in scripts with prepared statements and the server's CPU time
+    Pgbench(pgbench::Options),
     /// Record PostgreSQL's answers to TPC-H as the expected results of the tests
     Record(record::Options),
     /// TPC-H on Surus beside DuckDB and Hyper, alternating between the engines
@@ -44,6 +48,8 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<bool, Failure> {
     match command {
         Command::Tpch(options) => tpch::run(options).await,
+        Command::Tpcc(options) => tpcc::run(options).await,
+        Command::Pgbench(options) => pgbench::run(options).await,
         Command::Record(options) => record::run(options).await,
         Command::Versus(options) => versus::run(options).await,
     }

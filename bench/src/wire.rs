@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use datasets::tpch::{Format, Table, chunks};
+use datasets::tpch::{Chunk, Format, Table, chunks};
 use futures::SinkExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
@@ -99,18 +99,30 @@ impl Server {
     }
 
     async fn copy(&self, table: Table, scale: f64) -> Result<(), Failure> {
-        let bar = progress(table.rows(scale), table.name());
+        let statement = table.copy_from_stdin();
+        self.copy_in(&statement, table.name(), table.rows(scale), move || chunks(table, scale, Format::Copy))
+            .await
+    }
+
+    /// Sends rows by COPY with a progress bar; `make` runs on a thread of its own.
+    pub async fn copy_in<I: Iterator<Item = Chunk>>(
+        &self,
+        statement: &str,
+        about: &str,
+        rows: u64,
+        make: impl FnOnce() -> I + Send + 'static,
+    ) -> Result<(), Failure> {
+        let bar = progress(rows, about);
         // A thread makes the rows while the connection sends those before them.
         let (sender, mut receiver) = tokio::sync::mpsc::channel(8);
         let maker = tokio::task::spawn_blocking(move || {
-            for chunk in chunks(table, scale, Format::Copy) {
+            for chunk in make() {
                 if sender.blocking_send(chunk).is_err() {
                     break;
                 }
             }
         });
-        let statement = table.copy_from_stdin();
-        let sink = self.client.copy_in(statement.as_str()).await.map_err(|error| describe(&error))?;
+        let sink = self.client.copy_in(statement).await.map_err(|error| describe(&error))?;
         let mut sink = std::pin::pin!(sink);
         while let Some(chunk) = receiver.recv().await {
             bar.inc(chunk.rows as u64);

@@ -1,0 +1,157 @@
+//! `surus-bench tpcc`: TPC-C against any server that speaks PostgreSQL's protocol.
+//!
+//! The tables live in a schema of their own, `tpcc`. Each terminal has a home warehouse, no think times, and draws its
+//! transactions with the specification's mix; an attempt that ends with a serialization failure or a deadlock is
+//! made again with the same input. With two servers the runs alternate. At the end the consistency conditions 1 to
+//! 12 are checked on each.
+
+mod dialogue;
+mod load;
+mod report;
+mod statements;
+mod terminal;
+mod transactions;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use datasets::tpcc::{NonUniform, Random, consistency_conditions};
+
+use crate::Failure;
+use crate::cpu::ServerProcess;
+use crate::direct::{Connection, address};
+use crate::terminals::{self, Figures, Span, Terminal};
+use crate::wire::Server;
+
+/// What `surus-bench tpcc` is told.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// The server, as in postgres://127.0.0.1:5433/postgres; given twice, the runs alternate and are compared
+    #[arg(long = "url", required = true)]
+    urls: Vec<String>,
+    /// Warehouses: each is about 100 MB of rows
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    warehouses: i32,
+    /// Terminals, each with a connection and a home warehouse
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    terminals: u32,
+    /// Measured seconds of each run
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// Seconds before each measured run that do not count
+    #[arg(long, default_value_t = 5)]
+    warmup: u64,
+    /// Runs against each server
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Make the tables anew and load them first
+    #[arg(long)]
+    load: bool,
+    /// With --load, also create the references between the tables
+    #[arg(long, requires = "load")]
+    foreign_keys: bool,
+    /// Send the statements of a transaction that do not depend on each other together
+    #[arg(long)]
+    pipelined: bool,
+    /// A setting of the terminals' sessions, as in default_transaction_isolation=serializable
+    #[arg(long = "set")]
+    settings: Vec<String>,
+    /// The process id of the server, once for each --url; by default the process that listens on the port
+    #[arg(long = "server-pid")]
+    server_pids: Vec<u32>,
+    /// Seed of the random choices
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write the figures to this file
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// A server with what was measured on it.
+struct Measured {
+    name: String,
+    version: String,
+    url: String,
+    process: Option<ServerProcess>,
+    load_seconds: Option<f64>,
+    runs: Vec<Figures>,
+    /// For each condition, how many rows break it, or why it could not be checked.
+    consistency: Vec<Result<u64, String>>,
+}
+
+/// Runs the benchmark; false when a consistency condition does not hold.
+pub async fn run(options: Options) -> Result<bool, Failure> {
+    let mut servers = Vec::new();
+    for (at, url) in options.urls.iter().enumerate() {
+        let server = Server::connect(url).await?;
+        let load_seconds = match options.load {
+            true => Some(load::load(&server, options.warehouses, options.foreign_keys).await?.as_secs_f64()),
+            false => None,
+        };
+        if let Some(seconds) = load_seconds {
+            println!("{}: loaded {} warehouses in {seconds:.1} s", server.name, options.warehouses);
+        }
+        let by_port = || ServerProcess::listening_on(address(url).ok()?.1);
+        servers.push(Measured {
+            name: server.name.clone(),
+            version: server.version.clone(),
+            url: url.clone(),
+            process: options.server_pids.get(at).map(|&id| ServerProcess::with_id(id)).or_else(by_port),
+            load_seconds,
+            runs: Vec::new(),
+            consistency: Vec::new(),
+        });
+    }
+    for run in 0..options.runs {
+        for server in &mut servers {
+            let figures = tokio::task::block_in_place(|| measure(server, &options, run))?;
+            report::print_run(server, &figures, &options);
+            server.runs.push(figures);
+        }
+    }
+    for server in &mut servers {
+        server.consistency = check(&server.url).await?;
+    }
+    report::finish(&servers, &options)
+}
+
+/// Runs the terminals against one server.
+fn measure(server: &Measured, options: &Options, run: u32) -> Result<Figures, Failure> {
+    let mut random = Random::new(options.seed.wrapping_add(u64::from(run) << 32));
+    let constants = NonUniform::run(&mut random);
+    let mut terminals: Vec<Box<dyn Terminal>> = Vec::new();
+    for number in 0..options.terminals {
+        let mut connection = Connection::connect(&server.url)?;
+        connection.simple("SET search_path = tpcc")?;
+        for setting in &options.settings {
+            let (name, value) = setting.split_once('=').ok_or("--set wants name=value")?;
+            connection.simple(&format!("SET {name} = '{}'", value.replace('\'', "''")))?;
+        }
+        let place = terminal::Place {
+            home: (number as i32) % options.warehouses + 1,
+            district: (number as i32) / options.warehouses % datasets::tpcc::DISTRICTS + 1,
+            warehouses: options.warehouses,
+        };
+        let random = Random::new(random.bits());
+        let terminal = terminal::TpccTerminal::new(connection, place, constants, random, options.pipelined)?;
+        terminals.push(Box::new(terminal));
+    }
+    let span =
+        Span { warmup: Duration::from_secs(options.warmup), measured: Duration::from_secs(options.seconds) };
+    terminals::run(terminals, span, server.process)
+}
+
+/// Counts what breaks each consistency condition.
+async fn check(url: &str) -> Result<Vec<Result<u64, String>>, Failure> {
+    let server = Server::connect(url).await?;
+    server.query("SET search_path = tpcc").await?;
+    let mut counts = Vec::new();
+    for query in consistency_conditions() {
+        counts.push(match server.query(query).await {
+            Ok(answer) => answer.text.trim().parse::<u64>().map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        });
+    }
+    Ok(counts)
+}
