@@ -1,5 +1,7 @@
 //! Table definitions: columns, defaults and constraints of CREATE TABLE, checked and named as PostgreSQL names them.
 
+use std::sync::Arc;
+
 use ecow::EcoString;
 use executor::expr::ColumnId;
 use pg_query::NodeEnum;
@@ -8,9 +10,11 @@ use types::{Oid, PgError, Result, SqlState};
 
 use super::state::{at, error, unsupported};
 use super::{AnalyzerContext, ExpressionUse, raw, typename};
-use crate::catalog::builtin::{TypeKind, builtin};
+use crate::catalog::builtin::{TypeKind, builtin, default_operator_class, index_method};
 use crate::catalog::type_names::type_name;
-use crate::catalog::{ColumnInfo, Constraint, ConstraintKind, Relation, RelationKind};
+use crate::catalog::{
+    ColumnInfo, Constraint, ConstraintKind, Index, IndexKey, IndexKeySource, Relation, RelationKind,
+};
 
 /// Analyzes CREATE TABLE into the relation to be. `allocate` gives new oids.
 ///
@@ -29,8 +33,7 @@ pub fn create_table(
         name: name.into(),
         schema,
         kind: RelationKind::Table,
-        columns: Vec::new(),
-        constraints: Vec::new(),
+        ..Relation::default()
     };
     let mut builder = Builder { relation, defaults: Vec::new(), checks: Vec::new(), allocate, context };
     for node in statement.table_elts.iter().filter_map(|node| node.node.as_ref()) {
@@ -106,7 +109,7 @@ impl Builder<'_, '_> {
             return Err(unsupported("identity columns", location));
         }
         let not_null = column.is_not_null;
-        self.relation.columns.push(ColumnInfo { name: name.as_str().into(), ty, not_null, default: None });
+        self.relation.columns.push(ColumnInfo { not_null, ..ColumnInfo::new(name.as_str(), ty) });
         Ok(())
     }
 
@@ -152,7 +155,7 @@ impl Builder<'_, '_> {
                 let oid = (self.allocate)();
                 self.checks.push(text.clone());
                 let kind = ConstraintKind::Check { definition: text };
-                self.relation.constraints.push(Constraint { oid, name, kind });
+                self.relation.constraints.push(Constraint::new(oid, name, kind));
                 Ok(())
             }
             ConstrType::ConstrPrimary => self.key(raw, column, true),
@@ -219,6 +222,17 @@ impl Builder<'_, '_> {
             self.free_name(object_name(&self.relation.name, &names.join("_"), "key"))
         };
         let (oid, index) = ((self.allocate)(), (self.allocate)());
+        let keys = columns.iter().map(|position| self.index_key(*position)).collect::<Result<_>>()?;
+        self.relation.indexes.push(Arc::new(Index {
+            oid: index,
+            name: name.clone(),
+            method: "btree".into(),
+            unique: true,
+            primary,
+            constraint: oid,
+            keys,
+            ..Index::default()
+        }));
         if primary {
             columns.iter().for_each(|position| self.not_null(*position, ""));
         }
@@ -227,8 +241,29 @@ impl Builder<'_, '_> {
         } else {
             ConstraintKind::Unique { columns, index }
         };
-        self.relation.constraints.push(Constraint { oid, name, kind });
+        self.relation.constraints.push(Constraint::new(oid, name, kind));
         Ok(())
+    }
+
+    fn index_key(&self, position: usize) -> Result<IndexKey> {
+        let ty = self.relation.columns[position].ty;
+        let method = index_method("btree").unwrap_or(0);
+        let class = default_operator_class(method, ty.oid).ok_or_else(|| {
+            let message = format!(
+                "data type {} has no default operator class for access method \"btree\"",
+                type_name(ty.oid)
+            );
+            PgError::new(SqlState::UNDEFINED_OBJECT, message)
+                .with_hint("You must specify an operator class for the index or define a default operator class for the data type.")
+        })?;
+        Ok(IndexKey {
+            source: IndexKeySource::Column(position),
+            class: class.oid,
+            default_class: true,
+            collation: ty.collation,
+            descending: false,
+            nulls_first: false,
+        })
     }
 
     fn not_null(&mut self, column: usize, name: &str) {
@@ -236,7 +271,8 @@ impl Builder<'_, '_> {
             ConstraintKind::NotNull { column: known } => *known == column,
             ConstraintKind::PrimaryKey { .. }
             | ConstraintKind::Unique { .. }
-            | ConstraintKind::Check { .. } => false,
+            | ConstraintKind::Check { .. }
+            | ConstraintKind::ForeignKey(_) => false,
         };
         if self.relation.constraints.iter().any(known) {
             return;
@@ -247,7 +283,7 @@ impl Builder<'_, '_> {
             name => name.into(),
         };
         let oid = (self.allocate)();
-        self.relation.constraints.push(Constraint { oid, name, kind: ConstraintKind::NotNull { column } });
+        self.relation.constraints.push(Constraint::new(oid, name, ConstraintKind::NotNull { column }));
     }
 
     fn check_name(&self, raw: &RawConstraint, column: Option<usize>) -> EcoString {

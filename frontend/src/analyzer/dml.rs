@@ -56,6 +56,14 @@ impl Analyzer<'_> {
             RelationKind::View { .. } => {
                 Err(PgError::not_supported(format!("a view as the table to {what}")))
             }
+            RelationKind::Materialized { .. } => {
+                let message = format!("cannot change materialized view \"{}\"", relation.name);
+                Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message))
+            }
+            RelationKind::Sequence(_) | RelationKind::Composite => {
+                let message = format!("cannot change {} \"{}\"", relation.kind.noun(), relation.name);
+                Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message))
+            }
             RelationKind::System => {
                 let message = format!("permission denied for table {}", relation.name);
                 Err(PgError::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
@@ -267,7 +275,8 @@ impl Analyzer<'_> {
                 }
                 ConstraintKind::PrimaryKey { .. }
                 | ConstraintKind::Unique { .. }
-                | ConstraintKind::NotNull { .. } => {}
+                | ConstraintKind::NotNull { .. }
+                | ConstraintKind::ForeignKey(_) => {}
             }
         }
         Ok(checks)

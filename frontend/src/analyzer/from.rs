@@ -81,8 +81,17 @@ impl Analyzer<'_> {
         }
         let relation = self.find_relation(range)?;
         match &relation.kind {
-            RelationKind::Table | RelationKind::System => self.place_table(relation, range, None),
-            RelationKind::View { definition } => self.view(&relation, definition, range),
+            RelationKind::Table
+            | RelationKind::System
+            | RelationKind::Materialized { .. }
+            | RelationKind::Sequence(_) => self.place_table(relation, range, None),
+            RelationKind::Composite => {
+                let message = format!("cannot open relation \"{}\"", relation.name);
+                Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message)
+                    .at(at(range.location))
+                    .with_detail("This operation is not supported for composite types."))
+            }
+            RelationKind::View { definition, .. } => self.view(&relation, definition, range),
         }
     }
 

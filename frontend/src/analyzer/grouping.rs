@@ -319,12 +319,14 @@ impl Analyzer<'_> {
         let Some((relation, _)) = origins.first() else { return false };
         let Some(relation) = self.context.catalog.relation(*relation) else { return false };
         relation.constraints.iter().any(|constraint| match &constraint.kind {
-            ConstraintKind::PrimaryKey { columns, .. } => columns.iter().all(|column| {
-                origins.iter().any(|(_, number)| usize::try_from(*number).is_ok_and(|n| n == column + 1))
-            }),
-            ConstraintKind::Unique { .. } | ConstraintKind::NotNull { .. } | ConstraintKind::Check { .. } => {
-                false
-            }
+            ConstraintKind::PrimaryKey { columns, .. } if !constraint.deferrable => columns
+                .iter()
+                .all(|column| origins.iter().any(|(_, number)| relation.attnum(*column) == *number)),
+            ConstraintKind::PrimaryKey { .. } => false,
+            ConstraintKind::Unique { .. }
+            | ConstraintKind::NotNull { .. }
+            | ConstraintKind::Check { .. }
+            | ConstraintKind::ForeignKey(_) => false,
         })
     }
 }

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::CopyStmt;
-use storage::TableId;
 use types::{Datum, PgError, Result, SqlState, TypeRef};
 
 use crate::catalog::{ConstraintKind, Relation, RelationKind};
@@ -93,7 +92,7 @@ fn copy_from(
     if let Some(open) = &mut session.transaction {
         open.used = true;
     }
-    let outcome = from::run(session, client, plan, TableId(u64::from(relation.oid)))?;
+    let outcome = from::run(session, client, plan, relation.table_id())?;
     if outcome.skipped > 0 && !silent {
         let (rows, verb) = if outcome.skipped == 1 { ("row", "was") } else { ("rows", "were") };
         session.notice(

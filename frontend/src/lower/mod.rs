@@ -135,7 +135,7 @@ impl Lowering<'_> {
             root.relation.columns.iter().map(|column| (column.name.clone(), column.ty, column.not_null));
         let modify = Modify {
             kind: root.kind,
-            table: u64::from(root.relation.oid),
+            table: root.relation.table_id().0,
             name: root.relation.name.clone(),
             columns: columns.collect(),
             checks,

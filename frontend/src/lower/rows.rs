@@ -127,7 +127,7 @@ impl Lowering<'_> {
             ecow::eco_format!("{} {}", get.relation.name, get.alias)
         };
         let scan = Scan {
-            table: u64::from(get.relation.oid),
+            table: get.relation.table_id().0,
             name,
             columns: read,
             filters,

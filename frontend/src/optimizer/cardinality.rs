@@ -185,7 +185,9 @@ impl Planner<'_> {
                     get.relation.constraints.iter().filter_map(|constraint| match &constraint.kind {
                         ConstraintKind::PrimaryKey { columns, .. }
                         | ConstraintKind::Unique { columns, .. } => Some(columns),
-                        ConstraintKind::NotNull { .. } | ConstraintKind::Check { .. } => None,
+                        ConstraintKind::NotNull { .. }
+                        | ConstraintKind::Check { .. }
+                        | ConstraintKind::ForeignKey(_) => None,
                     });
                 positions
                     .map(|columns| columns.iter().filter_map(|at| get.columns.get(*at)).copied().collect())
@@ -214,7 +216,9 @@ impl Planner<'_> {
                     let unique = relation.constraints.iter().any(|constraint| match &constraint.kind {
                         ConstraintKind::PrimaryKey { columns, .. }
                         | ConstraintKind::Unique { columns, .. } => columns.as_slice() == [*position],
-                        ConstraintKind::NotNull { .. } | ConstraintKind::Check { .. } => false,
+                        ConstraintKind::NotNull { .. }
+                        | ConstraintKind::Check { .. }
+                        | ConstraintKind::ForeignKey(_) => false,
                     });
                     let statistics = self.context.statistics.column(relation.oid, *position);
                     let known = if unique { Some(table_rows) } else { statistics.distinct };

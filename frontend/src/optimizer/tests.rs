@@ -72,11 +72,11 @@ fn catalog() -> Catalog {
                 other => panic!("{other}"),
             };
             let ty = TypeRef::plain(oid);
-            columns.push(ColumnInfo { name: (*name).into(), ty, not_null: true, default: None });
+            columns.push(ColumnInfo { not_null: true, ..ColumnInfo::new(*name, ty) });
         }
         let oid = catalog.allocate_oid();
         let kind = ConstraintKind::PrimaryKey { columns: key, index: catalog.allocate_oid() };
-        let constraint = Constraint { oid: catalog.allocate_oid(), name: "key".into(), kind };
+        let constraint = Constraint::new(catalog.allocate_oid(), "key".into(), kind);
         catalog.put_relation(std::sync::Arc::new(Relation {
             oid,
             name: table.name().into(),
@@ -84,6 +84,7 @@ fn catalog() -> Catalog {
             kind: RelationKind::Table,
             columns,
             constraints: vec![constraint],
+            ..Relation::default()
         }));
     }
     catalog

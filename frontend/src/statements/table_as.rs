@@ -5,7 +5,7 @@ use executor::execute::ResultSink;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CreateTableAsStmt, IntoClause, ObjectType, SelectStmt};
 use std::ops::ControlFlow;
-use storage::{BulkWriter, TableId};
+use storage::BulkWriter;
 use types::{Datum, PgError, Result, SqlState, TypeRef, oids};
 
 use super::query::{self, Planned};
@@ -79,7 +79,7 @@ fn fill(
         schema,
         kind: RelationKind::Table,
         columns,
-        constraints: Vec::new(),
+        ..Relation::default()
     };
     let relation = table::make(session, relation)?;
     if into.skip_data {
@@ -95,7 +95,7 @@ fn fill(
     }
     let storage = std::sync::Arc::clone(&session.open()?.storage);
     let mut transaction = storage.lock();
-    let mut writer = Writer(transaction.bulk_writer(TableId(u64::from(relation.oid)))?);
+    let mut writer = Writer(transaction.bulk_writer(relation.table_id())?);
     for batch in std::mem::take(&mut held.batches) {
         let _ = writer.push(batch)?;
     }
@@ -136,7 +136,7 @@ fn columns(into: &IntoClause, planned: &Planned) -> Result<Vec<ColumnInfo>> {
                 ),
             ));
         }
-        columns.push(ColumnInfo { name: name.as_str().into(), ty, not_null: false, default: None });
+        columns.push(ColumnInfo::new(name.as_str(), ty));
     }
     Ok(columns)
 }

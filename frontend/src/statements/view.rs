@@ -48,7 +48,7 @@ pub(super) fn create(session: &mut Session, source: &Source, statement: &ViewStm
             ));
         }
         let ty = if column.ty.oid == oids::UNKNOWN { TypeRef::plain(oids::TEXT) } else { column.ty };
-        columns.push(ColumnInfo { name: column.name.clone(), ty, not_null: false, default: None });
+        columns.push(ColumnInfo::new(column.name.clone(), ty));
     }
     session.claim_catalog()?;
     let existing = match table::lookup(session, name)? {
@@ -68,9 +68,9 @@ pub(super) fn create(session: &mut Session, source: &Source, statement: &ViewStm
         }
     };
     let definition = definition(source)?;
-    let kind = RelationKind::View { definition: definition.into() };
+    let kind = RelationKind::View { definition: definition.into(), check_option: None };
     let relation =
-        Relation { oid, name: name.relname.as_str().into(), schema, kind, columns, constraints: Vec::new() };
+        Relation { oid, name: name.relname.as_str().into(), schema, kind, columns, ..Relation::default() };
     session.change_catalog(|catalog| {
         catalog.put_relation(Arc::new(relation));
         Ok(())

@@ -3,58 +3,108 @@
 use std::sync::Arc;
 
 use datasets::catalog::{self as rows, PG_AUTHID};
+use ecow::EcoString;
 use types::Oid;
 
-use crate::catalog::{Catalog, Constraint, ConstraintKind, Relation};
+use crate::catalog::builtin::{builtin, operator_class};
+use crate::catalog::{
+    self, Catalog, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, IndexKey, IndexKeySource,
+    Relation,
+};
 use crate::session::access::Access;
 use crate::session::names::{self, Found, SYSTEM_RELATIONS};
 use crate::session::settings::quote_identifier;
 
-/// An index of a user's table: the storage form of a key constraint.
+/// An index of a user's table.
 pub struct Index<'a> {
     /// `pg_class.oid`.
     pub oid: Oid,
     /// The table.
     pub table: &'a Arc<Relation>,
-    /// The constraint.
-    pub constraint: &'a Constraint,
-    /// Columns, as positions in the table.
-    pub columns: &'a [usize],
-    /// Whether it is the primary key.
-    pub primary: bool,
+    /// The index.
+    pub index: &'a Arc<catalog::Index>,
 }
 
 /// Returns all indexes of the user's tables.
 pub fn indexes(catalog: &Catalog) -> impl Iterator<Item = Index<'_>> {
-    catalog.relations.values().flat_map(|table| {
-        table.constraints.iter().filter_map(move |constraint| match &constraint.kind {
-            ConstraintKind::PrimaryKey { columns, index } => {
-                Some(Index { oid: *index, table, constraint, columns, primary: true })
-            }
-            ConstraintKind::Unique { columns, index } => {
-                Some(Index { oid: *index, table, constraint, columns, primary: false })
-            }
-            ConstraintKind::NotNull { .. } | ConstraintKind::Check { .. } => None,
-        })
-    })
+    catalog
+        .relations
+        .values()
+        .flat_map(|table| table.indexes.iter().map(move |index| Index { oid: index.oid, table, index }))
 }
 
 impl Index<'_> {
-    /// Returns the names of its columns, quoted.
-    pub fn column_names(&self) -> Vec<String> {
-        column_names(self.table, self.columns)
+    /// Returns the SQL of key or INCLUDE column `at`, without order.
+    pub fn column_text(&self, at: usize) -> Option<String> {
+        match self.index.keys.get(at).map(|key| &key.source) {
+            Some(IndexKeySource::Column(position)) => column_names(self.table, &[*position]).pop(),
+            Some(IndexKeySource::Expression { definition, .. }) => Some(definition.to_string()),
+            None => column_names(self.table, self.index.include.get(at - self.index.keys.len()..)?)
+                .into_iter()
+                .next(),
+        }
+    }
+    fn key_text(&self, at: usize, key: &IndexKey) -> String {
+        let mut text = self.column_text(at).unwrap_or_default();
+        let of_column = match &key.source {
+            IndexKeySource::Column(position) => {
+                self.table.columns.get(*position).map_or(0, |column| column.ty.collation)
+            }
+            IndexKeySource::Expression { ty, .. } => ty.collation,
+        };
+        if key.collation != 0 && key.collation != of_column {
+            let name = builtin().collation_name(key.collation).unwrap_or_default();
+            text.push_str(&format!(" COLLATE {}", quote_identifier(name)));
+        }
+        if !key.default_class
+            && let Some(class) = operator_class(key.class)
+        {
+            text.push_str(&format!(" {}", class.name));
+        }
+        text.push_str(match (key.descending, key.nulls_first) {
+            (false, false) => "",
+            (false, true) => " NULLS FIRST",
+            (true, true) => " DESC",
+            (true, false) => " DESC NULLS LAST",
+        });
+        text
     }
     /// Returns CREATE INDEX, as `pg_get_indexdef`.
     pub fn definition(&self, catalog: &Catalog) -> String {
         let schema = names::schema_name(catalog, self.table.schema).unwrap_or_default();
-        format!(
-            "CREATE UNIQUE INDEX {} ON {}.{} USING btree ({})",
-            quote_identifier(&self.constraint.name),
+        let index = self.index;
+        let keys: Vec<String> =
+            index.keys.iter().enumerate().map(|(at, key)| self.key_text(at, key)).collect();
+        let mut text = format!(
+            "CREATE {}INDEX {} ON {}.{} USING {} ({})",
+            if index.unique { "UNIQUE " } else { "" },
+            quote_identifier(&index.name),
             quote_identifier(&schema),
             quote_identifier(&self.table.name),
-            self.column_names().join(", ")
-        )
+            index.method,
+            keys.join(", ")
+        );
+        if !index.include.is_empty() {
+            text.push_str(&format!(" INCLUDE ({})", column_names(self.table, &index.include).join(", ")));
+        }
+        if index.nulls_not_distinct {
+            text.push_str(" NULLS NOT DISTINCT");
+        }
+        if !index.options.is_empty() {
+            text.push_str(&format!(" WITH ({})", options_text(&index.options)));
+        }
+        if let Some(predicate) = &index.predicate {
+            text.push_str(&format!(" WHERE {predicate}"));
+        }
+        text
     }
+}
+
+/// Returns storage options as `name='value'`.
+fn options_text(options: &[EcoString]) -> String {
+    let items = options.iter().filter_map(|option| option.split_once('='));
+    let items: Vec<String> = items.map(|(name, value)| format!("{name}='{value}'")).collect();
+    items.join(", ")
 }
 
 /// Returns the names of columns, quoted.
@@ -67,19 +117,89 @@ fn column_names(table: &Relation, columns: &[usize]) -> Vec<String> {
 }
 
 /// Returns a constraint's SQL, as `pg_get_constraintdef`.
-pub fn constraint_definition(table: &Relation, constraint: &Constraint) -> String {
-    match &constraint.kind {
-        ConstraintKind::PrimaryKey { columns, .. } => {
-            format!("PRIMARY KEY ({})", column_names(table, columns).join(", "))
+pub fn constraint_definition(catalog: &Catalog, table: &Relation, constraint: &Constraint) -> String {
+    let mut text = match &constraint.kind {
+        ConstraintKind::PrimaryKey { columns, index } => {
+            format!("PRIMARY KEY ({}){}", column_names(table, columns).join(", "), including(table, *index))
         }
-        ConstraintKind::Unique { columns, .. } => {
-            format!("UNIQUE ({})", column_names(table, columns).join(", "))
+        ConstraintKind::Unique { columns, index } => {
+            let distinct = table.index(*index).is_some_and(|index| index.nulls_not_distinct);
+            format!(
+                "UNIQUE {}({}){}",
+                if distinct { "NULLS NOT DISTINCT " } else { "" },
+                column_names(table, columns).join(", "),
+                including(table, *index)
+            )
         }
         ConstraintKind::NotNull { column } => {
             format!("NOT NULL {}", column_names(table, &[*column]).join(""))
         }
         ConstraintKind::Check { definition } => format!("CHECK ({definition})"),
+        ConstraintKind::ForeignKey(key) => foreign_key_definition(catalog, table, key),
+    };
+    if constraint.no_inherit {
+        text.push_str(" NO INHERIT");
     }
+    if constraint.deferrable {
+        text.push_str(" DEFERRABLE");
+    }
+    if constraint.deferred {
+        text.push_str(" INITIALLY DEFERRED");
+    }
+    if !constraint.enforced {
+        text.push_str(" NOT ENFORCED");
+    } else if !constraint.validated {
+        text.push_str(" NOT VALID");
+    }
+    text
+}
+
+fn including(table: &Relation, index: Oid) -> String {
+    match table.index(index) {
+        Some(index) if !index.include.is_empty() => {
+            format!(" INCLUDE ({})", column_names(table, &index.include).join(", "))
+        }
+        Some(_) | None => String::new(),
+    }
+}
+
+fn foreign_key_definition(catalog: &Catalog, table: &Relation, key: &ForeignKey) -> String {
+    let referenced = if key.table == table.oid {
+        Some(table)
+    } else {
+        catalog.relations.get(&key.table).map(AsRef::as_ref)
+    };
+    let Some(referenced) = referenced else { return "FOREIGN KEY".to_owned() };
+    let columns: Vec<usize> =
+        key.referenced.iter().filter_map(|attnum| referenced.position_of(*attnum)).collect();
+    let schema = names::schema_name(catalog, referenced.schema).unwrap_or_default();
+    let qualified = if referenced.schema == types::oids::PUBLIC_NAMESPACE {
+        quote_identifier(&referenced.name)
+    } else {
+        format!("{}.{}", quote_identifier(&schema), quote_identifier(&referenced.name))
+    };
+    let mut text = format!(
+        "FOREIGN KEY ({}) REFERENCES {qualified}({})",
+        column_names(table, &key.columns).join(", "),
+        column_names(referenced, &columns).join(", ")
+    );
+    if key.full {
+        text.push_str(" MATCH FULL");
+    }
+    for (event, action) in [("UPDATE", key.on_update), ("DELETE", key.on_delete)] {
+        let action = match action {
+            ForeignKeyAction::NoAction => continue,
+            ForeignKeyAction::Restrict => "RESTRICT",
+            ForeignKeyAction::Cascade => "CASCADE",
+            ForeignKeyAction::SetNull => "SET NULL",
+            ForeignKeyAction::SetDefault => "SET DEFAULT",
+        };
+        text.push_str(&format!(" ON {event} {action}"));
+    }
+    if !key.delete_columns.is_empty() {
+        text.push_str(&format!(" ({})", column_names(table, &key.delete_columns).join(", ")));
+    }
+    text
 }
 
 /// Returns schema and name of a relation or index.
@@ -88,7 +208,7 @@ pub fn relation_schema_and_name(access: &Access, oid: Oid) -> Option<(Oid, Strin
         return Some((relation.schema, relation.name.to_string()));
     }
     if let Some(index) = indexes(&access.catalog).find(|index| index.oid == oid) {
-        return Some((index.table.schema, index.constraint.name.to_string()));
+        return Some((index.table.schema, index.index.name.to_string()));
     }
     let system = SYSTEM_RELATIONS.values().find(|relation| relation.oid == oid)?;
     Some((system.schema, system.name.clone()))
@@ -100,7 +220,7 @@ pub fn relation_oid_in(access: &Access, schema: Oid, name: &str) -> Option<Oid> 
         Some(Found::User(relation)) => Some(relation.oid),
         Some(Found::System(relation)) => Some(relation.oid),
         None => indexes(&access.catalog)
-            .find(|index| index.table.schema == schema && index.constraint.name == name)
+            .find(|index| index.table.schema == schema && index.index.name == name)
             .map(|index| index.oid),
     }
 }

@@ -3,10 +3,12 @@
 use storage::TableId;
 use types::{Datum, Oid, Result, TypeRef, array_type, oids};
 
-use super::definitions::{constraint_definition, indexes};
+use super::definitions::{Index, constraint_definition, indexes};
 use super::layout::{Maker, array, int2_vector, oid, oid_vector};
-use crate::catalog::builtin::builtin;
-use crate::catalog::{ColumnInfo, Constraint, ConstraintKind, Relation, RelationKind};
+use crate::catalog::builtin::{builtin, index_method};
+use crate::catalog::{
+    ColumnInfo, ConstraintKind, ForeignKeyAction, Generated, IndexKey, IndexKeySource, Relation, RelationKind,
+};
 use crate::session::access::Access;
 use crate::session::{DATABASE, settings::definition::DEFINITIONS};
 
@@ -14,9 +16,8 @@ use crate::session::{DATABASE, settings::definition::DEFINITIONS};
 pub const OWNER: Oid = 10;
 /// `pg_database.oid` of `postgres`.
 pub const DATABASE_OID: Oid = 5;
-/// `pg_am.oid` of heap and btree.
+/// `pg_am.oid` of heap.
 const HEAP: Oid = 2;
-const BTREE: Oid = 403;
 /// Bytes of a page, which sizes are told in.
 const PAGE_BYTES: u64 = 8192;
 
@@ -55,8 +56,7 @@ pub fn row_count(access: &Access, table: Oid) -> f32 {
 
 fn classes(access: &Access, maker: &mut Maker<'_>) {
     for relation in access.catalog.relations.values() {
-        let table = matches!(relation.kind, RelationKind::Table);
-        let keyed = relation.constraints.iter().any(is_key);
+        let table = relation.kind.is_stored();
         let checks = relation
             .constraints
             .iter()
@@ -68,16 +68,22 @@ fn classes(access: &Access, maker: &mut Maker<'_>) {
             relation.oid,
             &relation.name,
             relation.schema,
-            if table { 'r' } else { 'v' },
+            relation.kind.letter(),
             relation.columns.len(),
             &[
                 ("relam", oid(if table { HEAP } else { 0 })),
                 ("relfilenode", oid(if table { relation.oid } else { 0 })),
                 ("reltuples", Datum::F32(rows)),
-                ("relhasindex", flag(table && keyed)),
-                ("relhasrules", flag(!table)),
+                ("relhasindex", flag(!relation.indexes.is_empty())),
+                (
+                    "relhasrules",
+                    flag(matches!(
+                        relation.kind,
+                        RelationKind::View { .. } | RelationKind::Materialized { .. }
+                    )),
+                ),
                 ("relchecks", Datum::I16(i16::try_from(checks).unwrap_or(i16::MAX))),
-                ("relreplident", text(if table { "d" } else { "n" })),
+                ("relreplident", text(if matches!(relation.kind, RelationKind::Table) { "d" } else { "n" })),
             ],
         );
     }
@@ -85,12 +91,12 @@ fn classes(access: &Access, maker: &mut Maker<'_>) {
         class(
             maker,
             index.oid,
-            &index.constraint.name,
+            &index.index.name,
             index.table.schema,
             'i',
-            index.columns.len(),
+            index.index.keys.len() + index.index.include.len(),
             &[
-                ("relam", oid(BTREE)),
+                ("relam", oid(index_method(&index.index.method).unwrap_or(0))),
                 ("relfilenode", oid(index.oid)),
                 ("reltuples", Datum::F32(row_count(access, index.table.oid))),
                 ("relhasindex", flag(false)),
@@ -100,10 +106,6 @@ fn classes(access: &Access, maker: &mut Maker<'_>) {
             ],
         );
     }
-}
-
-fn is_key(constraint: &Constraint) -> bool {
-    matches!(constraint.kind, ConstraintKind::PrimaryKey { .. } | ConstraintKind::Unique { .. })
 }
 
 fn class(
@@ -149,22 +151,39 @@ fn class(
 fn attributes(access: &Access, maker: &mut Maker<'_>) {
     for relation in access.catalog.relations.values() {
         for (position, column) in relation.columns.iter().enumerate() {
-            attribute(maker, relation.oid, position, column, column.not_null, column.default.is_some());
+            attribute(
+                maker,
+                relation.oid,
+                relation.attnum(position),
+                column,
+                column.not_null,
+                column.default.is_some(),
+            );
         }
     }
     for index in indexes(&access.catalog) {
-        for (position, column) in index.columns.iter().enumerate() {
-            if let Some(column) = index.table.columns.get(*column) {
-                attribute(maker, index.oid, position, column, false, false);
-            }
+        for (position, column) in index_columns(&index).iter().enumerate() {
+            let number = i16::try_from(position + 1).unwrap_or(i16::MAX);
+            attribute(maker, index.oid, number, column, false, false);
         }
     }
+}
+
+/// Returns the columns of an index as those of a relation.
+fn index_columns(index: &Index<'_>) -> Vec<ColumnInfo> {
+    let column = |position: &usize| index.table.columns.get(*position);
+    let plain = |column: &ColumnInfo| ColumnInfo::new(column.name.clone(), column.ty);
+    let keys = index.index.keys.iter().filter_map(|key| match &key.source {
+        IndexKeySource::Column(position) => column(position).map(plain),
+        IndexKeySource::Expression { name, ty, .. } => Some(ColumnInfo::new(name.clone(), *ty)),
+    });
+    keys.chain(index.index.include.iter().filter_map(column).map(plain)).collect()
 }
 
 fn attribute(
     maker: &mut Maker<'_>,
     relation: Oid,
-    position: usize,
+    number: i16,
     column: &ColumnInfo,
     not_null: bool,
     default: bool,
@@ -178,7 +197,7 @@ fn attribute(
         ("attname", text(&column.name)),
         ("atttypid", oid(ty)),
         ("attlen", Datum::I16(facts.size)),
-        ("attnum", Datum::I16(i16::try_from(position + 1).unwrap_or(i16::MAX))),
+        ("attnum", Datum::I16(number)),
         ("atttypmod", Datum::I32(typmod)),
         ("attndims", Datum::I16(dimensions)),
         ("attbyval", flag(facts.by_value)),
@@ -188,8 +207,15 @@ fn attribute(
         ("attnotnull", flag(not_null)),
         ("atthasdef", flag(default)),
         ("atthasmissing", flag(false)),
-        ("attidentity", text("")),
-        ("attgenerated", text("")),
+        ("attidentity", text(column.identity.map_or("", |identity| if identity.always { "a" } else { "d" }))),
+        (
+            "attgenerated",
+            text(match column.generated {
+                None => "",
+                Some(Generated::Stored) => "s",
+                Some(Generated::Virtual) => "v",
+            }),
+        ),
         ("attisdropped", flag(false)),
         ("attislocal", flag(true)),
         ("attinhcount", Datum::I16(0)),
@@ -238,7 +264,7 @@ fn defaults(access: &Access, maker: &mut Maker<'_>) {
                 maker.add(&[
                     ("oid", oid(default_oid(relation, position))),
                     ("adrelid", oid(relation.oid)),
-                    ("adnum", Datum::I16(i16::try_from(position + 1).unwrap_or(i16::MAX))),
+                    ("adnum", Datum::I16(relation.attnum(position))),
                     ("adbin", text(default)),
                 ]);
             }
@@ -249,7 +275,7 @@ fn defaults(access: &Access, maker: &mut Maker<'_>) {
 fn constraints(access: &Access, maker: &mut Maker<'_>) {
     for relation in access.catalog.relations.values() {
         for constraint in &relation.constraints {
-            let number = |position: &usize| Datum::I16(i16::try_from(position + 1).unwrap_or(i16::MAX));
+            let number = |position: &usize| Datum::I16(relation.attnum(*position));
             let (kind, index, columns): (&str, Oid, Vec<Datum>) = match &constraint.kind {
                 ConstraintKind::PrimaryKey { columns, index } => {
                     ("p", *index, columns.iter().map(number).collect())
@@ -259,78 +285,97 @@ fn constraints(access: &Access, maker: &mut Maker<'_>) {
                 }
                 ConstraintKind::NotNull { column } => ("n", 0, vec![number(column)]),
                 ConstraintKind::Check { .. } => ("c", 0, Vec::new()),
+                ConstraintKind::ForeignKey(key) => ("f", key.index, key.columns.iter().map(number).collect()),
             };
+            let foreign = match &constraint.kind {
+                ConstraintKind::ForeignKey(key) => Some(key),
+                _ => None,
+            };
+            let numbers =
+                |list: &[i16]| array(oids::INT2, list.iter().map(|number| Datum::I16(*number)).collect());
             let check = matches!(constraint.kind, ConstraintKind::Check { .. });
-            let definition = constraint_definition(relation, constraint);
+            let definition = constraint_definition(&access.catalog, relation, constraint);
             maker.add(&[
                 ("oid", oid(constraint.oid)),
                 ("conname", text(&constraint.name)),
                 ("connamespace", oid(relation.schema)),
                 ("contype", text(kind)),
-                ("condeferrable", flag(false)),
-                ("condeferred", flag(false)),
-                ("conenforced", flag(true)),
-                ("convalidated", flag(true)),
+                ("condeferrable", flag(constraint.deferrable)),
+                ("condeferred", flag(constraint.deferred)),
+                ("conenforced", flag(constraint.enforced)),
+                ("convalidated", flag(constraint.validated)),
                 ("conrelid", oid(relation.oid)),
                 ("contypid", oid(0)),
                 ("conindid", oid(index)),
                 ("conparentid", oid(0)),
-                ("confrelid", oid(0)),
-                ("confupdtype", text(" ")),
-                ("confdeltype", text(" ")),
-                ("confmatchtype", text(" ")),
+                ("confrelid", oid(foreign.map_or(0, |key| key.table))),
+                ("confupdtype", text(foreign.map_or(" ", |key| action_letter(key.on_update)))),
+                ("confdeltype", text(foreign.map_or(" ", |key| action_letter(key.on_delete)))),
+                ("confmatchtype", text(foreign.map_or(" ", |key| if key.full { "f" } else { "s" }))),
                 ("conislocal", flag(true)),
                 ("coninhcount", Datum::I16(0)),
-                ("connoinherit", flag(index != 0)),
+                ("connoinherit", flag(index != 0 || constraint.no_inherit)),
                 ("conperiod", flag(false)),
                 ("conkey", array(oids::INT2, columns)),
+                ("confkey", foreign.map_or(Datum::Null, |key| numbers(&key.referenced))),
                 ("conbin", if check { text(&definition) } else { Datum::Null }),
             ]);
         }
     }
 }
 
+fn action_letter(action: ForeignKeyAction) -> &'static str {
+    match action {
+        ForeignKeyAction::NoAction => "a",
+        ForeignKeyAction::Restrict => "r",
+        ForeignKeyAction::Cascade => "c",
+        ForeignKeyAction::SetNull => "n",
+        ForeignKeyAction::SetDefault => "d",
+    }
+}
+
 fn index_rows(access: &Access, maker: &mut Maker<'_>) {
-    for index in indexes(&access.catalog) {
-        let columns: Vec<&ColumnInfo> =
-            index.columns.iter().filter_map(|position| index.table.columns.get(*position)).collect();
-        let count = Datum::I16(i16::try_from(columns.len()).unwrap_or(i16::MAX));
+    for Index { oid: number, table, index } in indexes(&access.catalog) {
+        let count = |count: usize| Datum::I16(i16::try_from(count).unwrap_or(i16::MAX));
+        let attnums = index.keys.iter().map(|key| match &key.source {
+            IndexKeySource::Column(position) => table.attnum(*position),
+            IndexKeySource::Expression { .. } => 0,
+        });
+        let attnums = attnums.chain(index.include.iter().map(|position| table.attnum(*position)));
+        let expressions: Vec<String> = index
+            .keys
+            .iter()
+            .filter_map(|key| match &key.source {
+                IndexKeySource::Column(_) => None,
+                IndexKeySource::Expression { definition, .. } => Some(definition.to_string()),
+            })
+            .collect();
+        let option = |key: &IndexKey| i16::from(key.descending) | (i16::from(key.nulls_first) << 1);
+        let constraint = table.constraints.iter().find(|constraint| constraint.oid == index.constraint);
         maker.add(&[
-            ("indexrelid", oid(index.oid)),
-            ("indrelid", oid(index.table.oid)),
-            ("indnatts", count.clone()),
-            ("indnkeyatts", count),
-            ("indisunique", flag(true)),
-            ("indnullsnotdistinct", flag(false)),
+            ("indexrelid", oid(number)),
+            ("indrelid", oid(table.oid)),
+            ("indnatts", count(index.keys.len() + index.include.len())),
+            ("indnkeyatts", count(index.keys.len())),
+            ("indisunique", flag(index.unique)),
+            ("indnullsnotdistinct", flag(index.nulls_not_distinct)),
             ("indisprimary", flag(index.primary)),
             ("indisexclusion", flag(false)),
-            ("indimmediate", flag(true)),
+            ("indimmediate", flag(constraint.is_none_or(|constraint| !constraint.deferrable))),
             ("indisclustered", flag(false)),
             ("indisvalid", flag(true)),
             ("indcheckxmin", flag(false)),
             ("indisready", flag(true)),
             ("indislive", flag(true)),
             ("indisreplident", flag(false)),
-            (
-                "indkey",
-                int2_vector(index.columns.iter().map(|column| i16::try_from(column + 1).unwrap_or(0))),
-            ),
-            ("indcollation", oid_vector(columns.iter().map(|column| column.ty.collation))),
-            ("indclass", oid_vector(columns.iter().map(|column| default_class(column.ty.oid)))),
-            ("indoption", int2_vector(columns.iter().map(|_| 0))),
+            ("indkey", int2_vector(attnums)),
+            ("indcollation", oid_vector(index.keys.iter().map(|key| key.collation))),
+            ("indclass", oid_vector(index.keys.iter().map(|key| key.class))),
+            ("indoption", int2_vector(index.keys.iter().map(option))),
+            ("indexprs", if expressions.is_empty() { Datum::Null } else { text(&expressions.join(", ")) }),
+            ("indpred", index.predicate.as_ref().map_or(Datum::Null, |predicate| text(predicate))),
         ]);
     }
-}
-
-/// Returns the default btree operator class of a type.
-fn default_class(ty: Oid) -> Oid {
-    let class = |ty: Oid| {
-        datasets::catalog::rows(datasets::catalog::PG_OPCLASS)
-            .find(|row| row.oid("opcmethod") == BTREE && row.oid("opcintype") == ty && row.bool("opcdefault"))
-            .map(|row| row.oid("oid"))
-    };
-    let ty = if ty == oids::VARCHAR { oids::TEXT } else { ty };
-    class(ty).unwrap_or(0)
 }
 
 fn namespaces(access: &Access, maker: &mut Maker<'_>) {

@@ -160,7 +160,7 @@ fn tables(access: &Access, maker: &mut Maker<'_>) {
 /// Only the user's views: the text of the system's own views is not kept.
 fn views(access: &Access, maker: &mut Maker<'_>) {
     for relation in access.catalog.relations.values() {
-        if let RelationKind::View { definition } = &relation.kind {
+        if let RelationKind::View { definition, .. } = &relation.kind {
             let schema = names::schema_name(&access.catalog, relation.schema).unwrap_or_default();
             maker.add(&[
                 ("schemaname", text(&schema)),
@@ -178,7 +178,7 @@ fn index_list(access: &Access, maker: &mut Maker<'_>) {
         maker.add(&[
             ("schemaname", text(&schema)),
             ("tablename", text(&index.table.name)),
-            ("indexname", text(&index.constraint.name)),
+            ("indexname", text(&index.index.name)),
             ("indexdef", text(index.definition(&access.catalog))),
         ]);
     }

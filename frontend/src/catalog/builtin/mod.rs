@@ -3,6 +3,7 @@
 //! [`builtin`] gives the one instance. It holds types, functions, operators, casts, aggregates, collations, the default
 //! operators of each type, and the system relations with their columns.
 
+mod classes;
 mod functions;
 mod operators;
 mod relations;
@@ -16,6 +17,9 @@ use datasets::catalog as rows;
 use ecow::EcoString;
 
 use super::Relation;
+pub use classes::{
+    OperatorClass, accepts, default_operator_class, index_method, operator_class, operator_class_by_name,
+};
 pub use functions::{
     Aggregate, AggregateKind, Cast, CastContext, CastMethod, Function, FunctionKind, ParameterMode,
 };

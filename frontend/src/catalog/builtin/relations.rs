@@ -15,16 +15,13 @@ pub(super) fn load() -> HashMap<Oid, Arc<Relation>> {
         if number <= 0 {
             continue;
         }
-        let column = ColumnInfo {
-            name: row.text("attname").as_ref().into(),
-            ty: TypeRef {
-                oid: row.oid("atttypid"),
-                typmod: i32::try_from(row.int("atttypmod")).unwrap_or(-1),
-                collation: row.oid("attcollation"),
-            },
-            not_null: row.bool("attnotnull"),
-            default: None,
+        let ty = TypeRef {
+            oid: row.oid("atttypid"),
+            typmod: i32::try_from(row.int("atttypmod")).unwrap_or(-1),
+            collation: row.oid("attcollation"),
         };
+        let not_null = row.bool("attnotnull");
+        let column = ColumnInfo { not_null, ..ColumnInfo::new(row.text("attname").as_ref(), ty) };
         columns.entry(row.oid("attrelid")).or_default().push((number, column));
     }
     let mut relations = HashMap::new();
@@ -38,7 +35,7 @@ pub(super) fn load() -> HashMap<Oid, Arc<Relation>> {
             schema: row.oid("relnamespace"),
             kind: RelationKind::System,
             columns: columns.into_iter().map(|(_, column)| column).collect(),
-            constraints: Vec::new(),
+            ..Relation::default()
         };
         relations.insert(oid, Arc::new(relation));
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use executor::context::SessionAccess;
 use pg_query::protobuf::{CreateStmt, RangeVar};
-use storage::{ColumnDefinition, TableId};
+use storage::ColumnDefinition;
 use types::{Oid, PgError, PhysicalType, Result, SqlState, TypeRef, oids};
 
 use super::shown_name;
@@ -112,7 +112,8 @@ pub fn make(session: &mut Session, relation: Relation) -> Result<Arc<Relation>> 
         match &constraint.kind {
             ConstraintKind::PrimaryKey { columns, .. } => key = Some(columns.clone()),
             ConstraintKind::Unique { .. } => return Err(PgError::not_supported("UNIQUE constraints")),
-            ConstraintKind::NotNull { .. } | ConstraintKind::Check { .. } => {}
+            ConstraintKind::NotNull { .. } | ConstraintKind::Check { .. } | ConstraintKind::ForeignKey(_) => {
+            }
         }
     }
     let columns = relation
@@ -130,7 +131,7 @@ pub fn make(session: &mut Session, relation: Relation) -> Result<Arc<Relation>> 
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    let table = TableId(u64::from(relation.oid));
+    let table = relation.table_id();
     session.open()?.storage.lock().create_table(table, columns, key)?;
     let relation = Arc::new(relation);
     let made = Arc::clone(&relation);

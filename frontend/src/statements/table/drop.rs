@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use pg_query::protobuf::{DropBehavior, DropStmt, Node, ObjectType, RangeVar};
 use pg_query::{NodeEnum, NodeRef};
-use storage::TableId;
 use types::{Oid, PgError, Result, SqlState};
 
 use super::super::{schema, unsupported};
@@ -80,6 +79,11 @@ fn check_kind(relation: &Relation, wanted: &str) -> Result<()> {
     let (kind, hint) = match relation.kind {
         RelationKind::Table | RelationKind::System => ("table", "Use DROP TABLE to remove a table."),
         RelationKind::View { .. } => ("view", "Use DROP VIEW to remove a view."),
+        RelationKind::Materialized { .. } => {
+            ("materialized view", "Use DROP MATERIALIZED VIEW to remove a materialized view.")
+        }
+        RelationKind::Sequence(_) => ("sequence", "Use DROP SEQUENCE to remove a sequence."),
+        RelationKind::Composite => ("type", "Use DROP TYPE to remove a type."),
     };
     if kind == wanted {
         return Ok(());
@@ -106,10 +110,7 @@ fn missing(session: &mut Session, name: &RangeVar, kind: &str, missing_ok: bool)
 
 /// Returns a relation with its kind, its name qualified when the search path does not find it.
 fn describe(catalog: &Catalog, search_path: &[String], relation: &Relation) -> String {
-    let kind = match relation.kind {
-        RelationKind::Table | RelationKind::System => "table",
-        RelationKind::View { .. } => "view",
-    };
+    let kind = relation.kind.noun();
     let found = names::find(catalog, search_path, "", &relation.name);
     if matches!(found, Some(Found::User(found)) if found.oid == relation.oid) {
         return format!("{kind} {}", relation.name);
@@ -152,8 +153,8 @@ pub fn drop_relations(
     {
         let mut storage = session.open()?.storage.lock();
         for relation in &all {
-            if matches!(relation.kind, RelationKind::Table) {
-                storage.drop_table(TableId(u64::from(relation.oid)))?;
+            if relation.kind.is_stored() {
+                storage.drop_table(relation.table_id())?;
             }
         }
     }
@@ -209,10 +210,10 @@ fn views_on(catalog: &Catalog, relation: &Relation) -> Vec<Arc<Relation>> {
         .relations
         .values()
         .filter(|view| match &view.kind {
-            RelationKind::View { definition } => {
+            RelationKind::View { definition, .. } => {
                 relations_named_in(catalog, definition).contains(&relation.oid)
             }
-            RelationKind::Table | RelationKind::System => false,
+            _ => false,
         })
         .cloned()
         .collect()

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableStmt, RangeVar, TruncateStmt};
-use storage::TableId;
 use types::{PgError, Result, SqlState};
 
 use crate::catalog::{Relation, RelationKind};
@@ -73,7 +72,11 @@ pub(super) fn shown_name(name: &RangeVar) -> String {
 pub(super) fn require_table(relation: &Relation) -> Result<()> {
     match relation.kind {
         RelationKind::Table => Ok(()),
-        RelationKind::System | RelationKind::View { .. } => {
+        RelationKind::System
+        | RelationKind::View { .. }
+        | RelationKind::Materialized { .. }
+        | RelationKind::Sequence(_)
+        | RelationKind::Composite => {
             Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a table", relation.name)))
         }
     }
@@ -85,7 +88,7 @@ pub(super) fn truncate(session: &mut Session, statement: &TruncateStmt) -> Resul
         let Some(NodeEnum::RangeVar(name)) = &name.node else { continue };
         let relation = resolve(session, name)?;
         require_table(&relation)?;
-        session.open()?.storage.lock().truncate(TableId(u64::from(relation.oid)))?;
+        session.open()?.storage.lock().truncate(relation.table_id())?;
     }
     Ok("TRUNCATE TABLE".to_owned())
 }

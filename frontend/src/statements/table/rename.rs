@@ -70,8 +70,8 @@ fn rename_column(relation: &Relation, old: &str, new: &str) -> Result<Relation> 
 /// Views are stored as text, which a rename would break.
 fn refuse_dependents(session: &Session, relation: &Relation) -> Result<()> {
     let used = session.open()?.catalog.relations.values().any(|view| match &view.kind {
-        RelationKind::View { definition } => definition.contains(relation.name.as_str()),
-        RelationKind::Table | RelationKind::System => false,
+        RelationKind::View { definition, .. } => definition.contains(relation.name.as_str()),
+        _ => false,
     });
     if used { Err(PgError::not_supported("RENAME of a relation that views use")) } else { Ok(()) }
 }

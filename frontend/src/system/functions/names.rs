@@ -110,7 +110,7 @@ fn constraint(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let oid = oid_at(args, 0);
     for table in access(context)?.catalog.relations.values() {
         if let Some(found) = table.constraints.iter().find(|constraint| constraint.oid == oid) {
-            return Ok(Datum::text(constraint_definition(table, found)));
+            return Ok(Datum::text(constraint_definition(&access(context)?.catalog, table, found)));
         }
     }
     Ok(Datum::Null)
@@ -135,15 +135,15 @@ fn index_column(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let catalog = &access(context)?.catalog;
     let oid = oid_at(args, 0);
     let index = indexes(catalog).find(|index| index.oid == oid);
-    let name = index.and_then(|index| index.column_names().get(column - 1).cloned());
+    let name = index.and_then(|index| index.column_text(column - 1));
     Ok(Datum::text(name.unwrap_or_default()))
 }
 
 fn view_definition(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let oid = oid_at(args, 0);
     Ok(match access(context)?.catalog.relations.get(&oid).map(|relation| &relation.kind) {
-        Some(RelationKind::View { definition }) => Datum::text(format!("{definition};")),
-        Some(RelationKind::Table | RelationKind::System) | None => Datum::Null,
+        Some(RelationKind::View { definition, .. }) => Datum::text(format!("{definition};")),
+        Some(_) | None => Datum::Null,
     })
 }
 
