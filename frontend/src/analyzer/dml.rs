@@ -53,21 +53,11 @@ impl Analyzer<'_> {
         let relation = self.find_relation(range)?;
         match relation.kind {
             RelationKind::Table => Ok(relation),
-            RelationKind::View { .. } => {
-                Err(PgError::not_supported(format!("a view as the table to {what}")))
-            }
-            RelationKind::Materialized { .. } => {
-                let message = format!("cannot change materialized view \"{}\"", relation.name);
-                Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message))
-            }
-            RelationKind::Sequence(_) | RelationKind::Composite => {
-                let message = format!("cannot change {} \"{}\"", relation.kind.noun(), relation.name);
-                Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message))
-            }
             RelationKind::System => {
                 let message = format!("permission denied for table {}", relation.name);
                 Err(PgError::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
             }
+            _ => Err(PgError::not_supported(format!("a {} as the table to {what}", relation.kind.noun()))),
         }
     }
 
