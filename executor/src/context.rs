@@ -69,6 +69,8 @@ pub trait SessionAccess: Send + Sync {
     fn transaction_timestamp(&self) -> i64;
     /// See `transaction_timestamp`.
     fn statement_timestamp(&self) -> i64;
+    /// The session's generator of random numbers.
+    fn generator(&self) -> &parking_lot::Mutex<types::random::Generator>;
     /// Rows of a system relation, with the columns at `columns` (positions in the relation).
     ///
     /// # Errors

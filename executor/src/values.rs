@@ -6,8 +6,9 @@
 //! that have no lanes of their own.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
-use types::{Datum, Interval, Numeric, Result, TypeRef, oids};
+use types::{Datum, Interval, Numeric, PhysicalType, Result, TypeRef, oids};
 
 /// Microseconds of a day.
 const DAY_MICROSECONDS: i128 = 86_400_000_000;
@@ -15,6 +16,28 @@ const DAY_MICROSECONDS: i128 = 86_400_000_000;
 /// Compares two values that are not null in the default btree order of `ty`.
 pub(crate) fn compare(left: &Datum, right: &Datum, ty: TypeRef) -> Ordering {
     types::compare::compare(ty.oid, left, right)
+}
+
+/// Returns a value under a binary-coercible type: the same bits, where `int4` and `oid` have other lanes.
+pub(crate) fn relabel(value: Datum, to: TypeRef) -> Datum {
+    match (value, types::physical_type(to.oid)) {
+        (Datum::I32(value), Some(PhysicalType::I64)) => Datum::I64(i64::from(value as u32)),
+        (Datum::I64(value), Some(PhysicalType::I32)) => Datum::I32(value as u32 as i32),
+        (Datum::Array(array), _) => match types::element_type(to.oid) {
+            Some(element) if element != array.element_type => {
+                let mut array = array;
+                Arc::make_mut(&mut array).element_type = element;
+                Datum::Array(array)
+            }
+            _ => Datum::Array(array),
+        },
+        (value, _) => value,
+    }
+}
+
+/// Returns whether a relabelled value keeps its lanes.
+pub(crate) fn relabel_keeps_lanes(from: TypeRef, to: TypeRef) -> bool {
+    types::physical_type(from.oid) == types::physical_type(to.oid) && types::element_type(to.oid).is_none()
 }
 
 /// Orders floats as `float8_cmp_internal` does: NaN is equal to itself and above everything, zeros are equal.

@@ -17,7 +17,7 @@ use executor::{ResultSink, execute};
 use storage::{ColumnDefinition, Store, StoreOptions, TableId};
 use types::{Datum, Numeric, Oid, PhysicalType, Result, TypeRef, oids};
 
-struct Session(types::io::IoContext);
+struct Session(types::io::IoContext, parking_lot::Mutex<types::random::Generator>);
 
 impl SessionAccess for Session {
     fn io(&self) -> &types::io::IoContext {
@@ -28,6 +28,9 @@ impl SessionAccess for Session {
     }
     fn statement_timestamp(&self) -> i64 {
         0
+    }
+    fn generator(&self) -> &parking_lot::Mutex<types::random::Generator> {
+        &self.1
     }
     fn virtual_rows(&self, _: Oid, _: &[usize]) -> Result<Vec<Vec<Datum>>> {
         Ok(Vec::new())
@@ -132,7 +135,10 @@ fn run(plan: &Plan, force_row: bool, threads: usize, batch_lanes: usize) -> Vec<
     let context = Arc::new(QueryContext {
         transaction: Some(Arc::new(parking_lot::Mutex::new(store.begin()))),
         params: Vec::new(),
-        session: Arc::new(Session(types::io::IoContext::default())),
+        session: Arc::new(Session(
+            types::io::IoContext::default(),
+            parking_lot::Mutex::new(types::random::Generator::from_seed(1)),
+        )),
         memory: MemoryTracker::new(MemoryPool::new(1 << 32)),
         cancel: Arc::new(CancelFlag::default()),
         options: ExecutionOptions { threads, force_row, batch_lanes },

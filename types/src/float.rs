@@ -57,6 +57,17 @@ fn layout(shortest: &str, digits_max: i32) -> String {
     place(negative, &digits, exponent, digits_max)
 }
 
+/// Formats as C's `%g`.
+pub fn format_general(value: f64) -> String {
+    if value.is_nan() {
+        return "nan".to_string();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "inf" } else { "-inf" }.to_string();
+    }
+    general(value, 6)
+}
+
 /// Formats as C's `%.*g`.
 fn general(value: f64, digits: i32) -> String {
     let digits = digits.max(1);

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod arithmetic;
+pub mod bits;
+pub mod bytes;
 pub mod codec;
 pub mod compare;
 pub mod datetime;
@@ -8,13 +10,20 @@ pub mod datum;
 pub mod errors;
 pub mod fast;
 pub mod float;
+pub mod float_functions;
+mod gamma;
+pub mod hashing;
+pub mod identifiers;
 pub mod io;
 pub mod json;
 pub mod key;
+pub mod money;
 pub mod numeric;
 pub mod oids;
 pub mod physical;
+pub mod random;
 pub mod text;
+pub mod uuid;
 
 pub use datum::{ArrayValue, Datum, Interval, PhysicalType};
 pub use errors::{PgError, Result, SqlState};

@@ -53,6 +53,8 @@ const ARRAYS: &[(Oid, Oid)] = &[
     (oids::REGNAMESPACE, 4090),
     (oids::REGROLE, 4097),
     (oids::XID8, 271),
+    (oids::TXID_SNAPSHOT, 2949),
+    (oids::PG_SNAPSHOT, 5039),
     (oids::REGCOLLATION, 4192),
 ];
 
@@ -132,6 +134,8 @@ pub fn is_text_like(oid: Oid) -> bool {
             | oids::CSTRING
             | oids::REFCURSOR
             | oids::PG_NODE_TREE
+            | oids::PG_SNAPSHOT
+            | oids::TXID_SNAPSHOT
     )
 }
 

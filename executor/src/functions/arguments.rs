@@ -23,6 +23,7 @@ getters! {
     float4, F32, f32;
     float8, F64, f64;
     interval, Interval, Interval;
+    uuid, Uuid, [u8; 16];
 }
 
 pub(super) fn numeric(args: &[Datum], index: usize) -> Result<&Numeric> {
@@ -35,6 +36,20 @@ pub(super) fn numeric(args: &[Datum], index: usize) -> Result<&Numeric> {
 pub(super) fn text(args: &[Datum], index: usize) -> Result<&str> {
     match args.get(index) {
         Some(Datum::Text(value)) => Ok(value),
+        _ => Err(mismatch(args, index)),
+    }
+}
+
+pub(super) fn bytes(args: &[Datum], index: usize) -> Result<&[u8]> {
+    match args.get(index) {
+        Some(Datum::Bytes(value)) => Ok(value),
+        _ => Err(mismatch(args, index)),
+    }
+}
+
+pub(super) fn timetz(args: &[Datum], index: usize) -> Result<(i64, i32)> {
+    match args.get(index) {
+        Some(Datum::TimeTz(time, west)) => Ok((*time, *west)),
         _ => Err(mismatch(args, index)),
     }
 }

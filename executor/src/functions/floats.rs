@@ -1,6 +1,8 @@
 //! Functions on float4 and float8.
 
+use types::arithmetic::float8 as float8_functions;
 use types::errors::data;
+use types::float_functions as advanced;
 use types::{Datum, Numeric, Result};
 
 use super::arguments::{float4, float8, int2, int4, int8};
@@ -64,8 +66,96 @@ macro_rules! single { ($name:literal, $operator:tt, $zero:expr) => {
     })
 } }
 
+/// A function that has a result for every argument.
+macro_rules! total {
+    ($name:literal, $function:expr) => {
+        row($name, |args, _| {
+            let function: fn(f64) -> f64 = $function;
+            Ok(Datum::F64(function(float8(args, 0)?)))
+        })
+    };
+}
+
+/// A function that refuses some arguments.
+macro_rules! partial {
+    ($name:literal, $function:expr) => {
+        row($name, |args, _| {
+            let function: fn(f64) -> Result<f64> = $function;
+            Ok(Datum::F64(function(float8(args, 0)?)?))
+        })
+    };
+}
+
+/// `in_range` of floats: NaN is beyond every bound, an infinite offset reaches whatever is not on the other side.
+fn in_range(args: &[Datum]) -> Result<Datum> {
+    let (value, base, offset) = (float(args, 0)?, float(args, 1)?, float8(args, 2)?);
+    let (subtract, less) = (super::arguments::boolean(args, 3)?, super::arguments::boolean(args, 4)?);
+    if offset.is_nan() || offset < 0.0 {
+        return Err(data::invalid_preceding_or_following());
+    }
+    Ok(Datum::Bool(if value.is_nan() {
+        base.is_nan() || !less
+    } else if base.is_nan() {
+        less
+    } else if offset.is_infinite() && base.is_infinite() && if subtract { base > 0.0 } else { base < 0.0 } {
+        true
+    } else {
+        let bound = if subtract { base - offset } else { base + offset };
+        if less { value <= bound } else { value >= bound }
+    }))
+}
+
 /// Sorted by `prosrc`.
 pub(super) const TABLE: &[FunctionEntry] = &[
+    row("btfloat48cmp", |args, _| Ok(Datum::I32(compare_floats(float(args, 0)?, float(args, 1)?) as i32))),
+    row("btfloat84cmp", |args, _| Ok(Datum::I32(compare_floats(float(args, 0)?, float(args, 1)?) as i32))),
+    partial!("dacos", |value| float8_functions::inverse(value, f64::acos)),
+    partial!("dacosd", advanced::acosd),
+    partial!("dacosh", advanced::acosh),
+    partial!("dasin", |value| float8_functions::inverse(value, f64::asin)),
+    partial!("dasind", advanced::asind),
+    total!("dasinh", advanced::asinh),
+    total!("datan", f64::atan),
+    row("datan2", |args, _| Ok(Datum::F64(float8(args, 0)?.atan2(float8(args, 1)?)))),
+    row("datan2d", |args, _| Ok(Datum::F64(advanced::atan2d(float8(args, 0)?, float8(args, 1)?)))),
+    total!("datand", advanced::atand),
+    partial!("datanh", advanced::atanh),
+    partial!("dcbrt", advanced::cbrt),
+    partial!("dcos", |value| float8_functions::trigonometric(value, f64::cos)),
+    partial!("dcosd", advanced::cosd),
+    total!("dcosh", f64::cosh),
+    partial!("dcot", advanced::cot),
+    partial!("dcotd", advanced::cotd),
+    partial!("degrees", advanced::degrees),
+    total!("derf", advanced::erf),
+    total!("derfc", advanced::erfc),
+    partial!("dexp", float8_functions::exp),
+    partial!("dgamma", advanced::gamma),
+    partial!("dlgamma", advanced::lgamma),
+    partial!("dlog1", float8_functions::ln),
+    partial!("dlog10", float8_functions::log10),
+    row("dpi", |_, _| Ok(Datum::F64(std::f64::consts::PI))),
+    row("dpow", |args, _| Ok(Datum::F64(float8_functions::power(float8(args, 0)?, float8(args, 1)?)?))),
+    total!("dsign", float8_functions::sign),
+    partial!("dsin", |value| float8_functions::trigonometric(value, f64::sin)),
+    partial!("dsind", advanced::sind),
+    total!("dsinh", f64::sinh),
+    partial!("dtan", |value| float8_functions::trigonometric(value, f64::tan)),
+    partial!("dtand", advanced::tand),
+    total!("dtanh", f64::tanh),
+    row("dtoi2", |args, _| Ok(Datum::I16(types::arithmetic::int2::from_f64(float8(args, 0)?)?))),
+    row("float4up", |args, _| Ok(Datum::F32(float4(args, 0)?))),
+    row("float8up", |args, _| Ok(Datum::F64(float8(args, 0)?))),
+    row("ftoi2", |args, _| Ok(Datum::I16(types::arithmetic::int2::from_f64(float(args, 0)?)?))),
+    row("ftoi4", |args, _| Ok(Datum::I32(types::arithmetic::int4::from_f64(float(args, 0)?)?))),
+    row("ftoi8", |args, _| Ok(Datum::I64(types::arithmetic::int8::from_f64(float(args, 0)?)?))),
+    row("in_range_float4_float8", |args, _| in_range(args)),
+    row("in_range_float8_float8", |args, _| in_range(args)),
+    partial!("radians", advanced::radians),
+    row("width_bucket_float8", |args, _| {
+        let (operand, low, high) = (float8(args, 0)?, float8(args, 1)?, float8(args, 2)?);
+        Ok(Datum::I32(advanced::width_bucket(operand, low, high, int4(args, 3)?)?))
+    }),
     row("dceil", |args, _| Ok(Datum::F64(float(args, 0)?.ceil()))),
     row("dfloor", |args, _| Ok(Datum::F64(float(args, 0)?.floor()))),
     row("dround", |args, _| Ok(Datum::F64(float(args, 0)?.round_ties_even()))),

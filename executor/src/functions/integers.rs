@@ -86,10 +86,7 @@ fn in_range(args: &[Datum]) -> Result<Datum> {
     let (value, base, offset) = (integer(args, 0)?, integer(args, 1)?, integer(args, 2)?);
     let (subtract, less) = (super::arguments::boolean(args, 3)?, super::arguments::boolean(args, 4)?);
     if offset < 0 {
-        return Err(types::PgError::new(
-            types::SqlState::INVALID_PRECEDING_OR_FOLLOWING_SIZE,
-            "invalid preceding or following size in window function",
-        ));
+        return Err(data::invalid_preceding_or_following());
     }
     let bound = i128::from(base) + if subtract { -i128::from(offset) } else { i128::from(offset) };
     let value = i128::from(value);
@@ -206,10 +203,12 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     bits!("int4and", int4, I32, &),
     divide!("int4div", checked_div, fit4),
     compare!("int4eq", ==, EQUAL),
+    row("int4gcd", |args, _| Ok(Datum::I32(types::arithmetic::int4::gcd(int4(args, 0)?, int4(args, 1)?)?))),
     compare!("int4ge", >=, GREATER_EQUAL),
     compare!("int4gt", >, GREATER),
     row("int4inc", |args, _| fit4(Some(integer(args, 0)? + 1))),
     larger!("int4larger", int4, I32, max),
+    row("int4lcm", |args, _| Ok(Datum::I32(types::arithmetic::int4::lcm(int4(args, 0)?, int4(args, 1)?)?))),
     compare!("int4le", <=, LESS_EQUAL),
     compare!("int4lt", <, LESS),
     arithmetic!("int4mi", checked_sub, fit4, lanes::subtract_integers),
@@ -253,10 +252,16 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     bits!("int8and", int8, I64, &),
     divide!("int8div", checked_div, fit8),
     compare!("int8eq", ==, EQUAL),
+    row("int8dec", |args, _| fit8(int8(args, 0)?.checked_sub(1))),
+    row("int8dec_any", |args, _| fit8(int8(args, 0)?.checked_sub(1))),
+    row("int8gcd", |args, _| Ok(Datum::I64(types::arithmetic::int8::gcd(int8(args, 0)?, int8(args, 1)?)?))),
     compare!("int8ge", >=, GREATER_EQUAL),
     compare!("int8gt", >, GREATER),
     row("int8inc", |args, _| fit8(int8(args, 0)?.checked_add(1))),
+    row("int8inc_any", |args, _| fit8(int8(args, 0)?.checked_add(1))),
+    row("int8inc_float8_float8", |args, _| fit8(int8(args, 0)?.checked_add(1))),
     larger!("int8larger", int8, I64, max),
+    row("int8lcm", |args, _| Ok(Datum::I64(types::arithmetic::int8::lcm(int8(args, 0)?, int8(args, 1)?)?))),
     compare!("int8le", <=, LESS_EQUAL),
     compare!("int8lt", <, LESS),
     arithmetic!("int8mi", checked_sub, fit8, lanes::subtract_integers),
@@ -291,4 +296,10 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     compare!("timestamp_le", <=, LESS_EQUAL),
     compare!("timestamp_lt", <, LESS),
     compare!("timestamp_ne", !=, NOT_EQUAL),
+    row("to_bin32", |args, _| Ok(Datum::text(format!("{:b}", int4(args, 0)?)))),
+    row("to_bin64", |args, _| Ok(Datum::text(format!("{:b}", int8(args, 0)?)))),
+    row("to_hex32", |args, _| Ok(Datum::text(format!("{:x}", int4(args, 0)?)))),
+    row("to_hex64", |args, _| Ok(Datum::text(format!("{:x}", int8(args, 0)?)))),
+    row("to_oct32", |args, _| Ok(Datum::text(format!("{:o}", int4(args, 0)?)))),
+    row("to_oct64", |args, _| Ok(Datum::text(format!("{:o}", int8(args, 0)?)))),
 ];

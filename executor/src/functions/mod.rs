@@ -14,14 +14,24 @@ use types::{Datum, Oid, Result, TypeRef};
 use crate::context::QueryContext;
 
 mod arguments;
+mod bits;
 mod boolean;
+mod bytea;
+mod casts;
 mod comparisons;
 mod dates;
 mod floats;
+mod hashes;
+mod identifiers;
 mod integers;
+mod money;
 mod numerics;
+mod parts;
 mod sets;
 mod text;
+mod times;
+mod wire;
+mod zones;
 
 pub(crate) use dates::date_timestamp_order;
 
@@ -83,14 +93,24 @@ pub const fn set(prosrc: &'static str, body: SetFunction) -> FunctionEntry {
 
 /// The topics' tables.
 const TOPICS: &[&[FunctionEntry]] = &[
+    bits::TABLE,
     boolean::TABLE,
+    bytea::TABLE,
+    casts::TABLE,
     comparisons::TABLE,
     dates::TABLE,
     floats::TABLE,
+    hashes::TABLE,
+    identifiers::TABLE,
     integers::TABLE,
+    money::TABLE,
     numerics::TABLE,
+    parts::TABLE,
     sets::TABLE,
     text::TABLE,
+    times::TABLE,
+    wire::TABLE,
+    zones::TABLE,
 ];
 
 type Registry = RwLock<HashMap<&'static str, &'static FunctionEntry>>;

@@ -30,6 +30,25 @@ fn scale_argument(args: &[Datum]) -> Result<i32> {
     if args.len() > 1 { int4(args, 1) } else { Ok(0) }
 }
 
+/// `in_range` of numerics, as that of floats.
+fn in_range(args: &[Datum], _: &super::CallContext<'_>) -> Result<Datum> {
+    let (value, base, offset) = (numeric(args, 0)?, numeric(args, 1)?, numeric(args, 2)?);
+    let (subtract, less) = (super::arguments::boolean(args, 3)?, super::arguments::boolean(args, 4)?);
+    if offset.is_nan() || *offset < types::Numeric::ZERO {
+        return Err(types::errors::data::invalid_preceding_or_following());
+    }
+    Ok(Datum::Bool(if value.is_nan() {
+        base.is_nan() || !less
+    } else if base.is_nan() {
+        less
+    } else if !offset.is_finite() && !base.is_finite() && (*base > types::Numeric::ZERO) == subtract {
+        true
+    } else {
+        let bound = if subtract { base.sub(offset)? } else { base.add(offset)? };
+        if less { *value <= bound } else { *value >= bound }
+    }))
+}
+
 /// Sorted by `prosrc`.
 pub(super) const TABLE: &[FunctionEntry] = &[
     row("int2_numeric", |args, _| Ok(Datum::Numeric(i64::from(int2(args, 0)?).into()))),
@@ -90,5 +109,21 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("numeric_trunc", |args, _| Ok(Datum::Numeric(numeric(args, 0)?.trunc(scale_argument(args)?)?))),
     row("numeric_uminus", |args, _| Ok(Datum::Numeric(numeric(args, 0)?.neg()))),
     row("numeric_uplus", |args, _| Ok(Datum::Numeric(numeric(args, 0)?.clone()))),
+    row("in_range_numeric_numeric", in_range),
+    row("numeric_log", |args, _| {
+        // log(numeric) is log(10, numeric), which an SQL body says.
+        Ok(Datum::Numeric(numeric(args, 1)?.log(numeric(args, 0)?)?))
+    }),
+    row("log10_1481", |args, _| Ok(Datum::Numeric(numeric(args, 0)?.log10()?))),
+    row("log_1741", |args, _| Ok(Datum::Numeric(numeric(args, 0)?.log10()?))),
+    row("numeric_pl_pg_lsn_5023", |args, _| {
+        types::identifiers::lsn_plus(int8(args, 1)?, numeric(args, 0)?).map(Datum::I64)
+    }),
+    row("round_1708", |args, _| Ok(Datum::Numeric(numeric(args, 0)?.round(0)?))),
+    row("trunc_1710", |args, _| Ok(Datum::Numeric(numeric(args, 0)?.trunc(0)?))),
+    row("width_bucket_numeric", |args, _| {
+        let count = int4(args, 3)?;
+        Ok(Datum::I32(numeric(args, 0)?.width_bucket(numeric(args, 1)?, numeric(args, 2)?, count)?))
+    }),
     row("numeric_fac", |args, _| Ok(Datum::Numeric(types::Numeric::factorial(int8(args, 0)?)?))),
 ];

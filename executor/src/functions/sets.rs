@@ -114,6 +114,11 @@ fn series_timestamptz(args: &[Datum], call: &CallContext<'_>) -> Rows {
     series_timestamps(args, call, &|value, step| calendar::timestamptz_plus_interval(value, step, zone))
 }
 
+fn series_at_zone(args: &[Datum], call: &CallContext<'_>) -> Rows {
+    let zone = types::datetime::zone::Zone::lookup(super::arguments::text(args, 3)?)?;
+    series_timestamps(args, call, &|value, step| calendar::timestamptz_plus_interval(value, step, &zone))
+}
+
 fn unnest(args: &[Datum], _call: &CallContext<'_>) -> Rows {
     match args.first() {
         Some(Datum::Array(array)) => Ok(array.elements.iter().map(|element| vec![element.clone()]).collect()),
@@ -132,4 +137,5 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     set("generate_series_step_numeric", series_numeric),
     set("generate_series_timestamp", series_timestamp),
     set("generate_series_timestamptz", series_timestamptz),
+    set("generate_series_timestamptz_at_zone", series_at_zone),
 ];

@@ -159,7 +159,8 @@ impl<'a> RowEvaluator<'a> {
                 _ => Ok(Datum::Null),
             },
             ExprKind::RowCompare { pairs, or_equal } => self.row_compare(pairs, *or_equal, scope),
-            ExprKind::Relabel(arg) | ExprKind::Collate(arg) => self.eval(arg, scope),
+            ExprKind::Relabel(arg) => Ok(values::relabel(self.eval(arg, scope)?, expr.ty)),
+            ExprKind::Collate(arg) => self.eval(arg, scope),
             ExprKind::CoerceViaIo(arg) => {
                 let value = self.eval(arg, scope)?;
                 if value.is_null() {

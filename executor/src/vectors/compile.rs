@@ -107,6 +107,9 @@ impl Compiler<'_> {
                     None => return Ok(self.fall_back(expr, FallbackReason::NoKernel)),
                 }
             }
+            ExprKind::Relabel(arg) if !crate::values::relabel_keeps_lanes(arg.ty, expr.ty) => {
+                return Ok(self.fall_back(expr, FallbackReason::NoKernel));
+            }
             ExprKind::Relabel(arg) | ExprKind::Collate(arg) => {
                 let mut node = self.compile(arg)?;
                 node.ty = expr.ty;

@@ -258,7 +258,7 @@ impl Analyzer<'_> {
             return self.coerce_unknown(expr, target, typmod, context, location);
         }
         match pathway(target, source, context) {
-            Some(way) => self.apply_pathway(expr, target, way, context, location),
+            Some(way) => self.apply_pathway(expr, plain(target).with_typmod(typmod), way, context, location),
             None if target == oids::RECORD || target == oids::RECORD_ARRAY => Ok(relabel(expr, target)),
             None => Err(super::state::unsupported(
                 format!("cast from {} to {}", type_name(source), type_name(target)),
@@ -303,7 +303,7 @@ impl Analyzer<'_> {
     fn apply_pathway(
         &mut self,
         expr: Expr,
-        target: Oid,
+        TypeRef { oid: target, typmod, .. }: TypeRef,
         way: Pathway,
         context: CastContext,
         location: Location,
@@ -314,7 +314,7 @@ impl Analyzer<'_> {
                 let ty = converted(target, &expr);
                 Expr { kind: ExprKind::CoerceViaIo(Box::new(expr)), ty }
             }
-            Pathway::Function(oid) => cast_call(oid, expr, target, -1, context == CastContext::Explicit)?,
+            Pathway::Function(oid) => cast_call(oid, expr, target, typmod, context == CastContext::Explicit)?,
             Pathway::ArrayElements => {
                 let element_source = plain(element_type(expr.ty.oid));
                 let operand = Expr { kind: ExprKind::CaseOperand(0), ty: element_source };

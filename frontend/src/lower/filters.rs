@@ -50,7 +50,11 @@ fn place_join(join: &mut HashJoin, next: &mut u32) {
 fn position_of(expr: &Expr) -> Option<usize> {
     match &expr.kind {
         ExprKind::Column(id) => Some(id.0 as usize),
-        ExprKind::Relabel(inner) => position_of(inner),
+        ExprKind::Relabel(inner)
+            if types::physical_type(inner.ty.oid) == types::physical_type(expr.ty.oid) =>
+        {
+            position_of(inner)
+        }
         _ => None,
     }
 }

@@ -97,7 +97,12 @@ fn function_ref(row: &Row<'_>, operators: &HashMap<Oid, OperatorFacts>) -> Funct
     };
     FunctionRef {
         oid,
-        prosrc: EcoString::from(row.text("prosrc").as_ref()),
+        prosrc: crate::catalog::builtin::body_key(
+            &row.text("prosrc"),
+            &row.text("proname"),
+            row.oid("prolang"),
+            oid,
+        ),
         name,
         strict: row.bool("proisstrict"),
         volatility: match row.char("provolatile") {

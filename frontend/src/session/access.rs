@@ -33,6 +33,8 @@ pub struct Access {
     pub prepared: Vec<Arc<Prepared>>,
     /// Cursors, for `pg_cursors`.
     pub cursors: Vec<(String, Cursor)>,
+    /// The session's random numbers.
+    pub generator: Arc<Mutex<types::random::Generator>>,
     /// Whether BEGIN was executed.
     pub in_block: bool,
     io: IoContext,
@@ -62,6 +64,9 @@ impl SessionAccess for Access {
     fn statement_timestamp(&self) -> i64 {
         self.statement_at
     }
+    fn generator(&self) -> &Mutex<types::random::Generator> {
+        &self.generator
+    }
     fn virtual_rows(&self, relation: Oid, columns: &[usize]) -> Result<Vec<Vec<Datum>>> {
         system::rows(self, relation, columns)
     }
@@ -89,6 +94,7 @@ impl Session {
                 .iter()
                 .filter_map(|(name, portal)| Some((name.clone(), portal.cursor.clone()?)))
                 .collect(),
+            generator: Arc::clone(&self.generator),
             in_block: open.explicit,
             io: io_context(&self.settings.lock(), open.started_at),
             transaction_at: open.started_at,

@@ -52,6 +52,7 @@ pub struct Session {
     pub current_sql: Option<Arc<str>>,
     /// Types of the parameters of the statement that runs.
     pub running_types: Vec<types::Oid>,
+    generator: Arc<Mutex<types::random::Generator>>,
     notices: Vec<(Severity, ErrorFields)>,
 }
 
@@ -68,6 +69,7 @@ impl Session {
             statement_at: clock::now(),
             current_sql: None,
             running_types: Vec::new(),
+            generator: Arc::new(Mutex::new(types::random::Generator::from_entropy())),
             notices: Vec::new(),
         }
     }

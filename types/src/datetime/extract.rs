@@ -253,3 +253,89 @@ pub fn extract_interval(name: &str, span: &Interval) -> Result<Option<Numeric>> 
     }
     Ok(Some(value))
 }
+
+/// `extract(field from timetz)`; the offset counts seconds west of UTC.
+pub fn extract_timetz(name: &str, (time, west): (i64, i32)) -> Result<Option<Numeric>> {
+    const TYPE_NAME: &str = "time with time zone";
+    let field = field_of(name, TYPE_NAME)?;
+    match field {
+        Field::Epoch => Ok(Some(scaled(time + i64::from(west) * 1_000_000, 6))),
+        Field::Timezone => Ok(Some(whole(-west))),
+        Field::TimezoneHour => Ok(Some(whole(-west / 3600))),
+        Field::TimezoneMinute => Ok(Some(whole(-west / 60 % 60))),
+        _ => time_field(field, time)
+            .map(Some)
+            .ok_or_else(|| datetime::unit_not_supported(&name.to_ascii_lowercase(), TYPE_NAME)),
+    }
+}
+
+/// Returns a field with a fraction in PostgreSQL's order of operations, else the numeric one as a float.
+fn part(name: &str, time: i64, exact: Option<Numeric>) -> Result<Option<f64>> {
+    let in_minute = time % MICROSECONDS_PER_MINUTE;
+    let (second, fraction) = (in_minute / 1_000_000, in_minute % 1_000_000);
+    match (Field::parse(name), exact) {
+        (Some(Field::Second), Some(_)) => Ok(Some(second as f64 + fraction as f64 / 1e6)),
+        (Some(Field::Millisecond), Some(_)) => Ok(Some(second as f64 * 1000.0 + fraction as f64 / 1000.0)),
+        (_, Some(exact)) => exact.to_f64().map(Some),
+        (_, None) => Ok(None),
+    }
+}
+
+fn time_of(timestamp: i64) -> i64 {
+    if is_infinite(timestamp) { 0 } else { timestamp.rem_euclid(MICROSECONDS_PER_DAY) }
+}
+
+/// Returns the Julian day with the time as its fraction.
+fn julian(local: i64) -> f64 {
+    let (days, time) = (local.div_euclid(MICROSECONDS_PER_DAY), time_of(local));
+    let seconds = (time / 1_000_000) as f64 + (time % 1_000_000) as f64 / 1e6;
+    (days + JULIAN_EPOCH) as f64 + seconds / 86_400.0
+}
+
+/// `date_part(field, timestamp)`
+pub fn part_timestamp(name: &str, timestamp: i64) -> Result<Option<f64>> {
+    let exact = extract_timestamp(name, timestamp)?;
+    if Field::parse(name) == Some(Field::Julian) && !is_infinite(timestamp) {
+        return Ok(Some(julian(timestamp)));
+    }
+    part(name, time_of(timestamp), exact)
+}
+
+/// `date_part(field, timestamptz)`
+pub fn part_timestamptz(name: &str, timestamp: i64, zone: &Zone) -> Result<Option<f64>> {
+    let exact = extract_timestamptz(name, timestamp, zone)?;
+    let local = super::arithmetic::timestamptz_at_zone(timestamp, zone)?;
+    if Field::parse(name) == Some(Field::Julian) && !is_infinite(timestamp) {
+        return Ok(Some(julian(local)));
+    }
+    part(name, time_of(local), exact)
+}
+
+/// `date_part(field, time)`
+pub fn part_time(name: &str, time: i64) -> Result<Option<f64>> {
+    let exact = extract_time(name, time)?;
+    part(name, time, exact)
+}
+
+/// `date_part(field, timetz)`
+pub fn part_timetz(name: &str, value: (i64, i32)) -> Result<Option<f64>> {
+    let exact = extract_timetz(name, value)?;
+    if Field::parse(name) == Some(Field::Epoch) {
+        return Ok(Some(value.0 as f64 / 1e6 + f64::from(value.1)));
+    }
+    part(name, value.0, exact)
+}
+
+/// `date_part(field, interval)`
+pub fn part_interval(name: &str, span: &Interval) -> Result<Option<f64>> {
+    let exact = extract_interval(name, span)?;
+    if span.is_infinite() {
+        return exact.map(|exact| exact.to_f64()).transpose();
+    }
+    if Field::parse(name) == Some(Field::Epoch) {
+        let years = f64::from(span.months / 12) * (365.25 * 86_400.0);
+        let months = f64::from(span.months % 12) * (30.0 * 86_400.0);
+        return Ok(Some(span.microseconds as f64 / 1e6 + years + months + f64::from(span.days) * 86_400.0));
+    }
+    part(name, span.microseconds, exact)
+}

@@ -128,3 +128,61 @@ pub fn factorial_of_negative() -> PgError {
 pub fn invalid_json() -> PgError {
     PgError::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax for type json")
 }
+/// `setseed parameter 2 is out of allowed range [-1,1]`
+pub fn seed_out_of_range(seed: f64) -> PgError {
+    let shown = crate::float::format_general(seed);
+    invalid_parameter(format!("setseed parameter {shown} is out of allowed range [-1,1]"))
+}
+/// `lower bound must be less than or equal to upper bound`
+pub fn random_bounds_reversed() -> PgError {
+    invalid_parameter("lower bound must be less than or equal to upper bound")
+}
+/// `lower bound cannot be NaN`
+pub fn bound_cannot_be(bound: &str, value: &str) -> PgError {
+    invalid_parameter(format!("{bound} bound cannot be {value}"))
+}
+fn width_bucket(message: &str) -> PgError {
+    PgError::new(SqlState::INVALID_ARGUMENT_FOR_WIDTH_BUCKET, message)
+}
+/// `count must be greater than zero`
+pub fn bucket_count_not_positive() -> PgError {
+    width_bucket("count must be greater than zero")
+}
+/// `operand, lower bound, and upper bound cannot be NaN`
+pub fn bucket_nan() -> PgError {
+    width_bucket("operand, lower bound, and upper bound cannot be NaN")
+}
+/// `lower and upper bounds must be finite`
+pub fn bucket_infinite() -> PgError {
+    width_bucket("lower and upper bounds must be finite")
+}
+/// `lower bound cannot equal upper bound`
+pub fn bucket_empty() -> PgError {
+    width_bucket("lower bound cannot equal upper bound")
+}
+/// `invalid preceding or following size in window function`
+pub fn invalid_preceding_or_following() -> PgError {
+    PgError::new(
+        SqlState::INVALID_PRECEDING_OR_FOLLOWING_SIZE,
+        "invalid preceding or following size in window function",
+    )
+}
+/// `money out of range`
+pub fn money_out_of_range() -> PgError {
+    out_of_range("money out of range")
+}
+/// `floating-point exception`, as PostgreSQL reports the processor's signal.
+pub fn floating_point_exception() -> PgError {
+    PgError::new(SqlState::FLOATING_POINT_EXCEPTION, "floating-point exception").with_detail(
+        "An invalid floating-point operation was signaled. This probably means an out-of-range result or an \
+         invalid operation, such as division by zero.",
+    )
+}
+/// `pg_lsn out of range`
+pub fn lsn_out_of_range() -> PgError {
+    invalid_parameter("pg_lsn out of range")
+}
+/// `cannot add NaN to pg_lsn`
+pub fn lsn_nan(what: &str) -> PgError {
+    PgError::new(SqlState::FEATURE_NOT_SUPPORTED, format!("cannot {what} pg_lsn"))
+}

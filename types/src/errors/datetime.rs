@@ -73,3 +73,57 @@ pub fn make_date_out_of_range(year: i32, month: i32, day: i32) -> PgError {
 pub fn make_date_beyond_range(year: i32, month: i32, day: i32) -> PgError {
     PgError::new(SqlState::DATETIME_FIELD_OVERFLOW, format!("date out of range: {year}-{month:02}-{day:02}"))
 }
+/// `interval time zone "1 day" must not include months or days`
+pub fn interval_zone_with_days(span: &crate::Interval) -> PgError {
+    let shown = interval_text(span);
+    PgError::new(
+        SqlState::INVALID_PARAMETER_VALUE,
+        format!("interval time zone \"{shown}\" must not include months or days"),
+    )
+}
+/// `interval time zone "infinity" must be finite`
+pub fn interval_zone_infinite(span: &crate::Interval) -> PgError {
+    let shown = interval_text(span);
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, format!("interval time zone \"{shown}\" must be finite"))
+}
+fn interval_text(span: &crate::Interval) -> String {
+    let mut bytes = Vec::new();
+    crate::datetime::interval_text::format_interval(span, &crate::io::IoContext::default(), &mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+/// `cannot convert infinite interval to time`
+pub fn infinite_interval_to_time() -> PgError {
+    PgError::new(SqlState::DATETIME_FIELD_OVERFLOW, "cannot convert infinite interval to time")
+}
+fn seconds_text(second: f64) -> String {
+    let text = crate::float::format_general(second);
+    if text.len() < 2 { format!("0{text}") } else { text }
+}
+/// `time field value out of range: 25:00:00`
+pub fn make_time_out_of_range(hour: i32, minute: i32, second: f64) -> PgError {
+    PgError::new(
+        SqlState::DATETIME_FIELD_OVERFLOW,
+        format!("time field value out of range: {hour}:{minute:02}:{}", seconds_text(second)),
+    )
+}
+/// `timestamp out of range: 300000-01-01 2:00:0.5`
+pub fn make_timestamp_out_of_range(fields: &crate::datetime::make::Fields) -> PgError {
+    let [year, month, day] = fields.date;
+    let (hour, minute, second) = (fields.hour, fields.minute, seconds_text(fields.second));
+    PgError::new(
+        SqlState::DATETIME_FIELD_OVERFLOW,
+        format!("timestamp out of range: {year}-{month:02}-{day:02} {hour}:{minute:02}:{second}"),
+    )
+}
+/// `invalid input syntax for type numeric time zone: "5"`
+pub fn numeric_zone_without_sign(name: &str) -> PgError {
+    PgError::new(
+        SqlState::INVALID_PARAMETER_VALUE,
+        format!("invalid input syntax for type numeric time zone: \"{name}\""),
+    )
+    .with_hint("Numeric time zones must have \"-\" or \"+\" as first character.")
+}
+/// `numeric time zone "+20" out of range`
+pub fn numeric_zone_out_of_range(name: &str) -> PgError {
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, format!("numeric time zone \"{name}\" out of range"))
+}

@@ -47,3 +47,76 @@ pub fn invalid_utf8(bytes: &[u8]) -> PgError {
         format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" ")),
     )
 }
+/// `"2" is not a valid binary digit`
+pub fn invalid_bit_digit(digit: char, kind: &str) -> PgError {
+    PgError::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("\"{digit}\" is not a valid {kind} digit"))
+}
+/// `bit string length 2 does not match type bit(3)`
+pub fn bit_length_mismatch(length: usize, typmod: i32) -> PgError {
+    PgError::new(
+        SqlState::STRING_DATA_LENGTH_MISMATCH,
+        format!("bit string length {length} does not match type bit({typmod})"),
+    )
+}
+/// `bit string too long for type bit varying(3)`
+pub fn bit_string_too_long(typmod: i32) -> PgError {
+    PgError::new(
+        SqlState::STRING_DATA_RIGHT_TRUNCATION,
+        format!("bit string too long for type bit varying({typmod})"),
+    )
+}
+/// `cannot AND bit strings of different sizes`
+pub fn bit_sizes_differ(name: &str) -> PgError {
+    PgError::new(
+        SqlState::STRING_DATA_LENGTH_MISMATCH,
+        format!("cannot {name} bit strings of different sizes"),
+    )
+}
+/// `bit index 5 out of valid range (0..2)`
+pub fn bit_index_out_of_range(index: i32, length: usize) -> PgError {
+    let last = length as i64 - 1;
+    PgError::new(SqlState::ARRAY_SUBSCRIPT_ERROR, format!("bit index {index} out of valid range (0..{last})"))
+}
+/// `index 5 out of valid range, 0..2`
+pub fn byte_index_out_of_range(index: i64, last: i64) -> PgError {
+    PgError::new(SqlState::ARRAY_SUBSCRIPT_ERROR, format!("index {index} out of valid range, 0..{last}"))
+}
+/// `new bit must be 0 or 1`
+pub fn new_bit_invalid() -> PgError {
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, "new bit must be 0 or 1")
+}
+/// `unrecognized encoding: "x"`
+pub fn unrecognized_encoding(name: &str) -> PgError {
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, format!("unrecognized encoding: \"{name}\""))
+}
+/// `unexpected "=" while decoding base64 sequence`
+pub fn base64_unexpected_padding() -> PgError {
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, "unexpected \"=\" while decoding base64 sequence")
+}
+/// `invalid symbol "!" found while decoding base64 sequence`
+pub fn base64_invalid_symbol(symbol: char) -> PgError {
+    PgError::new(
+        SqlState::INVALID_PARAMETER_VALUE,
+        format!("invalid symbol \"{symbol}\" found while decoding base64 sequence"),
+    )
+}
+/// `invalid base64 end sequence`
+pub fn base64_invalid_end() -> PgError {
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, "invalid base64 end sequence")
+        .with_hint("Input data is missing padding, is truncated, or is otherwise corrupted.")
+}
+/// `invalid source encoding name "x"`
+pub fn invalid_encoding_name(which: &str, name: &str) -> PgError {
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid {which}encoding name \"{name}\""))
+}
+/// `character with byte sequence 0xe2 in encoding "UTF8" has no equivalent in encoding "LATIN1"`
+pub fn untranslatable(bytes: &[u8], from: &str, to: &str) -> PgError {
+    let shown: Vec<String> = bytes.iter().map(|byte| format!("0x{byte:02x}")).collect();
+    PgError::new(
+        SqlState::UNTRANSLATABLE_CHARACTER,
+        format!(
+            "character with byte sequence {} in encoding \"{from}\" has no equivalent in encoding \"{to}\"",
+            shown.join(" ")
+        ),
+    )
+}

@@ -82,6 +82,12 @@ pub fn binary_input(oid: Oid, typmod: i32, bytes: &[u8]) -> Result<Datum> {
         }
         oids::UUID => Datum::Uuid(exactly(bytes)?),
         oids::BYTEA => Datum::Bytes(Arc::from(bytes)),
+        oids::CHAR => crate::compare::char_from_byte(exactly::<1>(bytes)?[0]),
+        oids::BIT => crate::bits::fit_fixed(&crate::bits::read_binary(bytes)?, typmod, false)?,
+        oids::VARBIT => crate::bits::fit_varying(&crate::bits::read_binary(bytes)?, typmod, false)?,
+        oids::PG_SNAPSHOT | oids::TXID_SNAPSHOT => {
+            return Err(PgError::not_supported("binary input of a snapshot"));
+        }
         oids::VARCHAR => Datum::text(limit_varchar(utf8(bytes)?, typmod)?),
         oids::BPCHAR => Datum::text(limit_bpchar(utf8(bytes)?, typmod)?),
         oids::NAME => Datum::text(truncate_name(utf8(bytes)?)),
@@ -152,7 +158,12 @@ pub fn binary_output(oid: Oid, value: &Datum, out: &mut Vec<u8>) -> Result<()> {
             out.extend_from_slice(&span.months.to_be_bytes());
         }
         Datum::Uuid(uuid) => out.extend_from_slice(uuid),
+        Datum::Text(text) if oid == oids::CHAR => out.push(crate::compare::char_byte(text)),
+        Datum::Text(text) if matches!(oid, oids::PG_SNAPSHOT | oids::TXID_SNAPSHOT) => {
+            crate::identifiers::SnapshotParts::parse(text)?.write_binary(out);
+        }
         Datum::Text(text) => out.extend_from_slice(text.as_bytes()),
+        Datum::Bytes(bits) if matches!(oid, oids::BIT | oids::VARBIT) => crate::bits::write_binary(bits, out),
         Datum::Bytes(bytes) => out.extend_from_slice(bytes),
         Datum::TimeTz(time, west) => {
             out.extend_from_slice(&time.to_be_bytes());

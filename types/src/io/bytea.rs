@@ -37,9 +37,14 @@ pub fn decode_hex(text: &str) -> Result<Vec<u8>> {
 
 /// Parses either form.
 pub(super) fn parse(text: &str) -> Result<Vec<u8>> {
-    if let Some(hex) = text.strip_prefix("\\x") {
-        return decode_hex(hex);
+    match text.strip_prefix("\\x") {
+        Some(hex) => decode_hex(hex),
+        None => decode_escape(text),
     }
+}
+
+/// Decodes the escape form.
+pub fn decode_escape(text: &str) -> Result<Vec<u8>> {
     let invalid =
         || PgError::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax for type bytea");
     let mut bytes = Vec::with_capacity(text.len());

@@ -12,7 +12,7 @@ mod text;
 
 pub use array::{array_input, array_output, record_output};
 pub use binary::{binary_input, binary_output};
-pub use bytea::{decode_hex, encode_hex};
+pub use bytea::{decode_escape, decode_hex, encode_hex};
 pub use text::{text_input, text_output, truncate_name};
 
 use crate::datetime::zone::Zone;

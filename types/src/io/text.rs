@@ -8,7 +8,7 @@ use crate::datetime::{arithmetic, format, interval_text, parse};
 use crate::errors::{PgError, Result, data, text as text_errors};
 use crate::fast::{parse_int4_fast, parse_int8_fast, write_i64};
 use crate::numeric::Numeric;
-use crate::{Datum, Oid, float, oids, physical};
+use crate::{Datum, Oid, bits, float, identifiers, money, oids, physical};
 
 /// Bytes that a `name` holds.
 const NAME_SIZE_MAX: usize = 63;
@@ -57,7 +57,18 @@ pub fn text_input(oid: Oid, typmod: i32, text: &str, context: &IoContext) -> Res
         oids::UUID => Datum::Uuid(parse_uuid(text).ok_or_else(|| data::invalid_input_syntax("uuid", text))?),
         oids::BYTEA => Datum::Bytes(Arc::from(bytea::parse(text)?)),
         oids::VOID => Datum::text(""),
-        oids::XID8 => Datum::I64(parse_integer(text, "xid8", 0, i64::MAX)?),
+        oids::XID8 => Datum::I64(identifiers::parse_unsigned(text, "xid8", 64)? as i64),
+        oids::XID | oids::CID => {
+            let name = if oid == oids::XID { "xid" } else { "cid" };
+            Datum::I64(identifiers::parse_unsigned(text, name, 32)? as i64)
+        }
+        oids::PG_LSN => Datum::I64(identifiers::parse_lsn(text)?),
+        oids::PG_SNAPSHOT | oids::TXID_SNAPSHOT => {
+            Datum::text(identifiers::SnapshotParts::parse(text)?.text())
+        }
+        oids::MONEY => Datum::I64(money::parse(text)?),
+        oids::BIT => bits::parse_fixed(text, typmod)?,
+        oids::VARBIT => bits::parse_varying(text, typmod)?,
         _ if physical::is_oid_like(oid) => Datum::I64(parse_oid(text, "oid")?),
         _ => match physical::element_type(oid) {
             Some(element) => array::array_input(oid, element, typmod, text, context)?,
@@ -76,10 +87,10 @@ pub fn text_output(oid: Oid, value: &Datum, context: &IoContext, out: &mut Strin
         (oids::TIMESTAMPTZ, Datum::I64(timestamp)) => {
             format::format_timestamptz(*timestamp, context, &mut bytes)
         }
-        (oids::PG_LSN, Datum::I64(lsn)) => {
-            let lsn = *lsn as u64;
-            out.push_str(&format!("{:X}/{:X}", lsn >> 32, lsn & 0xffff_ffff));
-        }
+        (oids::PG_LSN, Datum::I64(lsn)) => out.push_str(&identifiers::format_lsn(*lsn)),
+        (oids::XID8, Datum::I64(xid)) => out.push_str(&(*xid as u64).to_string()),
+        (oids::MONEY, Datum::I64(cents)) => out.push_str(&money::format(*cents)),
+        (oids::BIT | oids::VARBIT, Datum::Bytes(bits)) => bytes.extend_from_slice(bits),
         (oids::VOID, _) | (_, Datum::Null) => {}
         (_, Datum::Bool(flag)) => out.push(if *flag { 't' } else { 'f' }),
         (_, Datum::I16(number)) => write_i64(i64::from(*number), &mut bytes),

@@ -174,6 +174,33 @@ impl Numeric {
         sum.div(&Self::from_i64(count))
     }
 
+    /// `width_bucket(operand, low, high, count)`
+    pub fn width_bucket(&self, low: &Self, high: &Self, count: i32) -> Result<i32> {
+        if count <= 0 {
+            return Err(data::bucket_count_not_positive());
+        }
+        if self.is_nan() || low.is_nan() || high.is_nan() {
+            return Err(data::bucket_nan());
+        }
+        if !low.is_finite() || !high.is_finite() {
+            return Err(data::bucket_infinite());
+        }
+        let above = || count.checked_add(1).ok_or_else(data::integer_out_of_range);
+        let (before, after) = match low.cmp(high) {
+            std::cmp::Ordering::Less => (self < low, self >= high),
+            std::cmp::Ordering::Greater => (self > low, self <= high),
+            std::cmp::Ordering::Equal => return Err(data::bucket_empty()),
+        };
+        if before {
+            return Ok(0);
+        }
+        if after {
+            return above();
+        }
+        let (part, span) = (self.sub(low)?.abs(), high.sub(low)?.abs());
+        part.mul(&Self::from_i64(count.into()))?.div_trunc(&span)?.add(&Self::ONE)?.to_i32()
+    }
+
     /// Returns the greatest common divisor.
     pub fn gcd(&self, other: &Self) -> Result<Self> {
         let (Ok((l, ls)), Ok((r, rs))) = (self.parts(), other.parts()) else { return Ok(Self::NaN) };

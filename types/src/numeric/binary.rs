@@ -52,6 +52,14 @@ impl Numeric {
         groups.into_iter().for_each(put);
     }
 
+    /// Returns the value of base-10000 digits, the first of which counts 10000^weight, cut to `scale`.
+    pub(crate) fn from_base_10000(digits: &[u64], weight: i32, scale: i32) -> Result<Self> {
+        let whole =
+            digits.iter().fold(IBig::ZERO, |value, digit| value * IBig::from(10_000) + IBig::from(*digit));
+        let own = (digits.len() as i32 - 1 - weight) * 4;
+        Self::from_big(whole, own.max(0))?.round(scale)
+    }
+
     /// Reads the binary form, as `numeric_recv` does, and applies the type modifier.
     pub fn read_binary(bytes: &[u8], typmod: i32) -> Result<Self> {
         let mut words = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use datasets::catalog as rows;
-use ecow::EcoString;
+use ecow::{EcoString, eco_format};
 use executor::expr::{FunctionRef, Volatility};
 use types::Oid;
 
@@ -139,11 +139,19 @@ pub(super) fn load() -> HashMap<Oid, Function> {
             args,
             modes: modes.iter().map(|mode| parameter_mode(mode)).collect(),
             names: row.array("proargnames").unwrap_or_default().into_iter().map(EcoString::from).collect(),
-            prosrc: row.text("prosrc").as_ref().into(),
+            prosrc: body_key(&row.text("prosrc"), &row.text("proname"), row.oid("prolang"), row.oid("oid")),
         };
         (function.oid, function)
     });
     rows.collect()
+}
+
+/// `pg_language.oid` of SQL.
+const SQL_LANGUAGE: Oid = 14;
+
+/// Returns what the executor knows the function by: `prosrc`, or name and oid for a function written in SQL.
+pub fn body_key(prosrc: &str, name: &str, language: Oid, oid: Oid) -> EcoString {
+    if language == SQL_LANGUAGE { eco_format!("{name}_{oid}") } else { prosrc.into() }
 }
 
 fn parameter_mode(mode: &str) -> ParameterMode {

@@ -21,7 +21,7 @@ pub use classes::{
     OperatorClass, accepts, default_operator_class, index_method, operator_class, operator_class_by_name,
 };
 pub use functions::{
-    Aggregate, AggregateKind, Cast, CastContext, CastMethod, Function, FunctionKind, ParameterMode,
+    Aggregate, AggregateKind, Cast, CastContext, CastMethod, Function, FunctionKind, ParameterMode, body_key,
 };
 pub use operators::{DefaultOperators, FamilyMember, Operator};
 pub use types::{Type, TypeKind};
