@@ -68,7 +68,8 @@ pub fn run(
     let mut cutter = Cutter::default();
     loop {
         session.backend.cancel.check()?;
-        match step(client, &mut cutter.pending)? {
+        let read = step(client, &mut cutter.pending).map_err(|error| cutter.place(&loader.plan, error))?;
+        match read {
             CopyStep::Data => {
                 if cutter.pending.len() >= CHUNK_BYTES
                     && let Some(chunk) = cutter.cut(&loader.plan, false)
@@ -77,7 +78,7 @@ pub fn run(
                 }
             }
             CopyStep::Done => break,
-            CopyStep::Fail(reason) => return Err(copy_failed(&reason)),
+            CopyStep::Fail(reason) => return Err(cutter.place(&loader.plan, copy_failed(&reason))),
             CopyStep::Ignored => {}
         }
     }
@@ -183,13 +184,26 @@ struct Cutter {
 }
 
 impl Cutter {
-    /// Cuts off the whole lines; at the end of the data all that is left.
-    fn cut(&mut self, plan: &LoadPlan, at_end: bool) -> Option<Chunk> {
+    /// Says in an error which line was awaited.
+    fn place(&mut self, plan: &LoadPlan, error: PgError) -> PgError {
+        self.scan(plan, false);
+        let line = self.lines + self.lines_pending + 1;
+        error.with_context(format!("COPY {}, line {line}", plan.table))
+    }
+
+    /// Looks for ends of lines in what has come; `None` when it is not clear yet how lines end.
+    fn scan(&mut self, plan: &LoadPlan, at_end: bool) -> Option<LineEnd> {
         let line_end = self.find_line_end(at_end)?;
         match plan.options.format {
             Format::Csv => self.scan_csv(plan.options.quote, plan.options.escape, line_end),
             Format::Text | Format::Binary => self.scan_text(line_end),
         }
+        Some(line_end)
+    }
+
+    /// Cuts off the whole lines; at the end of the data all that is left.
+    fn cut(&mut self, plan: &LoadPlan, at_end: bool) -> Option<Chunk> {
+        let line_end = self.scan(plan, at_end)?;
         if at_end {
             self.boundary = self.pending.len();
         }

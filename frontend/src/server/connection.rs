@@ -79,7 +79,10 @@ fn converse(engine: &Engine, client: &mut Client) -> Result<Option<Startup>, Rea
     loop {
         let (code, body) = client.input.startup()?;
         match code {
-            SSL_REQUEST | GSSENC_REQUEST => client.output.raw_byte(b'N')?,
+            SSL_REQUEST | GSSENC_REQUEST => {
+                client.input.check_nothing_buffered()?;
+                client.output.raw_byte(b'N')?;
+            }
             CANCEL_REQUEST => {
                 if let Some((process_id, secret)) = body.split_first_chunk::<4>() {
                     engine.backends.cancel(i32::from_be_bytes(*process_id), secret);
@@ -267,7 +270,7 @@ fn serve(session: &mut Session, client: &mut Client) -> Result<()> {
                 client.output.report(Severity::Error, error.fields(), session.current_sql.as_deref());
                 session.fail();
                 discarding = extended;
-                if !extended {
+                if !extended && !client.input.is_lost() {
                     session.ready(client);
                 }
             }

@@ -36,6 +36,8 @@ impl From<io::Error> for ReadError {
 /// The client's half of a connection.
 pub struct Input {
     reader: BufReader<TcpStream>,
+    /// Whether a message was left before its end, so that nobody knows where the next one begins.
+    lost: bool,
 }
 
 /// A message of a COPY FROM.
@@ -62,32 +64,58 @@ pub struct RawMessage {
 impl Input {
     /// Reads from `stream`.
     pub fn new(stream: TcpStream) -> Self {
-        Self { reader: BufReader::with_capacity(READ_BUFFER_BYTES, stream) }
+        Self { reader: BufReader::with_capacity(READ_BUFFER_BYTES, stream), lost: false }
     }
 
     /// Reads a startup packet: its first word and the rest.
     ///
     /// # Errors
-    /// When the client is gone or sent an impossible length.
+    /// When the client is gone or sent an impossible length, which gets no answer: it hardly speaks this protocol.
     pub fn startup(&mut self) -> Result<(u32, Vec<u8>), ReadError> {
         let len = self.word()? as usize;
         if !(8..=STARTUP_BYTES_MAX).contains(&len) {
-            return Err(ReadError::Fatal(protocol_violation("invalid length of startup packet")));
+            return Err(ReadError::Closed);
         }
         let code = self.word()?;
         Ok((code, self.bytes(len - 8)?))
     }
 
+    /// Returns an error when bytes have come before the answer to a request for encryption: they would pass for
+    /// encrypted ones later.
+    ///
+    /// # Errors
+    /// As PostgreSQL's `ProcessStartupPacket`.
+    pub fn check_nothing_buffered(&self) -> Result<(), ReadError> {
+        if !self.has_buffered() {
+            return Ok(());
+        }
+        Err(ReadError::Fatal(
+            protocol_violation("received unencrypted data after SSL request").with_detail(
+                "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.",
+            ),
+        ))
+    }
+
+    /// Says whether the connection has to end because nobody knows where its next message begins.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
     /// Reads the next message.
     ///
     /// # Errors
-    /// When the client is gone or the framing is lost.
+    /// When the client is gone or the framing is lost. An impossible length gets no answer, as with PostgreSQL.
     pub fn message(&mut self) -> Result<RawMessage, ReadError> {
+        if self.lost {
+            return Err(ReadError::Fatal(protocol_violation(
+                "terminating connection because protocol synchronization was lost",
+            )));
+        }
         let mut tag = [0];
         self.reader.read_exact(&mut tag)?;
         let limit = match tag[0] {
             b'Q' | b'P' | b'B' | b'F' | b'd' => LARGE_MESSAGE_BYTES_MAX,
-            b'C' | b'D' | b'E' | b'H' | b'S' | b'X' | b'c' | b'f' | b'p' => SMALL_MESSAGE_BYTES_MAX,
+            b'C' | b'D' | b'E' | b'H' | b'S' | b'X' | b'c' | b'f' => SMALL_MESSAGE_BYTES_MAX,
             other => {
                 return Err(ReadError::Fatal(protocol_violation(format!(
                     "invalid frontend message type {other}"
@@ -96,7 +124,7 @@ impl Input {
         };
         let len = self.word()? as usize;
         if len < 4 || len - 4 > limit {
-            return Err(ReadError::Fatal(protocol_violation("invalid message length")));
+            return Err(ReadError::Closed);
         }
         Ok(RawMessage { tag: tag[0], body: self.bytes(len - 4)? })
     }
@@ -104,14 +132,14 @@ impl Input {
     /// Reads the next message of a COPY FROM; data is appended to `pending` without a detour.
     ///
     /// # Errors
-    /// When the client is gone, the framing is lost, or the message does not belong into a COPY.
+    /// When the client is gone, or the message is malformed or does not belong into a COPY: then the framing is lost.
     pub fn copy_step(&mut self, pending: &mut Vec<u8>) -> Result<CopyStep, ReadError> {
         let mut head = [0; 5];
         self.reader.read_exact(&mut head)?;
         let len = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
         let limit = if head[0] == b'd' { LARGE_MESSAGE_BYTES_MAX } else { SMALL_MESSAGE_BYTES_MAX };
         if len < 4 || len - 4 > limit {
-            return Err(ReadError::Fatal(protocol_violation("invalid message length")));
+            return Err(ReadError::Closed);
         }
         match head[0] {
             b'd' => {
@@ -121,12 +149,12 @@ impl Input {
             b'c' => self.bytes(len - 4).map(|_| CopyStep::Done),
             b'f' => {
                 let body = self.bytes(len - 4)?;
-                let reason = body.split(|byte| *byte == 0).next().unwrap_or_default();
-                Ok(CopyStep::Fail(String::from_utf8_lossy(reason).into_owned()))
+                let reason = Body { bytes: &body }.string().map_err(ReadError::Fatal)?;
+                Ok(CopyStep::Fail(reason))
             }
             b'H' | b'S' => self.bytes(len - 4).map(|_| CopyStep::Ignored),
             other => {
-                self.bytes(len - 4)?;
+                self.lost = true;
                 Err(ReadError::Fatal(protocol_violation(format!(
                     "unexpected message type 0x{other:02X} during COPY from stdin"
                 ))))
@@ -194,8 +222,6 @@ pub enum Message {
     CopyFail(String),
     /// The client says goodbye.
     Terminate,
-    /// A password nobody asked for.
-    Password,
 }
 
 /// The body of a Bind message.
@@ -245,7 +271,6 @@ impl RawMessage {
             b'c' => Message::CopyDone,
             b'f' => Message::CopyFail(body.string()?),
             b'X' => Message::Terminate,
-            b'p' => return Ok(Message::Password),
             other => return Err(protocol_violation(format!("invalid frontend message type {other}"))),
         };
         if !body.bytes.is_empty() {

@@ -46,9 +46,6 @@ impl Session {
             Message::FunctionCall => Err(PgError::not_supported("the fast-path function call")),
             // What is left of a COPY that has failed is ignored, as the protocol says.
             Message::CopyData(_) | Message::CopyDone | Message::CopyFail(_) => Ok(()),
-            Message::Password => {
-                Err(super::messages::protocol_violation("invalid frontend message type 112"))
-            }
             Message::Terminate => Ok(()),
         }
     }

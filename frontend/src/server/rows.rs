@@ -259,9 +259,14 @@ pub fn read_params(session: &Session, bind: &Bind, types: &[Oid]) -> Result<Vec<
     let mut params = Vec::with_capacity(types.len());
     for (index, (param, oid)) in bind.params.iter().zip(types).enumerate() {
         let ty = TypeRef::plain(*oid);
+        // As bind_param_error_callback with log_parameter_max_length_on_error = 0: that there is a text, not which.
+        let mut shown = "";
         let value = match (param, format_of(&bind.param_formats, index)) {
             (None, _) => Ok(Datum::Null),
-            (Some(bytes), 0) => utf8(bytes).and_then(|text| values::read_text(text, ty, &access)),
+            (Some(bytes), 0) => text_without_zeros(bytes).and_then(|text| {
+                shown = " = '...'";
+                values::read_text(text, ty, &access)
+            }),
             (Some(bytes), 1) => values::read_binary(bytes, ty, &access).map_err(|error| {
                 if error.fields().message.starts_with("incorrect binary data format") {
                     PgError::new(
@@ -282,7 +287,19 @@ pub fn read_params(session: &Session, bind: &Bind, types: &[Oid]) -> Result<Vec<
         } else {
             format!("portal \"{}\"", bind.portal)
         };
-        params.push(value.map_err(|error| error.with_context(format!("{portal} parameter ${}", index + 1)))?);
+        let place = || format!("{portal} parameter ${}{shown}", index + 1);
+        params.push(value.map_err(|error| error.with_context(place()))?);
     }
     Ok(params)
+}
+
+/// Returns `bytes` as text, which cannot hold a zero byte.
+fn text_without_zeros(bytes: &[u8]) -> Result<&str> {
+    if bytes.contains(&0) {
+        return Err(PgError::new(
+            SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+            "invalid byte sequence for encoding \"UTF8\": 0x00",
+        ));
+    }
+    utf8(bytes)
 }
