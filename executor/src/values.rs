@@ -96,7 +96,10 @@ pub(crate) fn canonical(value: &Datum, ty: TypeRef, out: &mut Vec<u8>) {
             }
             canonical_all(&array.elements, TypeRef::plain(array.element_type), out);
         }
-        Datum::Record(fields) => canonical_all(fields, TypeRef { oid: 0, typmod: -1, collation: 0 }, out),
+        // Keys are equal exactly when the values are.
+        Datum::Record(_) | Datum::Json(_) | Datum::Range(_) | Datum::Multirange(_) => {
+            types::key::encode_key(ty.oid, value, false, false, out);
+        }
     }
 }
 

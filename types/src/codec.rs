@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use crate::Datum;
-use crate::datum::{ArrayValue, Interval};
+use crate::datum::{ArrayValue, Interval, MultirangeValue, RangeBound, RangeValue, RecordValue};
 use crate::errors::{PgError, Result, SqlState};
+use crate::json::Json;
 use crate::numeric::Numeric;
+use crate::{Datum, TypeRef};
 
 /// Nesting that decoding follows at most.
 const DEPTH_MAX: usize = 64;
@@ -58,11 +59,78 @@ pub fn encode_value(value: &Datum, out: &mut Vec<u8>) {
             out.extend_from_slice(&(array.elements.len() as u32).to_le_bytes());
             array.elements.iter().for_each(|element| encode_value(element, out));
         }
-        Datum::Record(fields) => {
-            tagged(14, &(fields.len() as u32).to_le_bytes(), out);
-            fields.iter().for_each(|field| encode_value(field, out));
+        Datum::Record(record) => {
+            tagged(14, &record.row_type.to_le_bytes(), out);
+            out.extend_from_slice(&(record.fields.len() as u32).to_le_bytes());
+            for (index, field) in record.fields.iter().enumerate() {
+                let (name, ty) = match record.columns.get(index) {
+                    Some((name, ty)) => (name.as_str(), *ty),
+                    None => ("", record.field_type(index)),
+                };
+                sized(out, |out| out.extend_from_slice(name.as_bytes()));
+                out.extend_from_slice(&ty.oid.to_le_bytes());
+                out.extend_from_slice(&ty.typmod.to_le_bytes());
+                out.extend_from_slice(&ty.collation.to_le_bytes());
+                encode_value(field, out);
+            }
+        }
+        Datum::Json(value) => {
+            out.push(15);
+            sized(out, |out| out.extend_from_slice(value.to_text().as_bytes()));
+        }
+        Datum::Range(range) => {
+            out.push(16);
+            encode_range(range, out);
+        }
+        Datum::Multirange(value) => {
+            tagged(17, &value.multirange_type.to_le_bytes(), out);
+            out.extend_from_slice(&(value.ranges.len() as u32).to_le_bytes());
+            value.ranges.iter().for_each(|range| encode_range(range, out));
         }
     }
+}
+
+fn encode_range(range: &RangeValue, out: &mut Vec<u8>) {
+    out.extend_from_slice(&range.range_type.to_le_bytes());
+    out.push(u8::from(range.empty));
+    for bound in [&range.lower, &range.upper] {
+        out.push(u8::from(bound.inclusive));
+        encode_value(bound.value.as_ref().unwrap_or(&Datum::Null), out);
+    }
+}
+
+fn decode_range(bytes: &mut &[u8], depth: usize) -> Result<RangeValue> {
+    let range_type = u32::from_le_bytes(take(bytes)?);
+    let empty = take::<1>(bytes)?[0] != 0;
+    let bound = |bytes: &mut &[u8]| -> Result<RangeBound> {
+        let inclusive = take::<1>(bytes)?[0] != 0;
+        let value = decode(bytes, depth + 1)?;
+        Ok(RangeBound { value: (!value.is_null()).then_some(value), inclusive })
+    };
+    let lower = bound(bytes)?;
+    let upper = bound(bytes)?;
+    Ok(RangeValue { range_type, empty, lower, upper })
+}
+
+fn decode_record(bytes: &mut &[u8], depth: usize) -> Result<Datum> {
+    let row_type = u32::from_le_bytes(take(bytes)?);
+    let count = u32::from_le_bytes(take(bytes)?) as usize;
+    if count > bytes.len() {
+        return Err(corrupted());
+    }
+    let mut columns = Vec::with_capacity(count);
+    let mut fields = Vec::with_capacity(count);
+    for _ in 0..count {
+        let name = std::str::from_utf8(take_sized(bytes)?).map_err(|_| corrupted())?;
+        let ty = TypeRef {
+            oid: u32::from_le_bytes(take(bytes)?),
+            typmod: i32::from_le_bytes(take(bytes)?),
+            collation: u32::from_le_bytes(take(bytes)?),
+        };
+        columns.push((name.into(), ty));
+        fields.push(decode(bytes, depth + 1)?);
+    }
+    Ok(Datum::Record(Arc::new(RecordValue { row_type, columns: columns.into(), fields })))
 }
 
 fn tagged(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
@@ -144,7 +212,21 @@ fn decode(bytes: &mut &[u8], depth: usize) -> Result<Datum> {
             let elements = decode_many(bytes, depth)?;
             Datum::Array(Arc::new(ArrayValue { element_type, dimensions, elements }))
         }
-        14 => Datum::Record(Arc::from(decode_many(bytes, depth)?)),
+        14 => decode_record(bytes, depth)?,
+        15 => {
+            let text = std::str::from_utf8(take_sized(bytes)?).map_err(|_| corrupted())?;
+            Datum::Json(Arc::new(Json::parse(text).map_err(|_| corrupted())?))
+        }
+        16 => Datum::Range(Arc::new(decode_range(bytes, depth)?)),
+        17 => {
+            let multirange_type = u32::from_le_bytes(take(bytes)?);
+            let count = u32::from_le_bytes(take(bytes)?) as usize;
+            if count > bytes.len() {
+                return Err(corrupted());
+            }
+            let ranges: Result<Vec<_>> = (0..count).map(|_| decode_range(bytes, depth)).collect();
+            Datum::Multirange(Arc::new(MultirangeValue { multirange_type, ranges: ranges? }))
+        }
         _ => return Err(corrupted()),
     })
 }

@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
-use crate::datum::ArrayValue;
+use crate::datum::{ArrayValue, RangeValue};
 use crate::{Datum, Oid, oids};
 
 /// Compares two values of type `oid`.
@@ -35,11 +35,16 @@ pub fn compare(oid: Oid, left: &Datum, right: &Datum) -> Ordering {
         }
         (Datum::Array(l), Datum::Array(r)) => compare_arrays(l, r),
         (Datum::Record(l), Datum::Record(r)) => l
+            .fields
             .iter()
-            .zip(r.iter())
-            .map(|(l, r)| compare(0, l, r))
+            .zip(r.fields.iter())
+            .enumerate()
+            .map(|(index, (left, right))| compare(l.field_type(index).oid, left, right))
             .find(|order| order.is_ne())
-            .unwrap_or_else(|| l.len().cmp(&r.len())),
+            .unwrap_or_else(|| l.fields.len().cmp(&r.fields.len())),
+        (Datum::Json(l), Datum::Json(r)) => l.compare(r),
+        (Datum::Range(l), Datum::Range(r)) => crate::range::compare::compare(l, r),
+        (Datum::Multirange(l), Datum::Multirange(r)) => crate::range::multirange::order(l, r),
         (Datum::Null, Datum::Null) => Ordering::Equal,
         (Datum::Null, _) => Ordering::Greater,
         (_, Datum::Null) => Ordering::Less,
@@ -122,7 +127,25 @@ pub fn hash_value<H: Hasher>(oid: Oid, value: &Datum, state: &mut H) {
             array.dimensions.hash(state);
             array.elements.iter().for_each(|element| hash_value(array.element_type, element, state));
         }
-        Datum::Record(fields) => fields.iter().for_each(|field| hash_value(0, field, state)),
+        Datum::Record(record) => record
+            .fields
+            .iter()
+            .enumerate()
+            .for_each(|(index, field)| hash_value(record.field_type(index).oid, field, state)),
+        Datum::Json(value) => value.hash_into(state),
+        Datum::Range(range) => hash_range(range, state),
+        Datum::Multirange(value) => value.ranges.iter().for_each(|range| hash_range(range, state)),
+    }
+}
+
+fn hash_range<H: Hasher>(range: &RangeValue, state: &mut H) {
+    range.empty.hash(state);
+    for bound in [&range.lower, &range.upper] {
+        bound.inclusive.hash(state);
+        match &bound.value {
+            Some(value) => hash_value(range.subtype(), value, state),
+            None => 1u8.hash(state),
+        }
     }
 }
 

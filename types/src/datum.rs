@@ -9,8 +9,9 @@ use std::sync::Arc;
 use ecow::EcoString;
 use serde::{Deserialize, Serialize};
 
-use crate::Oid;
+use crate::json::Json;
 use crate::numeric::Numeric;
+use crate::{Oid, TypeRef, oids};
 
 /// The lane representation of a logical type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -72,7 +73,13 @@ pub enum Datum {
     /// An array of any element type.
     Array(Arc<ArrayValue>),
     /// A composite value.
-    Record(Arc<[Datum]>),
+    Record(Arc<RecordValue>),
+    /// A `jsonb` value.
+    Json(Arc<Json>),
+    /// A value of a range type.
+    Range(Arc<RangeValue>),
+    /// A value of a multirange type.
+    Multirange(Arc<MultirangeValue>),
 }
 
 /// `interval`, the three fields that PostgreSQL keeps apart.
@@ -98,7 +105,88 @@ pub struct ArrayValue {
     pub elements: Vec<Datum>,
 }
 
+/// A composite value: its fields and what is known of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordValue {
+    /// The composite type, or `record`.
+    pub row_type: Oid,
+    /// Name and type of each field.
+    pub columns: Arc<[(EcoString, TypeRef)]>,
+    /// The fields.
+    pub fields: Vec<Datum>,
+}
+
+impl RecordValue {
+    /// Returns an anonymous record, whose fields are called `f1`, `f2`, ...
+    pub fn anonymous(types: impl IntoIterator<Item = TypeRef>, fields: Vec<Datum>) -> Self {
+        let named = |(index, ty): (usize, TypeRef)| (EcoString::from(format!("f{}", index + 1)), ty);
+        Self { row_type: oids::RECORD, columns: types.into_iter().enumerate().map(named).collect(), fields }
+    }
+    /// Returns an anonymous record whose field types are those that the values are usually used for.
+    pub fn untyped(fields: Vec<Datum>) -> Self {
+        let types: Vec<TypeRef> = fields.iter().map(Datum::usual_type).collect();
+        Self::anonymous(types, fields)
+    }
+    /// Returns the type of a field.
+    pub fn field_type(&self, index: usize) -> TypeRef {
+        self.columns.get(index).map_or(TypeRef::plain(oids::TEXT), |(_, ty)| *ty)
+    }
+}
+
+/// A range.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RangeValue {
+    /// The range type.
+    pub range_type: Oid,
+    /// Whether it contains nothing; the bounds mean nothing then.
+    pub empty: bool,
+    /// Lower bound.
+    pub lower: RangeBound,
+    /// Upper bound.
+    pub upper: RangeBound,
+}
+
+/// One end of a range.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RangeBound {
+    /// The value; none for an infinite bound.
+    pub value: Option<Datum>,
+    /// Whether the value itself belongs to the range.
+    pub inclusive: bool,
+}
+
+/// A multirange: ranges that are not empty, ascending, and neither overlap nor touch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MultirangeValue {
+    /// The multirange type.
+    pub multirange_type: Oid,
+    /// The ranges.
+    pub ranges: Vec<RangeValue>,
+}
+
 impl Datum {
+    /// Returns the type that values of this form usually have; for records of which nothing else is known.
+    pub fn usual_type(&self) -> TypeRef {
+        TypeRef::plain(match self {
+            Self::Null | Self::Text(_) => oids::TEXT,
+            Self::Bool(_) => oids::BOOL,
+            Self::I16(_) => oids::INT2,
+            Self::I32(_) => oids::INT4,
+            Self::I64(_) => oids::INT8,
+            Self::F32(_) => oids::FLOAT4,
+            Self::F64(_) => oids::FLOAT8,
+            Self::Numeric(_) => oids::NUMERIC,
+            Self::Interval(_) => oids::INTERVAL,
+            Self::Uuid(_) => oids::UUID,
+            Self::Bytes(_) => oids::BYTEA,
+            Self::TimeTz(..) => oids::TIMETZ,
+            Self::Array(array) => crate::array_type(array.element_type).unwrap_or(oids::TEXT_ARRAY),
+            Self::Record(_) => oids::RECORD,
+            Self::Json(_) => oids::JSONB,
+            Self::Range(range) => range.range_type,
+            Self::Multirange(value) => value.multirange_type,
+        })
+    }
     /// Returns whether this is SQL NULL.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)

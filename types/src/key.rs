@@ -8,6 +8,8 @@
 use dashu::base::UnsignedAbs;
 
 use crate::compare::trim_blanks;
+use crate::datum::RangeValue;
+use crate::json::Json;
 use crate::numeric::Numeric;
 use crate::{Datum, Oid, oids};
 
@@ -67,10 +69,19 @@ fn encode(oid: Oid, value: &Datum, out: &mut Vec<u8>) {
                 out.extend_from_slice(&(*lower as u32 ^ 0x8000_0000).to_be_bytes());
             }
         }
-        Datum::Record(fields) => {
-            for field in fields.iter() {
+        Datum::Record(record) => {
+            for (index, field) in record.fields.iter().enumerate() {
                 out.push(1);
-                element_key(0, field, out);
+                element_key(record.field_type(index).oid, field, out);
+            }
+            out.push(0);
+        }
+        Datum::Json(value) => json(value, true, out),
+        Datum::Range(value) => range(value, out),
+        Datum::Multirange(value) => {
+            for part in &value.ranges {
+                out.push(1);
+                range(part, out);
             }
             out.push(0);
         }
@@ -84,6 +95,61 @@ fn element_key(oid: Oid, value: &Datum, out: &mut Vec<u8>) {
     }
     out.push(NOT_NULL);
     encode(oid, value, out);
+}
+
+/// Empty is below everything; an infinite lower bound below all values, an infinite upper bound above.
+fn range(value: &RangeValue, out: &mut Vec<u8>) {
+    if value.empty {
+        return out.push(0);
+    }
+    out.push(1);
+    match &value.lower.value {
+        None => out.push(0),
+        Some(bound) => {
+            out.push(1);
+            encode(value.subtype(), bound, out);
+            out.push(u8::from(!value.lower.inclusive));
+        }
+    }
+    match &value.upper.value {
+        None => out.push(2),
+        Some(bound) => {
+            out.push(1);
+            encode(value.subtype(), bound, out);
+            out.push(u8::from(value.upper.inclusive));
+        }
+    }
+}
+
+/// A tag in the order of kinds, then the number of members, then the members. The empty array is below
+/// everything, but only at the top.
+fn json(value: &Json, top: bool, out: &mut Vec<u8>) {
+    match value {
+        Json::Null => out.push(1),
+        Json::String(text) => {
+            out.push(2);
+            escaped(text.as_bytes(), out);
+        }
+        Json::Number(number) => {
+            out.push(3);
+            numeric(number, out);
+        }
+        Json::Bool(value) => out.extend_from_slice(&[4, u8::from(*value)]),
+        Json::Array(items) if items.is_empty() && top => out.push(0),
+        Json::Array(items) => {
+            out.push(5);
+            out.extend_from_slice(&(items.len() as u32).to_be_bytes());
+            items.iter().for_each(|item| json(item, false, out));
+        }
+        Json::Object(fields) => {
+            out.push(6);
+            out.extend_from_slice(&(fields.len() as u32).to_be_bytes());
+            for (key, value) in fields {
+                escaped(key.as_bytes(), out);
+                json(value, false, out);
+            }
+        }
+    }
 }
 
 fn float(value: f64, out: &mut Vec<u8>) {

@@ -22,10 +22,13 @@ pub mod numeric;
 pub mod oids;
 pub mod physical;
 pub mod random;
+pub mod range;
 pub mod text;
 pub mod uuid;
 
-pub use datum::{ArrayValue, Datum, Interval, PhysicalType};
+pub use datum::{
+    ArrayValue, Datum, Interval, MultirangeValue, PhysicalType, RangeBound, RangeValue, RecordValue,
+};
 pub use errors::{PgError, Result, SqlState};
 pub use numeric::Numeric;
 pub use physical::{array_type, element_type, physical_type};

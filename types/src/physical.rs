@@ -55,6 +55,32 @@ const ARRAYS: &[(Oid, Oid)] = &[
     (oids::XID8, 271),
     (oids::TXID_SNAPSHOT, 2949),
     (oids::PG_SNAPSHOT, 5039),
+    (oids::POINT, 1017),
+    (oids::LSEG, 1018),
+    (oids::PATH, 1019),
+    (oids::BOX, 1020),
+    (oids::POLYGON, 1027),
+    (oids::LINE, 629),
+    (oids::CIRCLE, 719),
+    (oids::CIDR, 651),
+    (oids::INET, 1041),
+    (oids::MACADDR, 1040),
+    (oids::MACADDR8, 775),
+    (oids::TSVECTOR, 3643),
+    (oids::TSQUERY, 3645),
+    (oids::JSONPATH, 4073),
+    (oids::INT4RANGE, 3905),
+    (oids::NUMRANGE, 3907),
+    (oids::TSRANGE, 3909),
+    (oids::TSTZRANGE, 3911),
+    (oids::DATERANGE, 3913),
+    (oids::INT8RANGE, 3927),
+    (oids::INT4MULTIRANGE, 6150),
+    (oids::NUMMULTIRANGE, 6151),
+    (oids::TSMULTIRANGE, 6152),
+    (oids::TSTZMULTIRANGE, 6153),
+    (oids::DATEMULTIRANGE, 6155),
+    (oids::INT8MULTIRANGE, 6157),
     (oids::REGCOLLATION, 4192),
 ];
 
@@ -89,9 +115,20 @@ pub fn physical_type(oid: Oid) -> Option<PhysicalType> {
         | oids::BIT
         | oids::VARBIT
         | oids::POINT
+        | oids::LSEG
+        | oids::PATH
+        | oids::BOX
+        | oids::POLYGON
+        | oids::LINE
+        | oids::CIRCLE
+        | oids::CIDR
+        | oids::INET
+        | oids::MACADDR
+        | oids::MACADDR8
         | oids::ACLITEM
         | oids::INTERNAL
         | oids::VOID => PhysicalType::Bytes,
+        _ if range_subtype(oid).is_some() || multirange_range(oid).is_some() => PhysicalType::Bytes,
         _ if element_type(oid).is_some() => PhysicalType::Bytes,
         _ => return None,
     };
@@ -136,7 +173,35 @@ pub fn is_text_like(oid: Oid) -> bool {
             | oids::PG_NODE_TREE
             | oids::PG_SNAPSHOT
             | oids::TXID_SNAPSHOT
+            | oids::JSONPATH
+            | oids::TSVECTOR
+            | oids::TSQUERY
     )
+}
+
+/// The built-in range types: range, subtype, multirange.
+const RANGES: &[(Oid, Oid, Oid)] = &[
+    (oids::INT4RANGE, oids::INT4, oids::INT4MULTIRANGE),
+    (oids::NUMRANGE, oids::NUMERIC, oids::NUMMULTIRANGE),
+    (oids::TSRANGE, oids::TIMESTAMP, oids::TSMULTIRANGE),
+    (oids::TSTZRANGE, oids::TIMESTAMPTZ, oids::TSTZMULTIRANGE),
+    (oids::DATERANGE, oids::DATE, oids::DATEMULTIRANGE),
+    (oids::INT8RANGE, oids::INT8, oids::INT8MULTIRANGE),
+];
+
+/// Returns the subtype of a built-in range type.
+pub fn range_subtype(oid: Oid) -> Option<Oid> {
+    RANGES.iter().find(|(range, _, _)| *range == oid).map(|(_, subtype, _)| *subtype)
+}
+
+/// Returns the range type of a built-in multirange type.
+pub fn multirange_range(oid: Oid) -> Option<Oid> {
+    RANGES.iter().find(|(_, _, multirange)| *multirange == oid).map(|(range, _, _)| *range)
+}
+
+/// Returns the multirange type over a built-in range type.
+pub fn multirange_type(range: Oid) -> Option<Oid> {
+    RANGES.iter().find(|(known, _, _)| *known == range).map(|(_, _, multirange)| *multirange)
 }
 
 /// Returns the element type of the built-in array type `oid` (also of `int2vector` and `oidvector`).

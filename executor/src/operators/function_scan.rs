@@ -32,7 +32,7 @@ pub(super) fn produce(
             match result.get(index) {
                 // A composite result is spread over its columns.
                 Some(values) => match values.as_slice() {
-                    [Datum::Record(fields)] if *width != 1 => row.extend(fields.iter().cloned()),
+                    [Datum::Record(record)] if *width != 1 => row.extend(record.fields.iter().cloned()),
                     values => row.extend(values.iter().cloned()),
                 },
                 None => row.extend((0..*width).map(|_| Datum::Null)),

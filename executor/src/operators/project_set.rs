@@ -1,6 +1,6 @@
 //! Set-returning calls in a target list: as many rows as the longest gives, the others padded with NULLs.
 
-use types::{Datum, Result};
+use types::{Datum, RecordValue, Result};
 
 use super::function_scan::call_set;
 use super::{Flow, RowSet, SerialRound, Stage, collect_rows};
@@ -45,7 +45,7 @@ fn expand(run: &Run<'_>, exprs: &[Expr], row: &[Datum], out: &mut Vec<Vec<Datum>
                 // Several columns make one composite value.
                 let values = rows.into_iter().map(|mut columns| match columns.len() {
                     1 => columns.swap_remove(0),
-                    _ => Datum::Record(columns.into()),
+                    _ => Datum::Record(RecordValue::untyped(columns).into()),
                 });
                 Err(values.collect::<Vec<_>>())
             }

@@ -4,7 +4,7 @@
 mod array;
 mod subplan;
 
-use types::{Datum, PgError, Result, TypeRef, oids};
+use types::{Datum, PgError, RecordValue, Result, TypeRef, oids};
 
 use crate::context::QueryContext;
 use crate::execute::Run;
@@ -87,8 +87,10 @@ impl<'a> RowEvaluator<'a> {
             ExprKind::IsNull { arg, negated } => {
                 let value = self.eval(arg, scope)?;
                 Ok(Datum::Bool(match &value {
-                    Datum::Record(fields) if *negated => fields.iter().all(|field| !field.is_null()),
-                    Datum::Record(fields) => fields.iter().all(Datum::is_null),
+                    Datum::Record(record) if *negated => {
+                        record.fields.iter().all(|field| !field.is_null())
+                    }
+                    Datum::Record(record) => record.fields.iter().all(Datum::is_null),
                     _ => value.is_null() != *negated,
                 }))
             }
@@ -152,10 +154,12 @@ impl<'a> RowEvaluator<'a> {
                 array::subscript(&value, &bounds, *slice)
             }
             ExprKind::Row(items) => {
-                Ok(Datum::Record(items.iter().map(|item| self.eval(item, scope)).collect::<Result<_>>()?))
+                let fields = items.iter().map(|item| self.eval(item, scope)).collect::<Result<Vec<_>>>()?;
+                let types = items.iter().map(|item| item.ty);
+                Ok(Datum::Record(RecordValue::anonymous(types, fields).into()))
             }
             ExprKind::Field { arg, index } => match self.eval(arg, scope)? {
-                Datum::Record(fields) => at(&fields, *index, "field"),
+                Datum::Record(record) => at(&record.fields, *index, "field"),
                 _ => Ok(Datum::Null),
             },
             ExprKind::RowCompare { pairs, or_equal } => self.row_compare(pairs, *or_equal, scope),

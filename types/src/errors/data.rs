@@ -124,9 +124,14 @@ pub fn invalid_parameter(message: impl Into<String>) -> PgError {
 pub fn factorial_of_negative() -> PgError {
     out_of_range("factorial of a negative number is undefined")
 }
-/// `invalid input syntax for type json`
-pub fn invalid_json() -> PgError {
-    PgError::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax for type json")
+/// `stack depth limit exceeded`
+pub fn stack_depth_exceeded() -> PgError {
+    PgError::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded")
+        .with_hint("Increase the configuration parameter \"max_stack_depth\" (currently 2048kB), after ensuring the platform's stack depth limit is adequate.")
+}
+/// `unsupported jsonb version number 2`
+pub fn invalid_jsonb_version(version: u8) -> PgError {
+    PgError::internal(format!("unsupported jsonb version number {version}"))
 }
 /// `setseed parameter 2 is out of allowed range [-1,1]`
 pub fn seed_out_of_range(seed: f64) -> PgError {

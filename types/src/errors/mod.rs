@@ -4,6 +4,8 @@
 
 pub mod data;
 pub mod datetime;
+pub mod json;
+pub mod range;
 mod sqlstate;
 pub mod text;
 

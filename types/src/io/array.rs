@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{IoContext, text_input, text_output};
-use crate::datum::ArrayValue;
+use crate::datum::{ArrayValue, RecordValue};
 use crate::errors::{PgError, Result, SqlState, text as text_errors};
 use crate::{Datum, Oid, oids};
 
@@ -140,7 +140,9 @@ impl Reader<'_> {
             self.blanks();
             match self.peek() {
                 Some(b'{') => self.level(depth + 1)?,
-                Some(b'}' | b',') => return Err(self.unexpected()),
+                Some(byte) if byte == b'}' || char::from(byte) == delimiter(self.element) => {
+                    return Err(self.unexpected());
+                }
                 None => return Err(self.malformed("Unexpected end of input.")),
                 Some(_) if self.lengths.len() > depth + 1 => return Err(self.uneven()),
                 Some(_) => self.element()?,
@@ -148,7 +150,7 @@ impl Reader<'_> {
             count += 1;
             self.blanks();
             match self.peek() {
-                Some(b',') => self.at += 1,
+                Some(byte) if char::from(byte) == delimiter(self.element) => self.at += 1,
                 Some(b'}') => {
                     self.at += 1;
                     return self.end_level(depth, count);
@@ -206,7 +208,8 @@ impl Reader<'_> {
                     kept = value.len();
                     self.at += next.len_utf8();
                 }
-                ',' | '}' if !quoted => break,
+                '}' if !quoted => break,
+                character if !quoted && character == delimiter(self.element) => break,
                 '{' if !quoted => return Err(self.malformed("Unexpected \"{\" character.")),
                 _ => {
                     value.push(character);
@@ -229,6 +232,11 @@ impl Reader<'_> {
     }
 }
 
+/// Returns what separates elements of that type (`pg_type.typdelim`).
+fn delimiter(element_type: Oid) -> char {
+    if element_type == oids::BOX { ';' } else { ',' }
+}
+
 /// Appends the text form of an array of type `oid`.
 pub fn array_output(oid: Oid, array: &ArrayValue, context: &IoContext, out: &mut String) -> Result<()> {
     if matches!(oid, oids::INT2VECTOR | oids::OIDVECTOR) {
@@ -244,6 +252,7 @@ pub fn array_output(oid: Oid, array: &ArrayValue, context: &IoContext, out: &mut
         out.push_str("{}");
         return Ok(());
     }
+    let delimiter = delimiter(array.element_type);
     if array.dimensions.iter().any(|(_, lower)| *lower != 1) {
         for (length, lower) in &array.dimensions {
             out.push_str(&format!("[{lower}:{}]", lower + length - 1));
@@ -251,12 +260,12 @@ pub fn array_output(oid: Oid, array: &ArrayValue, context: &IoContext, out: &mut
         out.push('=');
     }
     let mut elements = array.elements.iter();
-    output_level(array, 0, &mut elements, context, out)
+    output_level(array, (0, delimiter), &mut elements, context, out)
 }
 
 fn output_level(
     array: &ArrayValue,
-    depth: usize,
+    (depth, delimiter): (usize, char),
     elements: &mut std::slice::Iter<'_, Datum>,
     context: &IoContext,
     out: &mut String,
@@ -265,10 +274,10 @@ fn output_level(
     out.push('{');
     for index in 0..length {
         if index > 0 {
-            out.push(',');
+            out.push(delimiter);
         }
         if depth + 1 < array.dimensions.len() {
-            output_level(array, depth + 1, elements, context, out)?;
+            output_level(array, (depth + 1, delimiter), elements, context, out)?;
             continue;
         }
         match elements.next() {
@@ -276,7 +285,7 @@ fn output_level(
             Some(element) => {
                 let mut text = String::new();
                 text_output(array.element_type, element, context, &mut text)?;
-                quote_element(&text, out);
+                quote_element(&text, delimiter, out);
             }
         }
     }
@@ -284,9 +293,9 @@ fn output_level(
     Ok(())
 }
 
-fn quote_element(text: &str, out: &mut String) {
+fn quote_element(text: &str, delimiter: char, out: &mut String) {
     let special =
-        |c: char| matches!(c, '"' | '\\' | '{' | '}' | ',') || c.is_ascii_whitespace() || c == '\x0b';
+        |c: char| matches!(c, '"' | '\\' | '{' | '}') || c == delimiter || c.is_ascii_whitespace() || c == '\x0b';
     if !text.is_empty() && !text.eq_ignore_ascii_case("null") && !text.contains(special) {
         return out.push_str(text);
     }
@@ -300,10 +309,10 @@ fn quote_element(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Appends the text form of a record whose columns have the given types.
-pub fn record_output(columns: &[(Oid, &Datum)], context: &IoContext, out: &mut String) -> Result<()> {
+/// Appends the text form of a record.
+pub fn record_output(record: &RecordValue, context: &IoContext, out: &mut String) -> Result<()> {
     out.push('(');
-    for (index, (oid, value)) in columns.iter().enumerate() {
+    for (index, value) in record.fields.iter().enumerate() {
         if index > 0 {
             out.push(',');
         }
@@ -311,7 +320,7 @@ pub fn record_output(columns: &[(Oid, &Datum)], context: &IoContext, out: &mut S
             continue;
         }
         let mut text = String::new();
-        text_output(*oid, value, context, &mut text)?;
+        text_output(record.field_type(index).oid, value, context, &mut text)?;
         let special =
             |c: char| matches!(c, '"' | '\\' | '(' | ')' | ',') || c.is_ascii_whitespace() || c == '\x0b';
         if !text.is_empty() && !text.contains(special) {

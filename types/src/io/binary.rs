@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::text::{limit_bpchar, limit_varchar};
 use super::truncate_name;
 use crate::datetime::{DATE_END, DATE_MIN, arithmetic, check_timestamp, is_infinite, is_infinite_date};
-use crate::datum::{ArrayValue, Interval};
+use crate::datum::{ArrayValue, Interval, MultirangeValue, RangeBound, RangeValue};
 use crate::errors::{PgError, Result, data, datetime, text as text_errors};
 use crate::numeric::Numeric;
 use crate::{Datum, Oid, oids, physical};
@@ -92,6 +92,11 @@ pub fn binary_input(oid: Oid, typmod: i32, bytes: &[u8]) -> Result<Datum> {
         oids::BPCHAR => Datum::text(limit_bpchar(utf8(bytes)?, typmod)?),
         oids::NAME => Datum::text(truncate_name(utf8(bytes)?)),
         oids::JSON => Datum::text(crate::json::validate(utf8(bytes)?)?),
+        oids::JSONB => read_jsonb(bytes)?,
+        _ if physical::range_subtype(oid).is_some() => Datum::Range(Arc::new(read_range(oid, bytes)?)),
+        _ if physical::multirange_range(oid).is_some() => {
+            Datum::Multirange(Arc::new(read_multirange(oid, bytes)?))
+        }
         _ if physical::is_text_like(oid) => Datum::text(utf8(bytes)?),
         _ if physical::is_oid_like(oid) => Datum::I64(i64::from(u32::from_be_bytes(exactly(bytes)?))),
         _ if physical::element_type(oid).is_some() => read_array(oid, typmod, bytes)?,
@@ -189,7 +194,107 @@ pub fn binary_output(oid: Oid, value: &Datum, out: &mut Vec<u8>) -> Result<()> {
                 out.extend_from_slice(&bytes);
             }
         }
-        Datum::Record(_) => return Err(PgError::not_supported("binary output of a record")),
+        Datum::Record(record) => {
+            let word = |value: usize| i32::try_from(value).unwrap_or(i32::MAX).to_be_bytes();
+            out.extend_from_slice(&word(record.fields.len()));
+            for (index, field) in record.fields.iter().enumerate() {
+                let ty = record.field_type(index).oid;
+                out.extend_from_slice(&ty.to_be_bytes());
+                sized_output(ty, field, out)?;
+            }
+        }
+        Datum::Json(value) => {
+            out.push(1);
+            out.extend_from_slice(value.to_text().as_bytes());
+        }
+        Datum::Range(range) => range_output(range, out)?,
+        Datum::Multirange(value) => {
+            out.extend_from_slice(&(value.ranges.len() as u32).to_be_bytes());
+            for range in &value.ranges {
+                let mut bytes = Vec::new();
+                range_output(range, &mut bytes)?;
+                out.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+                out.extend_from_slice(&bytes);
+            }
+        }
     }
     Ok(())
+}
+
+/// Appends a value after its size; -1 for NULL.
+fn sized_output(oid: Oid, value: &Datum, out: &mut Vec<u8>) -> Result<()> {
+    if value.is_null() {
+        out.extend_from_slice(&(-1i32).to_be_bytes());
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    binary_output(oid, value, &mut bytes)?;
+    out.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+    out.extend_from_slice(&bytes);
+    Ok(())
+}
+
+/// Flags of a range's binary form.
+const RANGE_EMPTY: u8 = 1;
+const LOWER_INCLUSIVE: u8 = 2;
+const UPPER_INCLUSIVE: u8 = 4;
+const LOWER_INFINITE: u8 = 8;
+const UPPER_INFINITE: u8 = 16;
+
+fn range_output(range: &RangeValue, out: &mut Vec<u8>) -> Result<()> {
+    if range.empty {
+        out.push(RANGE_EMPTY);
+        return Ok(());
+    }
+    let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+    out.push(
+        flag(range.lower.inclusive, LOWER_INCLUSIVE)
+            | flag(range.upper.inclusive, UPPER_INCLUSIVE)
+            | flag(range.lower.value.is_none(), LOWER_INFINITE)
+            | flag(range.upper.value.is_none(), UPPER_INFINITE),
+    );
+    for value in [&range.lower.value, &range.upper.value].into_iter().flatten() {
+        sized_output(range.subtype(), value, out)?;
+    }
+    Ok(())
+}
+
+fn read_range(oid: Oid, bytes: &[u8]) -> Result<RangeValue> {
+    let mut rest = bytes;
+    let flags = exactly::<1>(take(&mut rest, 1)?)?[0];
+    if flags & RANGE_EMPTY != 0 {
+        return Ok(RangeValue::empty(oid));
+    }
+    let subtype = physical::range_subtype(oid).unwrap_or(0);
+    let mut bound = |infinite: u8, inclusive: u8| -> Result<RangeBound> {
+        if flags & infinite != 0 {
+            return Ok(RangeBound::infinite());
+        }
+        let size = u32::from_be_bytes(exactly(take(&mut rest, 4)?)?) as usize;
+        let value = binary_input(subtype, -1, take(&mut rest, size)?)?;
+        Ok(RangeBound { value: Some(value), inclusive: flags & inclusive != 0 })
+    };
+    let lower = bound(LOWER_INFINITE, LOWER_INCLUSIVE)?;
+    let upper = bound(UPPER_INFINITE, UPPER_INCLUSIVE)?;
+    RangeValue::new(oid, lower, upper)
+}
+
+fn read_multirange(oid: Oid, bytes: &[u8]) -> Result<MultirangeValue> {
+    let mut rest = bytes;
+    let count = u32::from_be_bytes(exactly(take(&mut rest, 4)?)?);
+    let range_type = physical::multirange_range(oid).unwrap_or(0);
+    let mut ranges = Vec::new();
+    for _ in 0..count {
+        let size = u32::from_be_bytes(exactly(take(&mut rest, 4)?)?) as usize;
+        ranges.push(read_range(range_type, take(&mut rest, size)?)?);
+    }
+    Ok(MultirangeValue::new(oid, ranges))
+}
+
+fn read_jsonb(bytes: &[u8]) -> Result<Datum> {
+    let mut rest = bytes;
+    match exactly::<1>(take(&mut rest, 1)?)?[0] {
+        1 => crate::json::jsonb_input(utf8(rest)?),
+        version => Err(data::invalid_jsonb_version(version)),
+    }
 }

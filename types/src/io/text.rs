@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::integer::{parse_integer, parse_oid};
 use super::{ByteaOutput, IoContext, array, bytea};
+use crate::range::io as range;
 use crate::datetime::{arithmetic, format, interval_text, parse};
 use crate::errors::{PgError, Result, data, text as text_errors};
 use crate::fast::{parse_int4_fast, parse_int8_fast, write_i64};
@@ -34,6 +35,7 @@ pub fn text_input(oid: Oid, typmod: i32, text: &str, context: &IoContext) -> Res
         oids::NAME => Datum::text(truncate_name(text)),
         oids::CHAR => char_input(text),
         oids::JSON => Datum::text(crate::json::validate(text)?),
+        oids::JSONB => crate::json::jsonb_input(text)?,
         oids::BOOL => {
             Datum::Bool(parse_bool(text).ok_or_else(|| data::invalid_input_syntax("boolean", text))?)
         }
@@ -70,6 +72,8 @@ pub fn text_input(oid: Oid, typmod: i32, text: &str, context: &IoContext) -> Res
         oids::BIT => bits::parse_fixed(text, typmod)?,
         oids::VARBIT => bits::parse_varying(text, typmod)?,
         _ if physical::is_oid_like(oid) => Datum::I64(parse_oid(text, "oid")?),
+        _ if physical::range_subtype(oid).is_some() => range::range_input(oid, text, context)?,
+        _ if physical::multirange_range(oid).is_some() => range::multirange_input(oid, text, context)?,
         _ => match physical::element_type(oid) {
             Some(element) => array::array_input(oid, element, typmod, text, context)?,
             None => return Err(PgError::not_supported(format!("input of type {oid}"))),
@@ -118,9 +122,10 @@ pub fn text_output(oid: Oid, value: &Datum, context: &IoContext, out: &mut Strin
             ByteaOutput::Escape => bytea::escape(value, out),
         },
         (_, Datum::Array(value)) => array::array_output(oid, value, context, out)?,
-        (_, Datum::Record(_)) => {
-            return Err(PgError::not_supported("output of a record without its column types"));
-        }
+        (_, Datum::Record(value)) => array::record_output(value, context, out)?,
+        (_, Datum::Json(value)) => value.write(out),
+        (_, Datum::Range(value)) => range::range_output(value, context, out)?,
+        (_, Datum::Multirange(value)) => range::multirange_output(value, context, out)?,
     }
     // The formatters above write ASCII only.
     out.push_str(&String::from_utf8_lossy(&bytes));
