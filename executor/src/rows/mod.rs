@@ -87,9 +87,7 @@ impl<'a> RowEvaluator<'a> {
             ExprKind::IsNull { arg, negated } => {
                 let value = self.eval(arg, scope)?;
                 Ok(Datum::Bool(match &value {
-                    Datum::Record(record) if *negated => {
-                        record.fields.iter().all(|field| !field.is_null())
-                    }
+                    Datum::Record(record) if *negated => record.fields.iter().all(|field| !field.is_null()),
                     Datum::Record(record) => record.fields.iter().all(Datum::is_null),
                     _ => value.is_null() != *negated,
                 }))

@@ -27,8 +27,7 @@ pub enum Fault {
 
 /// `invalid input syntax for type json`, or `unsupported Unicode escape sequence`, with the detail.
 pub fn invalid(fault: Fault) -> PgError {
-    let syntax =
-        || PgError::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax for type json");
+    let syntax = || PgError::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax for type json");
     match fault {
         Fault::CodePointZero => {
             PgError::new(SqlState::UNTRANSLATABLE_CHARACTER, "unsupported Unicode escape sequence")
@@ -43,9 +42,7 @@ pub fn invalid(fault: Fault) -> PgError {
             syntax().with_detail(format!("Character with value 0x{byte:02x} must be escaped."))
         }
         Fault::Escaping(shown) => syntax().with_detail(format!("Escape sequence \"\\{shown}\" is invalid.")),
-        Fault::UnicodeFormat => {
-            syntax().with_detail("\"\\u\" must be followed by four hexadecimal digits.")
-        }
+        Fault::UnicodeFormat => syntax().with_detail("\"\\u\" must be followed by four hexadecimal digits."),
         Fault::HighSurrogate => {
             syntax().with_detail("Unicode high surrogate must not follow a high surrogate.")
         }

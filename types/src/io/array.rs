@@ -294,8 +294,9 @@ fn output_level(
 }
 
 fn quote_element(text: &str, delimiter: char, out: &mut String) {
-    let special =
-        |c: char| matches!(c, '"' | '\\' | '{' | '}') || c == delimiter || c.is_ascii_whitespace() || c == '\x0b';
+    let special = |c: char| {
+        matches!(c, '"' | '\\' | '{' | '}') || c == delimiter || c.is_ascii_whitespace() || c == '\x0b'
+    };
     if !text.is_empty() && !text.eq_ignore_ascii_case("null") && !text.contains(special) {
         return out.push_str(text);
     }

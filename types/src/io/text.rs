@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::integer::{parse_integer, parse_oid};
 use super::{ByteaOutput, IoContext, array, bytea};
-use crate::range::io as range;
 use crate::datetime::{arithmetic, format, interval_text, parse};
 use crate::errors::{PgError, Result, data, text as text_errors};
 use crate::fast::{parse_int4_fast, parse_int8_fast, write_i64};
 use crate::numeric::Numeric;
+use crate::range::io as range;
 use crate::{Datum, Oid, bits, float, identifiers, money, oids, physical};
 
 /// Bytes that a `name` holds.

@@ -193,7 +193,11 @@ impl Json {
             (Self::Number(l), Self::Number(r)) => l.cmp(r),
             (Self::String(l), Self::String(r)) => l.as_bytes().cmp(r.as_bytes()),
             (Self::Array(l), Self::Array(r)) => l.len().cmp(&r.len()).then_with(|| {
-                l.iter().zip(r).map(|(l, r)| l.compare_nested(r)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+                l.iter()
+                    .zip(r)
+                    .map(|(l, r)| l.compare_nested(r))
+                    .find(|o| o.is_ne())
+                    .unwrap_or(Ordering::Equal)
             }),
             (Self::Object(l), Self::Object(r)) => l.len().cmp(&r.len()).then_with(|| {
                 l.iter()

@@ -63,13 +63,11 @@ pub fn subtract(left: &RangeValue, right: &RangeValue) -> Vec<RangeValue> {
     let subtype = left.subtype();
     let mut parts = Vec::new();
     if lower_order(&left.lower, &right.lower, subtype).is_lt() {
-        let upper =
-            RangeBound { value: right.lower.value.clone(), inclusive: !right.lower.inclusive };
+        let upper = RangeBound { value: right.lower.value.clone(), inclusive: !right.lower.inclusive };
         parts.push(RangeValue { upper, ..left.clone() });
     }
     if upper_order(&left.upper, &right.upper, subtype).is_gt() {
-        let lower =
-            RangeBound { value: right.upper.value.clone(), inclusive: !right.upper.inclusive };
+        let lower = RangeBound { value: right.upper.value.clone(), inclusive: !right.upper.inclusive };
         parts.push(RangeValue { lower, ..left.clone() });
     }
     parts

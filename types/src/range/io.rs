@@ -108,16 +108,12 @@ pub fn range_output(range: &RangeValue, context: &IoContext, out: &mut String) -
     Ok(())
 }
 
-fn write_bound(
-    range: &RangeValue,
-    bound: &RangeBound,
-    context: &IoContext,
-    out: &mut String,
-) -> Result<()> {
+fn write_bound(range: &RangeValue, bound: &RangeBound, context: &IoContext, out: &mut String) -> Result<()> {
     let Some(value) = &bound.value else { return Ok(()) };
     let mut text = String::new();
     text_output(range.subtype(), value, context, &mut text)?;
-    let special = |byte: u8| matches!(byte, b'"' | b'\\' | b'(' | b')' | b'[' | b']' | b',') || is_blank(byte);
+    let special =
+        |byte: u8| matches!(byte, b'"' | b'\\' | b'(' | b')' | b'[' | b']' | b',') || is_blank(byte);
     if !text.is_empty() && !text.bytes().any(special) {
         out.push_str(&text);
         return Ok(());

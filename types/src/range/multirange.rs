@@ -50,11 +50,8 @@ pub fn subtract(left: &MultirangeValue, right: &[RangeValue]) -> MultirangeValue
 
 /// Returns what both have.
 pub fn intersect(left: &MultirangeValue, right: &[RangeValue]) -> MultirangeValue {
-    let parts = left
-        .ranges
-        .iter()
-        .flat_map(|l| right.iter().map(move |r| combine::intersect(l, r)))
-        .collect();
+    let parts =
+        left.ranges.iter().flat_map(|l| right.iter().map(move |r| combine::intersect(l, r))).collect();
     MultirangeValue::new(left.multirange_type, parts)
 }
 
