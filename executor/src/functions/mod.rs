@@ -111,6 +111,9 @@ const TOPICS: &[&[FunctionEntry]] = &[
     times::TABLE,
     wire::TABLE,
     zones::TABLE,
+    text::compose::TABLE,
+    text::encoding::TABLE,
+    text::pieces::TABLE,
 ];
 
 type Registry = RwLock<HashMap<&'static str, &'static FunctionEntry>>;

@@ -255,8 +255,18 @@ impl Analyzer<'_> {
         arguments: Arguments,
         location: Location,
     ) -> Result<Expr> {
+        let spread = arguments.variadic && function.variadic == oids::ANY;
         let (args, result) = self.call_args(function, candidate, arguments, location)?;
-        let mut call = self.call(function.reference(function.name.clone()), args, result);
+        let mut reference = function.reference(function.name.clone());
+        if spread {
+            // One array stands for the arguments: a body of its own takes it apart.
+            if args.last().is_none_or(|last| super::coerce::element_type(last.ty.oid) == 0) {
+                let message = "VARIADIC argument must be an array";
+                return Err(error(SqlState::DATATYPE_MISMATCH, message, location));
+            }
+            reference.prosrc = format!("{}_variadic", reference.prosrc).into();
+        }
+        let mut call = self.call(reference, args, result);
         if function.returns_set {
             let clause = self.level().clause;
             if let Some(place) = clause.set_refusal() {

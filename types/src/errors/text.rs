@@ -111,6 +111,63 @@ pub fn invalid_encoding_name(which: &str, name: &str) -> PgError {
 }
 /// `character with byte sequence 0xe2 in encoding "UTF8" has no equivalent in encoding "LATIN1"`
 pub fn untranslatable(bytes: &[u8], from: &str, to: &str) -> PgError {
+/// `string is not a valid identifier: "x"` with its detail, if any.
+pub fn not_an_identifier(input: &str, detail: Option<&str>) -> PgError {
+    let error = PgError::new(
+        SqlState::INVALID_PARAMETER_VALUE,
+        format!("string is not a valid identifier: \"{input}\""),
+    );
+    match detail {
+        Some(detail) => error.with_detail(detail),
+        None => error,
+    }
+}
+/// `SQL regular expression may not contain more than two escape-double-quote separators`
+pub fn too_many_separators() -> PgError {
+    PgError::new(
+        SqlState::INVALID_USE_OF_ESCAPE_CHARACTER,
+        "SQL regular expression may not contain more than two escape-double-quote separators",
+    )
+}
+/// `invalid normalization form: x`
+pub fn invalid_normalization_form(form: &str) -> PgError {
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid normalization form: {form}"))
+}
+/// `invalid Unicode surrogate pair`
+pub fn invalid_surrogate_pair() -> PgError {
+    PgError::new(SqlState::SYNTAX_ERROR, "invalid Unicode surrogate pair")
+}
+/// `invalid Unicode escape`
+pub fn invalid_unicode_escape() -> PgError {
+    PgError::new(SqlState::SYNTAX_ERROR, "invalid Unicode escape")
+        .with_hint("Unicode escapes must be \\XXXX, \\+XXXXXX, \\uXXXX, or \\UXXXXXXXX.")
+}
+/// `invalid Unicode code point: 110000`
+pub fn invalid_code_point(code: u32) -> PgError {
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid Unicode code point: {code:04X}"))
+}
+/// Failures of `format()`; `%%` is what the hint speaks of.
+pub fn format_specifier(message: impl Into<String>) -> PgError {
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, message).with_hint("For a single \"%\" use \"%%\".")
+}
+/// Failures of `format()` without a hint.
+pub fn format_arguments(message: impl Into<String>) -> PgError {
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, message)
+}
+/// `number is out of range`
+pub fn format_number_out_of_range() -> PgError {
+    PgError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "number is out of range")
+}
+/// `null values cannot be formatted as an SQL identifier`
+pub fn null_identifier() -> PgError {
+    PgError::new(SqlState::NULL_VALUE_NOT_ALLOWED, "null values cannot be formatted as an SQL identifier")
+}
+/// `invalid source encoding name "x"` and the same for the destination.
+pub fn invalid_encoding_name(which: &str, name: &str) -> PgError {
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid {which} encoding name \"{name}\""))
+}
+/// `character with byte sequence ... in encoding "UTF8" has no equivalent in encoding "LATIN1"`
+pub fn no_equivalent(bytes: &[u8], from: &str, to: &str) -> PgError {
     let shown: Vec<String> = bytes.iter().map(|byte| format!("0x{byte:02x}")).collect();
     PgError::new(
         SqlState::UNTRANSLATABLE_CHARACTER,

@@ -93,12 +93,8 @@ fn successor(subtype: Oid, value: &Datum) -> Result<Option<Datum>> {
             }
             Some(Datum::I32(day + 1))
         }
-        Datum::I32(number) => {
-            Some(Datum::I32(number.checked_add(1).ok_or_else(|| data::integer_out_of_range())?))
-        }
-        Datum::I64(number) => {
-            Some(Datum::I64(number.checked_add(1).ok_or_else(|| data::bigint_out_of_range())?))
-        }
+        Datum::I32(number) => Some(Datum::I32(number.checked_add(1).ok_or_else(data::integer_out_of_range)?)),
+        Datum::I64(number) => Some(Datum::I64(number.checked_add(1).ok_or_else(data::bigint_out_of_range)?)),
         _ => None,
     })
 }

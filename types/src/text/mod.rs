@@ -2,8 +2,15 @@
 //!
 //! * `strings`: substring, padding, trimming, searching, quoting
 //! * `like`: LIKE and ILIKE
+//! * `keywords`, `ident`: quoting and parsing of identifiers
+//! * `similar`: SIMILAR TO patterns
+//! * `unicode`: case folding, normalization, escapes
 //! * `regular`: PostgreSQL's regular expressions on the `regex` crate
 
+pub mod ident;
+pub mod keywords;
 pub mod like;
 pub mod regular;
+pub mod similar;
 pub mod strings;
+pub mod unicode;

@@ -59,13 +59,13 @@ pub fn lower(text: &str) -> String {
 
 /// Returns the simple lower case of a character; where the full mapping is longer (U+0130 only), its first
 /// character is the simple one.
-fn lower_one(character: char) -> char {
+pub(super) fn lower_one(character: char) -> char {
     character.to_lowercase().next().unwrap_or(character)
 }
 
 /// Returns the simple upper case of a character. Where the full mapping is longer, only the Greek letters
 /// with iota subscript have a simple one: the titlecase letter beside them.
-fn upper_one(character: char) -> char {
+pub(super) fn upper_one(character: char) -> char {
     let mut mapped = character.to_uppercase();
     match (mapped.next(), mapped.next(), character) {
         (Some(one), None, _) => one,
@@ -236,11 +236,12 @@ pub fn quote_literal(text: &str) -> String {
     if text.contains('\\') { format!("E'{}'", doubled.replace('\\', "\\\\")) } else { format!("'{doubled}'") }
 }
 
-/// Quotes an identifier that needs it; `is_reserved` says whether a word is a keyword other than unreserved.
-pub fn quote_ident(text: &str, is_reserved: impl Fn(&str) -> bool) -> String {
+/// `quote_ident(text)`: quotes what is not a plain lower-case name, or a keyword other than the unreserved ones.
+pub fn quote_ident(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if plain && !is_reserved(text) { text.to_string() } else { format!("\"{}\"", text.replace('"', "\"\"")) }
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && !super::keywords::needs_quotes(text);
+    if plain { text.to_string() } else { format!("\"{}\"", text.replace('"', "\"\"")) }
 }
 
 /// `to_hex(int)` of the bits.
@@ -258,4 +259,9 @@ pub fn string_to_pieces(text: &str, delimiter: Option<&str>) -> Vec<String> {
         Some("") => vec![text.to_string()],
         Some(delimiter) => text.split(delimiter).map(str::to_string).collect(),
     }
+}
+
+/// `md5(text)`
+pub fn md5(bytes: &[u8]) -> String {
+    format!("{:x}", md5::compute(bytes))
 }

@@ -1,5 +1,9 @@
 //! Functions on text and bpchar. Comparison is by bytes, as in the `C` collation.
 
+pub(super) mod compose;
+pub(super) mod encoding;
+pub(super) mod pieces;
+
 use ecow::EcoString;
 use kernels::text::LikePattern;
 use kernels::vector::{Bitmap, Values, Vector, VectorData};
@@ -44,6 +48,10 @@ fn like_lanes<const NEGATED: bool>(args: &[Vector], len: usize, _faults: &mut [u
 
 fn like(args: &[Datum]) -> Result<bool> {
     types::text::like::like(text(args, 0)?, text(args, 1)?)
+}
+
+fn ilike(args: &[Datum]) -> Result<bool> {
+    types::text::like::ilike(text(args, 0)?, text(args, 1)?)
 }
 
 fn shown(value: impl Into<EcoString>) -> Result<Datum> {
@@ -97,6 +105,11 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("ascii", |args, _| Ok(Datum::I32(strings::ascii(text(args, 0)?)))),
     row("bpchar", |args, _| fit_length(args, true)),
     larger!("bpchar_larger", blank, is_gt),
+    row("bpchar_name", |args, _| shown(types::io::truncate_name(text(args, 0)?.trim_end_matches(' ')))),
+    row("bpchar_pattern_ge", |args, _| Ok(Datum::Bool(blank(args, 0)? >= blank(args, 1)?))),
+    row("bpchar_pattern_gt", |args, _| Ok(Datum::Bool(blank(args, 0)? > blank(args, 1)?))),
+    row("bpchar_pattern_le", |args, _| Ok(Datum::Bool(blank(args, 0)? <= blank(args, 1)?))),
+    row("bpchar_pattern_lt", |args, _| Ok(Datum::Bool(blank(args, 0)? < blank(args, 1)?))),
     larger!("bpchar_smaller", blank, is_lt),
     compare_blank!("bpchareq", ==, EQUAL),
     compare_blank!("bpcharge", >=, GREATER_EQUAL),
@@ -105,6 +118,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("bpcharlen", |args, _| Ok(Datum::I32(strings::length(text(args, 0)?.trim_end_matches(' '))))),
     compare_blank!("bpcharlt", <, LESS),
     compare_blank!("bpcharne", !=, NOT_EQUAL),
+    row("bpcharoctetlen", |args, _| Ok(Datum::I32(text(args, 0)?.len() as i32))),
     row("btrim", |args, _| shown(strings::btrim(text(args, 0)?, characters(args)?))),
     row("btrim1", |args, _| shown(strings::btrim(text(args, 0)?, " "))),
     row("chr", |args, _| shown(strings::chr(int4(args, 0)?)?)),
@@ -114,9 +128,12 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("lpad", |args, _| shown(strings::lpad(text(args, 0)?, int4(args, 1)?, text(args, 2)?)?)),
     row("ltrim", |args, _| shown(strings::ltrim(text(args, 0)?, characters(args)?))),
     row("ltrim1", |args, _| shown(strings::ltrim(text(args, 0)?, " "))),
+    row("name_bpchar", |args, _| shown(text(args, 0)?)),
     row("name_text", |args, _| shown(text(args, 0)?)),
     row("nameeq", |args, _| Ok(Datum::Bool(text(args, 0)? == text(args, 1)?))),
     row("nameeqtext", |args, _| Ok(Datum::Bool(text(args, 0)? == text(args, 1)?))),
+    row("nameiclike", |args, _| Ok(Datum::Bool(ilike(args)?))),
+    row("nameicnlike", |args, _| Ok(Datum::Bool(!ilike(args)?))),
     row("namelike", |args, _| Ok(Datum::Bool(like(args)?))),
     row("namene", |args, _| Ok(Datum::Bool(text(args, 0)? != text(args, 1)?))),
     row("namenetext", |args, _| Ok(Datum::Bool(text(args, 0)? != text(args, 1)?))),
@@ -134,6 +151,10 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("text_left", |args, _| shown(strings::left(text(args, 0)?, int4(args, 1)?))),
     compare!("text_lt", <, LESS),
     row("text_name", |args, _| shown(types::io::truncate_name(text(args, 0)?))),
+    row("text_pattern_ge", |args, _| Ok(Datum::Bool(text(args, 0)?.as_bytes() >= text(args, 1)?.as_bytes()))),
+    row("text_pattern_gt", |args, _| Ok(Datum::Bool(text(args, 0)?.as_bytes() > text(args, 1)?.as_bytes()))),
+    row("text_pattern_le", |args, _| Ok(Datum::Bool(text(args, 0)?.as_bytes() <= text(args, 1)?.as_bytes()))),
+    row("text_pattern_lt", |args, _| Ok(Datum::Bool(text(args, 0)?.as_bytes() < text(args, 1)?.as_bytes()))),
     row("text_reverse", |args, _| shown(strings::reverse(text(args, 0)?))),
     row("text_right", |args, _| shown(strings::right(text(args, 0)?, int4(args, 1)?))),
     larger!("text_smaller", text, is_lt),
@@ -146,6 +167,8 @@ pub(super) const TABLE: &[FunctionEntry] = &[
         shown(joined)
     }),
     compare!("texteq", ==, EQUAL),
+    row("texticlike", |args, _| Ok(Datum::Bool(ilike(args)?))),
+    row("texticnlike", |args, _| Ok(Datum::Bool(!ilike(args)?))),
     row("textlen", |args, _| Ok(Datum::I32(strings::length(text(args, 0)?)))),
     with_vector("textlike", |args, _| Ok(Datum::Bool(like(args)?)), like_lanes::<false>),
     compare!("textne", !=, NOT_EQUAL),
