@@ -113,6 +113,7 @@ const TOPICS: &[&[FunctionEntry]] = &[
     zones::TABLE,
     text::compose::TABLE,
     text::encoding::TABLE,
+    text::patterns::TABLE,
     text::pieces::TABLE,
 ];
 

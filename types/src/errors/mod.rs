@@ -6,6 +6,7 @@ pub mod data;
 pub mod datetime;
 pub mod json;
 pub mod range;
+pub mod regular;
 mod sqlstate;
 pub mod text;
 

@@ -3,7 +3,8 @@
 use types::PgError;
 use types::arithmetic::{float8, int2, int4, int8};
 use types::text::like::{LikePattern, like, like_escape};
-use types::text::regular::{Regular, similar_to_regular};
+use types::text::regular::{Flags, Instance, Locale, Regular};
+use types::text::similar::similar_to_regular;
 use types::text::strings;
 
 fn yes(value: bool) -> String {
@@ -83,19 +84,22 @@ fn call(name: &str, a: &[&str]) -> Result<String, PgError> {
         "like" => yes(like(a[0], a[1])?),
         "ilike" => yes(LikePattern::ignoring_case(a[1]).matches(a[0])?),
         "like_escape" => like_escape(a[0], a[1])?,
-        "match" => yes(Regular::new(a[1], "")?.is_match(a[0])),
-        "imatch" => yes(Regular::new(a[1], "i")?.is_match(a[0])),
-        "regexp_replace" => Regular::new(a[1], a[3])?.replace(a[0], a[2])?,
-        "regexp_count" => Regular::new(a[1], "")?.count(a[0])?.to_string(),
+        "match" => yes(regular(a[1], "")?.is_match(a[0], &|| Ok(()))?),
+        "imatch" => yes(regular(a[1], "i")?.is_match(a[0], &|| Ok(()))?),
+        "regexp_replace" => {
+            let all = if a[3].contains('g') { Instance::All } else { Instance::Nth(1) };
+            regular(a[1], a[3])?.replace(a[0], a[2], 0, all, &|| Ok(()))?
+        }
+        "regexp_count" => regular(a[1], "")?.count(a[0], 0, &|| Ok(()))?.to_string(),
         "regexp_split" => {
-            let pieces = Regular::new(a[1], "")?.split(a[0])?;
+            let pieces = regular(a[1], "")?.split(a[0], &|| Ok(()))?;
             let quoted: Vec<String> = pieces
                 .iter()
                 .map(|piece| if piece.is_empty() { "\"\"".into() } else { piece.clone() })
                 .collect();
             format!("{{{}}}", quoted.join(","))
         }
-        "similar" => yes(Regular::new(&similar_to_regular(a[1], Some('\\')), "")?.is_match(a[0])),
+        "similar" => yes(regular(&similar_to_regular(a[1], None)?, "")?.is_match(a[0], &|| Ok(()))?),
         _ => panic!("unknown {name}"),
     })
 }
@@ -103,4 +107,12 @@ fn call(name: &str, a: &[&str]) -> Result<String, PgError> {
 #[test]
 fn text_agrees_with_postgresql() {
     super::check(include_str!("../data/text.tsv"), call);
+}
+
+fn regular(pattern: &str, options: &str) -> types::Result<Regular> {
+    let mut flags = Flags::new(Locale::Unicode);
+    options.chars().for_each(|option| {
+        flags.apply(option);
+    });
+    Regular::new(pattern, flags)
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod compose;
 pub(super) mod encoding;
+pub(super) mod patterns;
 pub(super) mod pieces;
 
 use ecow::EcoString;
