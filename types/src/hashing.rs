@@ -148,6 +148,8 @@ pub fn hash_value(oid: Oid, value: &Datum, seed: Option<u64>) -> Result<u64> {
             hash_bytes(&bytes, number)
         }
         Datum::Array(array) => hash_array(array, seed)?,
-        Datum::Null | Datum::Record(_) => return Err(PgError::not_supported("hash of a record")),
+        Datum::Null | Datum::Record(_) | Datum::Json(_) | Datum::Range(_) | Datum::Multirange(_) => {
+            return Err(PgError::not_supported("hash of records, jsonb and ranges"));
+        }
     })
 }

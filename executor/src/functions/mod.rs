@@ -112,9 +112,9 @@ const TOPICS: &[&[FunctionEntry]] = &[
     wire::TABLE,
     zones::TABLE,
     text::compose::TABLE,
-    text::encoding::TABLE,
     text::patterns::TABLE,
     text::pieces::TABLE,
+    text::unicode::TABLE,
 ];
 
 type Registry = RwLock<HashMap<&'static str, &'static FunctionEntry>>;

@@ -111,6 +111,15 @@ pub fn invalid_encoding_name(which: &str, name: &str) -> PgError {
 }
 /// `character with byte sequence 0xe2 in encoding "UTF8" has no equivalent in encoding "LATIN1"`
 pub fn untranslatable(bytes: &[u8], from: &str, to: &str) -> PgError {
+    let shown: Vec<String> = bytes.iter().map(|byte| format!("0x{byte:02x}")).collect();
+    PgError::new(
+        SqlState::UNTRANSLATABLE_CHARACTER,
+        format!(
+            "character with byte sequence {} in encoding \"{from}\" has no equivalent in encoding \"{to}\"",
+            shown.join(" ")
+        ),
+    )
+}
 /// `string is not a valid identifier: "x"` with its detail, if any.
 pub fn not_an_identifier(input: &str, detail: Option<&str>) -> PgError {
     let error = PgError::new(
@@ -161,19 +170,4 @@ pub fn format_number_out_of_range() -> PgError {
 /// `null values cannot be formatted as an SQL identifier`
 pub fn null_identifier() -> PgError {
     PgError::new(SqlState::NULL_VALUE_NOT_ALLOWED, "null values cannot be formatted as an SQL identifier")
-}
-/// `invalid source encoding name "x"` and the same for the destination.
-pub fn invalid_encoding_name(which: &str, name: &str) -> PgError {
-    PgError::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid {which} encoding name \"{name}\""))
-}
-/// `character with byte sequence ... in encoding "UTF8" has no equivalent in encoding "LATIN1"`
-pub fn no_equivalent(bytes: &[u8], from: &str, to: &str) -> PgError {
-    let shown: Vec<String> = bytes.iter().map(|byte| format!("0x{byte:02x}")).collect();
-    PgError::new(
-        SqlState::UNTRANSLATABLE_CHARACTER,
-        format!(
-            "character with byte sequence {} in encoding \"{from}\" has no equivalent in encoding \"{to}\"",
-            shown.join(" ")
-        ),
-    )
 }

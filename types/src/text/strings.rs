@@ -260,8 +260,3 @@ pub fn string_to_pieces(text: &str, delimiter: Option<&str>) -> Vec<String> {
         Some(delimiter) => text.split(delimiter).map(str::to_string).collect(),
     }
 }
-
-/// `md5(text)`
-pub fn md5(bytes: &[u8]) -> String {
-    format!("{:x}", md5::compute(bytes))
-}

@@ -1,9 +1,9 @@
 //! Functions on text and bpchar. Comparison is by bytes, as in the `C` collation.
 
 pub(super) mod compose;
-pub(super) mod encoding;
 pub(super) mod patterns;
 pub(super) mod pieces;
+pub(super) mod unicode;
 
 use ecow::EcoString;
 use kernels::text::LikePattern;

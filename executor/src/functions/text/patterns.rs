@@ -252,7 +252,7 @@ pub(in crate::functions) const TABLE: &[FunctionEntry] = &[
     row("similar_escape", similar_escape),
     row("similar_to_escape_1", similar_escape),
     row("similar_to_escape_2", similar_escape),
-    row("sql_2074", |args, call| {
+    row("substring_2074", |args, call| {
         substring(text(args, 0)?, &similar_to_regular(text(args, 1)?, Some(text(args, 2)?))?, call)
     }),
     operator!("texticregexeq", true, true),
