@@ -204,8 +204,8 @@ pub enum ExprKind {
         /// Whether any was written as a slice (the result is an array then).
         slice: bool,
     },
-    /// ROW(...).
-    Row(Vec<Expr>),
+    /// ROW(...), and the names of the fields where they are not `f1`, `f2`, ...
+    Row(Vec<Expr>, Vec<EcoString>),
     /// Field of a composite value, counted from 0.
     Field {
         /// The record.
@@ -294,7 +294,7 @@ impl Expr {
             | ExprKind::CaseOperand(_)
             | ExprKind::SubqueryColumn(_) => {}
             ExprKind::Call { args, .. } | ExprKind::SetCall { args, .. } => args.iter().for_each(visit),
-            ExprKind::And(items) | ExprKind::Or(items) | ExprKind::Coalesce(items) | ExprKind::Row(items) => {
+            ExprKind::And(items) | ExprKind::Or(items) | ExprKind::Coalesce(items) | ExprKind::Row(items, _) => {
                 items.iter().for_each(visit);
             }
             ExprKind::MinMax { args, .. } => args.iter().for_each(visit),
@@ -367,7 +367,7 @@ impl Expr {
             | ExprKind::CaseOperand(_)
             | ExprKind::SubqueryColumn(_) => {}
             ExprKind::Call { args, .. } | ExprKind::SetCall { args, .. } => args.iter_mut().for_each(visit),
-            ExprKind::And(items) | ExprKind::Or(items) | ExprKind::Coalesce(items) | ExprKind::Row(items) => {
+            ExprKind::And(items) | ExprKind::Or(items) | ExprKind::Coalesce(items) | ExprKind::Row(items, _) => {
                 items.iter_mut().for_each(visit);
             }
             ExprKind::MinMax { args, .. } => args.iter_mut().for_each(visit),

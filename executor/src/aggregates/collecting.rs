@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ecow::EcoString;
+use types::errors::array as errors;
 use types::{ArrayValue, Datum, Oid, Result};
 
 use super::RowAggregate;
@@ -80,6 +81,53 @@ impl RowAggregate for ArrayAgg {
             return Ok(Datum::Null);
         }
         Ok(Datum::Array(Arc::new(ArrayValue::one_dimensional(self.element_type, self.elements.clone()))))
+    }
+    fn state(&self) -> Option<Vec<Datum>> {
+        None
+    }
+    fn combine(&mut self, _state: &[Datum]) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// array_agg over arrays: each becomes an item of the first dimension.
+#[derive(Default)]
+pub(super) struct ArrayOfArrays {
+    element_type: Oid,
+    dimensions: Vec<(i32, i32)>,
+    elements: Vec<Datum>,
+    count: i32,
+}
+
+impl ArrayOfArrays {
+    pub(super) fn new(element_type: Oid) -> Self {
+        Self { element_type, ..Self::default() }
+    }
+}
+
+impl RowAggregate for ArrayOfArrays {
+    fn add(&mut self, args: &[Datum]) -> Result<()> {
+        let Some(Datum::Array(array)) = args.first() else { return Err(errors::accumulate("null arrays")) };
+        if array.dimensions.is_empty() {
+            return Err(errors::accumulate("empty arrays"));
+        }
+        if self.count == 0 {
+            self.dimensions = array.dimensions.clone();
+        } else if self.dimensions != array.dimensions {
+            return Err(errors::accumulate("arrays of different dimensionality"));
+        }
+        self.elements.extend(array.elements.iter().cloned());
+        self.count += 1;
+        Ok(())
+    }
+    fn finish(&self) -> Result<Datum> {
+        if self.count == 0 {
+            return Ok(Datum::Null);
+        }
+        let mut dimensions = vec![(self.count, 1)];
+        dimensions.extend(&self.dimensions);
+        let (element_type, elements) = (self.element_type, self.elements.clone());
+        Ok(Datum::Array(Arc::new(ArrayValue { element_type, dimensions, elements })))
     }
     fn state(&self) -> Option<Vec<Datum>> {
         None

@@ -83,6 +83,9 @@ pub(crate) fn create(signature: &Signature) -> Result<Box<dyn RowAggregate>> {
         ("array_agg", Some(_)) if types::element_type(signature.args[0].oid).is_none() => Box::new(
             collecting::ArrayAgg::new(types::element_type(result.oid).unwrap_or(signature.args[0].oid)),
         ),
+        ("array_agg", Some(_)) => Box::new(collecting::ArrayOfArrays::new(
+            types::element_type(result.oid).unwrap_or(signature.args[0].oid),
+        )),
         (name, _) => return Err(PgError::not_supported(format!("aggregate {name}"))),
     })
 }

@@ -14,6 +14,7 @@ use types::{Datum, Oid, Result, TypeRef};
 use crate::context::QueryContext;
 
 mod arguments;
+mod arrays;
 mod bits;
 mod boolean;
 mod bytea;
@@ -93,6 +94,10 @@ pub const fn set(prosrc: &'static str, body: SetFunction) -> FunctionEntry {
 
 /// The topics' tables.
 const TOPICS: &[&[FunctionEntry]] = &[
+    arrays::change::TABLE,
+    arrays::compare::TABLE,
+    arrays::search::TABLE,
+    arrays::shape::TABLE,
     bits::TABLE,
     boolean::TABLE,
     bytea::TABLE,

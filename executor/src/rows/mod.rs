@@ -151,10 +151,14 @@ impl<'a> RowEvaluator<'a> {
                 }
                 array::subscript(&value, &bounds, *slice)
             }
-            ExprKind::Row(items) => {
+            ExprKind::Row(items, names) => {
                 let fields = items.iter().map(|item| self.eval(item, scope)).collect::<Result<Vec<_>>>()?;
                 let types = items.iter().map(|item| item.ty);
-                Ok(Datum::Record(RecordValue::anonymous(types, fields).into()))
+                let mut record = RecordValue::anonymous(types, fields);
+                if !names.is_empty() {
+                    record.columns = names.iter().cloned().zip(items.iter().map(|item| item.ty)).collect();
+                }
+                Ok(Datum::Record(record.into()))
             }
             ExprKind::Field { arg, index } => match self.eval(arg, scope)? {
                 Datum::Record(record) => at(&record.fields, *index, "field"),

@@ -125,7 +125,7 @@ impl Compiler<'_> {
             | ExprKind::ScalarArray { .. }
             | ExprKind::Array { .. }
             | ExprKind::Subscript { .. }
-            | ExprKind::Row(_)
+            | ExprKind::Row(..)
             | ExprKind::Field { .. }
             | ExprKind::RowCompare { .. }
             | ExprKind::CoerceViaIo(_)

@@ -160,8 +160,9 @@ impl Analyzer<'_> {
             return Ok(column.expr.clone());
         }
         let fields: Vec<Expr> = item.columns.iter().map(|column| column.expr.clone()).collect();
+        let names = item.columns.iter().map(|column| column.name.clone()).collect();
         fields.iter().for_each(|field| self.mention(field, location));
-        Ok(Expr { kind: ExprKind::Row(fields), ty: plain(oids::RECORD) })
+        Ok(Expr { kind: ExprKind::Row(fields, names), ty: plain(oids::RECORD) })
     }
 
     /// Records where columns are used.

@@ -75,7 +75,7 @@ impl Analyzer<'_> {
                 let items = self.exprs(&row.args)?;
                 let items =
                     items.into_iter().map(|(expr, at)| self.resolved(expr, at)).collect::<Result<_>>()?;
-                Ok(Expr { kind: ExprKind::Row(items), ty: plain(oids::RECORD) })
+                Ok(Expr { kind: ExprKind::Row(items, Vec::new()), ty: plain(oids::RECORD) })
             }
             NodeEnum::CoalesceExpr(coalesce) => {
                 let items = self.exprs(&coalesce.args)?;
@@ -108,7 +108,7 @@ impl Analyzer<'_> {
             NodeEnum::NamedArgExpr(expr) => self.child(&expr.arg),
             NodeEnum::List(list) => {
                 let items = self.exprs(&list.items)?.into_iter().map(|(expr, _)| expr).collect();
-                Ok(Expr { kind: ExprKind::Row(items), ty: plain(oids::RECORD) })
+                Ok(Expr { kind: ExprKind::Row(items, Vec::new()), ty: plain(oids::RECORD) })
             }
             NodeEnum::MergeSupportFunc(_) => Err(PgError::not_supported("MERGE_ACTION")),
             _ => Err(PgError::not_supported("this kind of expression (JSON constructor or query function)")),

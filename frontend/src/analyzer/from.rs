@@ -7,7 +7,7 @@ use executor::expr::{ColumnId, Expr, ExprKind};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Alias, Node, RangeFunction, RangeSubselect, RangeVar};
 use types::oids;
-use types::{Oid, PgError, Result, SqlState, TypeRef};
+use types::{Datum, Oid, PgError, RecordValue, Result, SqlState, TypeRef};
 
 use super::coerce::plain;
 use super::raw;
@@ -274,14 +274,10 @@ impl Analyzer<'_> {
         let mut listed: Vec<(EcoString, TypeRef, Option<(Oid, i16)>)> = Vec::new();
         let mut scalar = true;
         let mut name: Option<EcoString> = None;
-        for node in &range.functions {
-            let Some(NodeEnum::List(pair)) = &node.node else { continue };
-            let Some(call) = pair.items.first().and_then(|item| item.node.as_ref()) else { continue };
-            let mut definitions: &[Node] = match pair.items.get(1).and_then(|item| item.node.as_ref()) {
-                Some(NodeEnum::List(list)) => &list.items,
-                _ => &[],
-            };
-            if definitions.is_empty() && range.functions.len() == 1 {
+        let calls: Vec<(NodeEnum, &[Node])> = range.functions.iter().flat_map(calls_of).collect();
+        for (call, definitions) in &calls {
+            let mut definitions: &[Node] = definitions;
+            if definitions.is_empty() && calls.len() == 1 {
                 definitions = &range.coldeflist;
             }
             let before = std::mem::replace(&mut self.level().lateral_active, true);
@@ -291,12 +287,12 @@ impl Analyzer<'_> {
             let location = raw::location(call);
             let written = EcoString::from(raw::column_name(call));
             name.get_or_insert_with(|| written.clone());
-            let shown = match (alias, range.functions.len()) {
+            let shown = match (alias, calls.len()) {
                 (Some(alias), 1) => alias.aliasname.as_str().into(),
                 _ => written,
             };
             let (mut function, columns) = self.from_function(expr, shown, definitions, location)?;
-            scalar &= columns.len() == 1 && range.functions.len() == 1 && !is_record(&function);
+            scalar &= columns.len() == 1 && calls.len() == 1 && !is_record(&function);
             function.columns = columns.iter().map(|(_, ty)| (self.new_id(), *ty)).collect();
             listed.extend(columns.into_iter().map(|(name, ty)| (name, ty, None)));
             functions.push(function);
@@ -331,7 +327,7 @@ impl Analyzer<'_> {
         location: Location,
     ) -> Result<(FromFunction, Vec<(EcoString, TypeRef)>)> {
         let ty = expr.ty;
-        let (function, args, input_collation, returns_set) = match expr.kind {
+        let (function, mut args, input_collation, returns_set) = match expr.kind {
             ExprKind::Call { function, args, input_collation } => (function, args, input_collation, false),
             ExprKind::SetCall { function, args, input_collation } => (function, args, input_collation, true),
             _ => return Err(unsupported("this expression as a function in FROM", location)),
@@ -343,7 +339,15 @@ impl Analyzer<'_> {
                 let message = "a column definition list is only allowed for functions returning \"record\"";
                 return Err(error(SqlState::SYNTAX_ERROR, message, location));
             }
-            self.column_definitions(definitions)?
+            let columns = self.column_definitions(definitions)?;
+            // Bodies learn what to return from an argument that has the columns.
+            let template = RecordValue {
+                row_type: oids::RECORD,
+                columns: columns.iter().cloned().collect(),
+                fields: vec![Datum::Null; columns.len()],
+            };
+            args.push(Expr::constant(Datum::Record(template.into()), plain(oids::RECORD)));
+            columns
         } else if outputs.len() > 1 {
             outputs.into_iter().map(|(name, oid)| (name, plain(oid))).collect()
         } else if let [(name, _)] = outputs.as_slice() {
@@ -379,4 +383,31 @@ impl Analyzer<'_> {
 
 fn is_record(function: &FromFunction) -> bool {
     builtin().function(function.function.oid).is_some_and(|function| function.result == oids::RECORD)
+}
+
+/// Returns the calls that an item of ROWS FROM means, each with its column definitions: `unnest` of several arrays is
+/// several calls (`transformRangeFunction`).
+fn calls_of(node: &Node) -> Vec<(NodeEnum, &[Node])> {
+    let Some(NodeEnum::List(pair)) = &node.node else { return Vec::new() };
+    let Some(call) = pair.items.first().and_then(|item| item.node.as_ref()) else { return Vec::new() };
+    let definitions: &[Node] = match pair.items.get(1).and_then(|item| item.node.as_ref()) {
+        Some(NodeEnum::List(list)) => &list.items,
+        _ => &[],
+    };
+    match call {
+        NodeEnum::FuncCall(several)
+            if several.args.len() > 1
+                && raw::strings(&several.funcname) == ["unnest"]
+                && definitions.is_empty()
+                && !several.func_variadic =>
+        {
+            let one = |arg: &Node| {
+                let mut call = several.clone();
+                call.args = vec![arg.clone()];
+                (NodeEnum::FuncCall(call), definitions)
+            };
+            several.args.iter().map(one).collect()
+        }
+        call => vec![(call.clone(), definitions)],
+    }
 }

@@ -79,7 +79,7 @@ impl Analyzer<'_> {
         negated: bool,
         location: Location,
     ) -> Result<Expr> {
-        if let (ExprKind::Row(lefts), ExprKind::Row(rights)) = (&left.0.kind, &right.0.kind) {
+        if let (ExprKind::Row(lefts, _), ExprKind::Row(rights, _)) = (&left.0.kind, &right.0.kind) {
             if lefts.len() != rights.len() {
                 return Err(error(
                     SqlState::SYNTAX_ERROR,
@@ -155,7 +155,7 @@ impl Analyzer<'_> {
             if used.is_empty() { constants.push(item) } else { others.push(item) }
         }
         let mut parts: Vec<Expr> = Vec::new();
-        if constants.len() > 1 && !matches!(left.0.kind, ExprKind::Row(_)) {
+        if constants.len() > 1 && !matches!(left.0.kind, ExprKind::Row(..)) {
             let mut types = vec![(left.0.ty.oid, left.1)];
             types.extend(constants.iter().map(|(expr, at)| (expr.ty.oid, *at)));
             let target = common_type(&types, None)?.filter(|ty| *ty != oids::RECORD);
@@ -171,7 +171,7 @@ impl Analyzer<'_> {
         }
         for item in constants.into_iter().chain(others) {
             let part = match (&left.0.kind, &item.0.kind) {
-                (ExprKind::Row(lefts), ExprKind::Row(rights)) => {
+                (ExprKind::Row(lefts, _), ExprKind::Row(rights, _)) => {
                     let side = |items: &[Expr], at| items.iter().cloned().map(|expr| (expr, at)).collect();
                     self.row_comparison(name, side(lefts, left.1), side(rights, item.1), location)?
                 }

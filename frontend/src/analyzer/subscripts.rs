@@ -1,5 +1,6 @@
 //! Array constructors, subscripts and fields.
 
+use ecow::{EcoString, eco_format};
 use executor::expr::{Expr, ExprKind};
 use pg_query::NodeEnum;
 use pg_query::protobuf::AIndirection;
@@ -101,6 +102,9 @@ impl Analyzer<'_> {
         location: Location,
     ) -> Result<Expr> {
         let value = self.resolved(value, location)?;
+        if value.ty.oid == oids::JSONB {
+            return self.jsonb_subscript(value, steps, location);
+        }
         let element = type_subscript(value.ty.oid);
         let Some(element) = element else {
             let message = format!(
@@ -141,12 +145,10 @@ impl Analyzer<'_> {
     }
 
     fn field(&mut self, value: Expr, name: &str, location: Location) -> Result<Expr> {
-        let found = match &value.kind {
-            ExprKind::Row(_) | ExprKind::Call { .. } | ExprKind::SetCall { .. } => {
-                self.record_field(&value, name)
-            }
-            _ => None,
-        };
+        let found = self.row_columns(&value).and_then(|columns| {
+            let index = columns.iter().position(|(column, _)| column == name)?;
+            Some((u32::try_from(index).ok()?, columns[index].1))
+        });
         if let Some((index, ty)) = found {
             return Ok(Expr { kind: ExprKind::Field { arg: Box::new(value), index }, ty });
         }
@@ -161,14 +163,88 @@ impl Analyzer<'_> {
         Err(error(SqlState::WRONG_OBJECT_TYPE, message, location))
     }
 
-    /// Finds a field among the output parameters of a function.
-    fn record_field(&self, value: &Expr, name: &str) -> Option<(u32, TypeRef)> {
-        let (ExprKind::Call { function, .. } | ExprKind::SetCall { function, .. }) = &value.kind else {
-            return None;
+    /// Returns names and types of the fields of a composite value, where they are known.
+    pub(super) fn row_columns(&self, value: &Expr) -> Option<Vec<(EcoString, TypeRef)>> {
+        let named = |oid: types::Oid| {
+            let relation = builtin().type_by_oid(oid).and_then(|ty| builtin().relation(ty.relation))?;
+            Some(relation.columns.iter().map(|column| (column.name.clone(), column.ty)).collect())
         };
-        let columns = builtin().function(function.oid)?.output_columns();
-        let index = columns.iter().position(|(column, _)| column == name)?;
-        Some((u32::try_from(index).ok()?, plain(columns[index].1)))
+        match &value.kind {
+            ExprKind::Row(fields, names) => {
+                let name = |index: usize| {
+                    names.get(index).cloned().unwrap_or_else(|| eco_format!("f{}", index + 1))
+                };
+                Some(fields.iter().enumerate().map(|(index, field)| (name(index), field.ty)).collect())
+            }
+            ExprKind::Call { function, .. } | ExprKind::SetCall { function, .. } => {
+                let columns = builtin().function(function.oid)?.output_columns();
+                if columns.is_empty() {
+                    return named(value.ty.oid);
+                }
+                Some(columns.into_iter().map(|(name, ty)| (name, plain(ty))).collect())
+            }
+            _ => named(value.ty.oid),
+        }
+    }
+
+    /// Expands `(value).*`: each field with its name.
+    pub(super) fn expand_value(&mut self, indirection: &AIndirection) -> Result<Vec<(EcoString, Expr)>> {
+        let mut inner = indirection.clone();
+        inner.indirection.pop();
+        let location = raw::inner(&indirection.arg).and_then(raw::location);
+        let value = self.indirection(&inner)?;
+        let Some(columns) = self.row_columns(&value) else {
+            let message = format!("type {} is not composite", type_name(value.ty.oid));
+            return Err(error(SqlState::WRONG_OBJECT_TYPE, message, location));
+        };
+        let field = |(index, (name, ty)): (u32, (EcoString, TypeRef))| {
+            (name, Expr { kind: ExprKind::Field { arg: Box::new(value.clone()), index }, ty })
+        };
+        Ok((0_u32..).zip(columns).map(field).collect())
+    }
+
+    /// `jsonb[subscript]`: the same as `#>` with the subscripts as text.
+    fn jsonb_subscript(
+        &mut self,
+        value: Expr,
+        steps: &[pg_query::protobuf::Node],
+        location: Location,
+    ) -> Result<Expr> {
+        let mut path = Vec::with_capacity(steps.len());
+        for step in steps {
+            let Some(NodeEnum::AIndices(indices)) = &step.node else { continue };
+            if indices.is_slice {
+                let message = "jsonb subscript does not support slices";
+                return Err(error(SqlState::DATATYPE_MISMATCH, message, location));
+            }
+            let Some(node) = raw::inner(&indices.uidx) else { continue };
+            let at = raw::location(node);
+            let index = self.expr(node)?;
+            let (source, target) = (index.ty.oid, plain(oids::TEXT));
+            let number = !matches!(source, oids::UNKNOWN | oids::TEXT | oids::VARCHAR | oids::BPCHAR | oids::NAME);
+            let index = if number {
+                self.coerce_to_target(index, plain(oids::INT4), CastContext::Implicit, at)?
+            } else {
+                self.coerce_to_target(index, target, CastContext::Implicit, at)?
+            };
+            let Some(index) = index else {
+                let message = format!("subscript type {} is not supported", type_name(source));
+                return Err(error(SqlState::DATATYPE_MISMATCH, message, at)
+                    .with_detail("jsonb subscript must be coercible to either integer or text."));
+            };
+            path.push(if number {
+                Expr { kind: ExprKind::CoerceViaIo(Box::new(index)), ty: target }
+            } else {
+                index
+            });
+        }
+        let kind = ExprKind::Array { elements: path, element_type: oids::TEXT };
+        let path = Expr { kind, ty: plain(oids::TEXT_ARRAY) };
+        let function = builtin()
+            .functions_by_name("jsonb_extract_path")
+            .next()
+            .ok_or_else(|| types::PgError::internal("no function jsonb_extract_path"))?;
+        Ok(self.call(function.reference(function.name.clone()), vec![value, path], oids::JSONB))
     }
 }
 

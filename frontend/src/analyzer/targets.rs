@@ -33,7 +33,11 @@ impl Analyzer<'_> {
                 && let Some(NodeEnum::AStar(_)) =
                     indirection.indirection.last().and_then(|step| step.node.as_ref())
             {
-                return Err(unsupported("expansion of a composite value via \"*\"", raw::location(value)));
+                let location = raw::location(value);
+                for (name, expr) in self.expand_value(indirection)? {
+                    targets.push(Target { name, expr, location, junk: false, origin: None });
+                }
+                continue;
             }
             let expr = self.expr(value)?;
             let name = match target.name.as_str() {

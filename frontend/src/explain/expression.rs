@@ -61,7 +61,7 @@ pub(super) fn text(expr: &Expr, names: &[String]) -> String {
         ),
         ExprKind::Array { elements, .. } => format!("ARRAY[{}]", list(elements)),
         ExprKind::Subscript { array, .. } => format!("{}[...]", text(array, names)),
-        ExprKind::Row(items) => format!("ROW({})", list(items)),
+        ExprKind::Row(items, _) => format!("ROW({})", list(items)),
         ExprKind::Field { arg, index } => format!("({}).f{}", text(arg, names), index + 1),
         ExprKind::RowCompare { pairs, .. } => {
             let left: Vec<_> = pairs.iter().map(|pair| text(&pair.left, names)).collect();

@@ -113,7 +113,7 @@ pub fn volatility(expr: &Expr, subquery: &dyn Fn(u32) -> Volatility) -> Volatili
             | ExprKind::MinMax { .. }
             | ExprKind::Array { .. }
             | ExprKind::Subscript { .. }
-            | ExprKind::Row(_)
+            | ExprKind::Row(..)
             | ExprKind::Field { .. }
             | ExprKind::Relabel(_)
             | ExprKind::Collate(_)

@@ -33,7 +33,7 @@ impl Planner<'_> {
 fn is_computation(expr: &Expr) -> bool {
     !matches!(
         expr.kind,
-        ExprKind::Const(_) | ExprKind::Array { .. } | ExprKind::Row(_) | ExprKind::SetCall { .. }
+        ExprKind::Const(_) | ExprKind::Array { .. } | ExprKind::Row(..) | ExprKind::SetCall { .. }
     )
 }
 

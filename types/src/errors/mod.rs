@@ -2,6 +2,7 @@
 //!
 //! Messages are written in the constructors of the submodules and nowhere else.
 
+pub mod array;
 pub mod data;
 pub mod datetime;
 pub mod json;

@@ -97,7 +97,7 @@ impl Reader<'_> {
             let length = upper
                 .checked_sub(lower)
                 .and_then(|length| length.checked_add(1))
-                .filter(|length| *length >= 0);
+                .filter(|length| *length > 0);
             let Some(length) = length else {
                 return Err(PgError::new(
                     SqlState::ARRAY_SUBSCRIPT_ERROR,
