@@ -294,7 +294,10 @@ impl Expr {
             | ExprKind::CaseOperand(_)
             | ExprKind::SubqueryColumn(_) => {}
             ExprKind::Call { args, .. } | ExprKind::SetCall { args, .. } => args.iter().for_each(visit),
-            ExprKind::And(items) | ExprKind::Or(items) | ExprKind::Coalesce(items) | ExprKind::Row(items, _) => {
+            ExprKind::And(items)
+            | ExprKind::Or(items)
+            | ExprKind::Coalesce(items)
+            | ExprKind::Row(items, _) => {
                 items.iter().for_each(visit);
             }
             ExprKind::MinMax { args, .. } => args.iter().for_each(visit),
@@ -367,7 +370,10 @@ impl Expr {
             | ExprKind::CaseOperand(_)
             | ExprKind::SubqueryColumn(_) => {}
             ExprKind::Call { args, .. } | ExprKind::SetCall { args, .. } => args.iter_mut().for_each(visit),
-            ExprKind::And(items) | ExprKind::Or(items) | ExprKind::Coalesce(items) | ExprKind::Row(items, _) => {
+            ExprKind::And(items)
+            | ExprKind::Or(items)
+            | ExprKind::Coalesce(items)
+            | ExprKind::Row(items, _) => {
                 items.iter_mut().for_each(visit);
             }
             ExprKind::MinMax { args, .. } => args.iter_mut().for_each(visit),

@@ -171,9 +171,8 @@ impl Analyzer<'_> {
         };
         match &value.kind {
             ExprKind::Row(fields, names) => {
-                let name = |index: usize| {
-                    names.get(index).cloned().unwrap_or_else(|| eco_format!("f{}", index + 1))
-                };
+                let name =
+                    |index: usize| names.get(index).cloned().unwrap_or_else(|| eco_format!("f{}", index + 1));
                 Some(fields.iter().enumerate().map(|(index, field)| (name(index), field.ty)).collect())
             }
             ExprKind::Call { function, .. } | ExprKind::SetCall { function, .. } => {
@@ -221,7 +220,8 @@ impl Analyzer<'_> {
             let at = raw::location(node);
             let index = self.expr(node)?;
             let (source, target) = (index.ty.oid, plain(oids::TEXT));
-            let number = !matches!(source, oids::UNKNOWN | oids::TEXT | oids::VARCHAR | oids::BPCHAR | oids::NAME);
+            let number =
+                !matches!(source, oids::UNKNOWN | oids::TEXT | oids::VARCHAR | oids::BPCHAR | oids::NAME);
             let index = if number {
                 self.coerce_to_target(index, plain(oids::INT4), CastContext::Implicit, at)?
             } else {

@@ -17,7 +17,10 @@ pub fn not_one_dimensional() -> PgError {
 pub fn multidimensional(action: &str) -> PgError {
     PgError::new(
         SqlState::FEATURE_NOT_SUPPORTED,
-        format!("{action} elements {} multidimensional arrays is not supported", if action == "searching for" { "in" } else { "from" }),
+        format!(
+            "{action} elements {} multidimensional arrays is not supported",
+            if action == "searching for" { "in" } else { "from" }
+        ),
     )
 }
 /// `initial position must not be null`
@@ -65,7 +68,11 @@ pub fn no_operator(what: &str, type_name: &str) -> PgError {
 }
 /// `cannot accumulate arrays of different dimensionality` and its relatives.
 pub fn accumulate(what: &str) -> PgError {
-    let sqlstate = if what.starts_with("null") { SqlState::NULL_VALUE_NOT_ALLOWED } else { SqlState::ARRAY_SUBSCRIPT_ERROR };
+    let sqlstate = if what.starts_with("null") {
+        SqlState::NULL_VALUE_NOT_ALLOWED
+    } else {
+        SqlState::ARRAY_SUBSCRIPT_ERROR
+    };
     PgError::new(sqlstate, format!("cannot accumulate {what}"))
 }
 /// `cannot compare dissimilar column types integer and text at record column 1`
@@ -77,14 +84,14 @@ pub fn dissimilar_columns(left: &str, right: &str, column: usize) -> PgError {
 }
 /// `cannot compare record types with different numbers of columns`
 pub fn different_columns() -> PgError {
-    PgError::new(
-        SqlState::DATATYPE_MISMATCH,
-        "cannot compare record types with different numbers of columns",
-    )
+    PgError::new(SqlState::DATATYPE_MISMATCH, "cannot compare record types with different numbers of columns")
 }
 /// `thresholds must be one-dimensional array` and the like, of width_bucket.
 pub fn thresholds(what: &str) -> PgError {
-    let sqlstate =
-        if what.contains("NULL") { SqlState::NULL_VALUE_NOT_ALLOWED } else { SqlState::ARRAY_SUBSCRIPT_ERROR };
+    let sqlstate = if what.contains("NULL") {
+        SqlState::NULL_VALUE_NOT_ALLOWED
+    } else {
+        SqlState::ARRAY_SUBSCRIPT_ERROR
+    };
     PgError::new(sqlstate, format!("thresholds {what}"))
 }

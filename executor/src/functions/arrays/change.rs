@@ -19,9 +19,7 @@ fn flat(array: Option<&Arc<ArrayValue>>) -> Result<(Vec<Datum>, i32)> {
     match array {
         None => Ok((Vec::new(), 1)),
         Some(array) if array.dimensions.len() > 1 => Err(errors::not_one_dimensional()),
-        Some(array) => {
-            Ok((array.elements.clone(), array.dimensions.first().map_or(1, |(_, lower)| *lower)))
-        }
+        Some(array) => Ok((array.elements.clone(), array.dimensions.first().map_or(1, |(_, lower)| *lower))),
     }
 }
 
@@ -81,11 +79,8 @@ fn concatenate(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
             first.0 += 1;
         }
     } else {
-        let detail = format!(
-            "Arrays of {} and {} dimensions are not compatible for concatenation.",
-            l.len(),
-            r.len()
-        );
+        let detail =
+            format!("Arrays of {} and {} dimensions are not compatible for concatenation.", l.len(), r.len());
         return Err(errors::incompatible_dimensions(&detail));
     }
     check_count(dimensions.iter().map(|(length, _)| *length))?;

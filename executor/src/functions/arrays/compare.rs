@@ -35,7 +35,8 @@ fn among(left: &ArrayValue, right: &ArrayValue, all: bool) -> Result<bool> {
     let ty = TypeRef::plain(left.element_type);
     let known: Vec<&Datum> = right.elements.iter().filter(|element| !element.is_null()).collect();
     for element in &left.elements {
-        let found = !element.is_null() && known.iter().any(|other| values::compare(element, other, ty).is_eq());
+        let found =
+            !element.is_null() && known.iter().any(|other| values::compare(element, other, ty).is_eq());
         if found != all {
             return Ok(found);
         }

@@ -40,7 +40,8 @@ fn positions(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
     let Some(array) = optional(args, 0) else { return Ok(Datum::Null) };
     let lower = searchable(array)?;
     let wanted = args.get(1).unwrap_or(&Datum::Null);
-    let found = array.elements.iter().enumerate().filter(|(_, element)| same(element, wanted, array.element_type));
+    let found =
+        array.elements.iter().enumerate().filter(|(_, element)| same(element, wanted, array.element_type));
     let found = found.map(|(index, _)| Datum::I32(lower + index as i32)).collect();
     Ok(Datum::Array(ArrayValue::one_dimensional(oids::INT4, found).into()))
 }
@@ -52,8 +53,12 @@ fn remove(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
     }
     require_equality(array.element_type)?;
     let unwanted = args.get(1).unwrap_or(&Datum::Null);
-    let kept: Vec<Datum> =
-        array.elements.iter().filter(|element| !same(element, unwanted, array.element_type)).cloned().collect();
+    let kept: Vec<Datum> = array
+        .elements
+        .iter()
+        .filter(|element| !same(element, unwanted, array.element_type))
+        .cloned()
+        .collect();
     let lower = array.dimensions.first().map_or(1, |(_, lower)| *lower);
     Ok(datum(array.element_type, vec![(kept.len() as i32, lower)], kept))
 }
