@@ -11,8 +11,8 @@ use crate::catalog::{
     self, Catalog, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, IndexKey, IndexKeySource,
     Relation,
 };
-use crate::session::access::Access;
-use crate::session::names::{self, Found, SYSTEM_RELATIONS};
+use super::names::Names;
+use crate::session::names::{self as lookup, Found, SYSTEM_RELATIONS};
 use crate::session::settings::quote_identifier;
 
 /// An index of a user's table.
@@ -71,7 +71,7 @@ impl Index<'_> {
     }
     /// Returns CREATE INDEX, as `pg_get_indexdef`.
     pub fn definition(&self, catalog: &Catalog) -> String {
-        let schema = names::schema_name(catalog, self.table.schema).unwrap_or_default();
+        let schema = lookup::schema_name(catalog, self.table.schema).unwrap_or_default();
         let index = self.index;
         let keys: Vec<String> =
             index.keys.iter().enumerate().map(|(at, key)| self.key_text(at, key)).collect();
@@ -172,7 +172,7 @@ fn foreign_key_definition(catalog: &Catalog, table: &Relation, key: &ForeignKey)
     let Some(referenced) = referenced else { return "FOREIGN KEY".to_owned() };
     let columns: Vec<usize> =
         key.referenced.iter().filter_map(|attnum| referenced.position_of(*attnum)).collect();
-    let schema = names::schema_name(catalog, referenced.schema).unwrap_or_default();
+    let schema = lookup::schema_name(catalog, referenced.schema).unwrap_or_default();
     let qualified = if referenced.schema == types::oids::PUBLIC_NAMESPACE {
         quote_identifier(&referenced.name)
     } else {
@@ -203,11 +203,11 @@ fn foreign_key_definition(catalog: &Catalog, table: &Relation, key: &ForeignKey)
 }
 
 /// Returns schema and name of a relation or index.
-pub fn relation_schema_and_name(access: &Access, oid: Oid) -> Option<(Oid, String)> {
-    if let Some(relation) = access.catalog.relations.get(&oid) {
+pub fn relation_schema_and_name(names: &Names, oid: Oid) -> Option<(Oid, String)> {
+    if let Some(relation) = names.catalog.relations.get(&oid) {
         return Some((relation.schema, relation.name.to_string()));
     }
-    if let Some(index) = indexes(&access.catalog).find(|index| index.oid == oid) {
+    if let Some(index) = indexes(&names.catalog).find(|index| index.oid == oid) {
         return Some((index.table.schema, index.index.name.to_string()));
     }
     let system = SYSTEM_RELATIONS.values().find(|relation| relation.oid == oid)?;
@@ -215,20 +215,20 @@ pub fn relation_schema_and_name(access: &Access, oid: Oid) -> Option<(Oid, Strin
 }
 
 /// Returns the oid of a relation or index by schema and name.
-pub fn relation_oid_in(access: &Access, schema: Oid, name: &str) -> Option<Oid> {
-    match names::find_in(&access.catalog, schema, name) {
+pub fn relation_oid_in(names: &Names, schema: Oid, name: &str) -> Option<Oid> {
+    match lookup::find_in(&names.catalog, schema, name) {
         Some(Found::User(relation)) => Some(relation.oid),
         Some(Found::System(relation)) => Some(relation.oid),
-        None => indexes(&access.catalog)
+        None => indexes(&names.catalog)
             .find(|index| index.table.schema == schema && index.index.name == name)
             .map(|index| index.oid),
     }
 }
 
 /// Says whether the search path finds a relation by its bare name.
-pub fn relation_is_visible(access: &Access, oid: Oid) -> bool {
-    let Some((_, name)) = relation_schema_and_name(access, oid) else { return false };
-    let found = access.path().into_iter().find_map(|schema| relation_oid_in(access, schema, &name));
+pub fn relation_is_visible(names: &Names, oid: Oid) -> bool {
+    let Some((_, name)) = relation_schema_and_name(names, oid) else { return false };
+    let found = names.path().into_iter().find_map(|schema| relation_oid_in(names, schema, &name));
     found == Some(oid)
 }
 

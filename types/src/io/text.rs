@@ -71,6 +71,7 @@ pub fn text_input(oid: Oid, typmod: i32, text: &str, context: &IoContext) -> Res
         oids::MONEY => Datum::I64(money::parse(text)?),
         oids::BIT => bits::parse_fixed(text, typmod)?,
         oids::VARBIT => bits::parse_varying(text, typmod)?,
+        _ if physical::is_object_name(oid) => Datum::I64(i64::from(object_input(oid, text, context)?)),
         _ if physical::is_oid_like(oid) => Datum::I64(parse_oid(text, "oid")?),
         _ if physical::range_subtype(oid).is_some() => range::range_input(oid, text, context)?,
         _ if physical::multirange_range(oid).is_some() => range::multirange_input(oid, text, context)?,
@@ -96,6 +97,9 @@ pub fn text_output(oid: Oid, value: &Datum, context: &IoContext, out: &mut Strin
         (oids::MONEY, Datum::I64(cents)) => out.push_str(&money::format(*cents)),
         (oids::BIT | oids::VARBIT, Datum::Bytes(bits)) => bytes.extend_from_slice(bits),
         (oids::VOID, _) | (_, Datum::Null) => {}
+        (_, Datum::I64(number)) if physical::is_object_name(oid) => {
+            out.push_str(&object_output(oid, *number as Oid, context));
+        }
         (_, Datum::Bool(flag)) => out.push(if *flag { 't' } else { 'f' }),
         (_, Datum::I16(number)) => write_i64(i64::from(*number), &mut bytes),
         (_, Datum::I32(number)) => write_i64(i64::from(*number), &mut bytes),
@@ -130,6 +134,28 @@ pub fn text_output(oid: Oid, value: &Datum, context: &IoContext, out: &mut Strin
     // The formatters above write ASCII only.
     out.push_str(&String::from_utf8_lossy(&bytes));
     Ok(())
+}
+
+/// Reads a name or number of a catalog object.
+fn object_input(oid: Oid, text: &str, context: &IoContext) -> Result<Oid> {
+    if text == "-" && !matches!(oid, oids::REGOPER | oids::REGOPERATOR) {
+        return Ok(0);
+    }
+    match &context.names {
+        Some(names) if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            names.input(oid, text)
+        }
+        Some(_) | None => Ok(parse_oid(text, "oid")? as Oid),
+    }
+}
+
+/// Returns the name of a catalog object, its number when it has none.
+fn object_output(oid: Oid, object: Oid, context: &IoContext) -> String {
+    if object == 0 {
+        return if oid == oids::REGOPER || oid == oids::REGOPERATOR { "0" } else { "-" }.to_owned();
+    }
+    let name = context.names.as_ref().and_then(|names| names.output(oid, object));
+    name.unwrap_or_else(|| object.to_string())
 }
 
 /// Cuts a name to 63 bytes at a character boundary.

@@ -8,7 +8,6 @@ use super::{access, oid_at, text_at};
 use crate::catalog::RelationKind;
 use crate::catalog::builtin::builtin;
 use crate::catalog::type_names::format_type;
-use crate::session::settings::quote_identifier;
 
 /// Sorted by `prosrc`.
 pub(super) const TABLE: &[FunctionEntry] = &[
@@ -87,7 +86,7 @@ fn format_type_row(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
 }
 
 fn table_is_visible(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
-    Ok(Datum::Bool(relation_is_visible(access(context)?, oid_at(args, 0))))
+    Ok(Datum::Bool(relation_is_visible(&access(context)?.names, oid_at(args, 0))))
 }
 
 fn type_is_visible(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
@@ -159,7 +158,6 @@ fn publishable(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
 }
 
 fn to_regclass(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
-    let found = super::super::find_relation(access(context)?, text_at(args, 0))?;
-    let _ = quote_identifier;
+    let found = access(context)?.names.find_relation(text_at(args, 0))?;
     Ok(found.map_or(Datum::Null, |oid| Datum::I64(i64::from(oid))))
 }
