@@ -145,6 +145,14 @@ pub fn register(table: &'static [FunctionEntry]) {
     }
 }
 
+/// Adds functions that have no body yet.
+pub fn register_missing(table: &'static [FunctionEntry]) {
+    let mut registry = registry().write();
+    for entry in table {
+        registry.entry(entry.prosrc).or_insert(entry);
+    }
+}
+
 /// Returns the names of all functions that have a body, sorted.
 pub fn names() -> Vec<&'static str> {
     let mut names: Vec<_> = registry().read().keys().copied().collect();

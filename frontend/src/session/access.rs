@@ -8,11 +8,11 @@ use parking_lot::Mutex;
 use types::io::IoContext;
 use types::{Datum, Oid, Result};
 
+use super::Session;
 use super::engine::Engine;
 use super::portal::Cursor;
 use super::prepared::Prepared;
 use super::settings::Settings;
-use super::Session;
 use crate::catalog::Catalog;
 use crate::server::backends::Backend;
 use crate::system::{self, names::Names};
@@ -84,8 +84,7 @@ impl Session {
     /// When no transaction is open: a bug of ours.
     pub fn access(&self) -> Result<Arc<Access>> {
         let open = self.open()?;
-        let names =
-            Arc::new(Names { catalog: Arc::clone(&open.catalog), search_path: self.search_path() });
+        let names = Arc::new(Names { catalog: Arc::clone(&open.catalog), search_path: self.search_path() });
         let mut io = io_context(&self.settings.lock(), open.started_at);
         io.names = Some(Arc::<Names>::clone(&names));
         Ok(Arc::new(Access {

@@ -6,13 +6,14 @@ use datasets::catalog::{self as rows, PG_AUTHID};
 use ecow::EcoString;
 use types::Oid;
 
+use super::built_in;
+use super::names::Names;
 use crate::catalog::builtin::{builtin, operator_class};
 use crate::catalog::{
     self, Catalog, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, IndexKey, IndexKeySource,
     Relation,
 };
-use super::names::Names;
-use crate::session::names::{self as lookup, Found, SYSTEM_RELATIONS};
+use crate::session::names::{self as lookup, Found};
 use crate::session::settings::quote_identifier;
 
 /// An index of a user's table.
@@ -210,8 +211,8 @@ pub fn relation_schema_and_name(names: &Names, oid: Oid) -> Option<(Oid, String)
     if let Some(index) = indexes(&names.catalog).find(|index| index.oid == oid) {
         return Some((index.table.schema, index.index.name.to_string()));
     }
-    let system = SYSTEM_RELATIONS.values().find(|relation| relation.oid == oid)?;
-    Some((system.schema, system.name.clone()))
+    let system = built_in::row(rows::PG_CLASS, oid)?;
+    Some((system.oid("relnamespace"), system.text("relname").into_owned()))
 }
 
 /// Returns the oid of a relation or index by schema and name.
@@ -234,10 +235,29 @@ pub fn relation_is_visible(names: &Names, oid: Oid) -> bool {
 
 /// Returns the name of a role.
 pub fn role_name(oid: Oid) -> Option<String> {
-    rows::rows(PG_AUTHID).find(|row| row.oid("oid") == oid).map(|row| row.text("rolname").into_owned())
+    built_in::row(PG_AUTHID, oid).map(|row| row.text("rolname").into_owned())
 }
 
 /// Returns the oid of a role.
 pub fn role_oid(name: &str) -> Option<Oid> {
     rows::rows(PG_AUTHID).find(|row| row.text("rolname") == name).map(|row| row.oid("oid"))
+}
+
+/// Returns the names of a relation's columns.
+pub fn relation_columns(names: &Names, oid: Oid) -> Vec<String> {
+    match names.catalog.relation(oid) {
+        Some(relation) => relation.columns.iter().map(|column| column.name.to_string()).collect(),
+        None => Vec::new(),
+    }
+}
+
+/// Returns `pg_class.relkind` of a relation or index.
+pub fn relation_kind(names: &Names, oid: Oid) -> Option<char> {
+    if let Some(relation) = names.catalog.relations.get(&oid) {
+        return Some(relation.kind.letter());
+    }
+    if indexes(&names.catalog).any(|index| index.oid == oid) {
+        return Some('i');
+    }
+    built_in::row(rows::PG_CLASS, oid).map(|row| row.char("relkind"))
 }

@@ -1,5 +1,6 @@
 //! System relations and the functions that need the session.
 
+mod built_in;
 mod definitions;
 pub mod functions;
 mod layout;

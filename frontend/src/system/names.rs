@@ -7,7 +7,7 @@ use ecow::EcoString;
 use types::io::{IoContext, ObjectNames};
 use types::{Oid, PgError, Result, SqlState, oids};
 
-use super::definitions;
+use super::{built_in, definitions};
 use crate::analyzer::{AnalyzerContext, name_parts, type_from_text};
 use crate::catalog::Catalog;
 use crate::catalog::builtin::{Function, Operator, builtin};
@@ -91,7 +91,8 @@ impl Names {
             [schema, name] => (Some(schema), name),
             [database, schema, name] if database == crate::session::DATABASE => (Some(schema), name),
             [_, _, _] => {
-                let message = format!("cross-database references are not implemented: \"{}\"", parts.join("."));
+                let message =
+                    format!("cross-database references are not implemented: \"{}\"", parts.join("."));
                 return Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
             }
             _ => {
@@ -128,9 +129,7 @@ impl Names {
         let parts = name_parts(text)?;
         match parts.as_slice() {
             [name] => Ok((None, name.clone())),
-            [schema, name] => {
-                Ok((Some(names::schema_oid(&self.catalog, schema).unwrap_or(0)), name.clone()))
-            }
+            [schema, name] => Ok((Some(names::schema_oid(&self.catalog, schema).unwrap_or(0)), name.clone())),
             [database, schema, name] if database == crate::session::DATABASE => {
                 Ok((Some(names::schema_oid(&self.catalog, schema).unwrap_or(0)), name.clone()))
             }
@@ -148,9 +147,7 @@ impl Names {
     fn function_input(&self, text: &str) -> Result<Oid> {
         match self.functions(text)?.as_slice() {
             [one] => Ok(one.oid),
-            [] => {
-                Err(missing(SqlState::UNDEFINED_FUNCTION, format!("function \"{text}\" does not exist")))
-            }
+            [] => Err(missing(SqlState::UNDEFINED_FUNCTION, format!("function \"{text}\" does not exist"))),
             _ => {
                 let message = format!("more than one function named \"{text}\"");
                 Err(missing(SqlState::AMBIGUOUS_FUNCTION, message))
@@ -294,8 +291,8 @@ fn missing(sqlstate: SqlState, message: String) -> PgError {
     PgError::new(sqlstate, message)
 }
 
-fn built_in_name(file: &str, column: &str, oid: Oid) -> Option<String> {
-    rows::rows(file).find(|row| row.oid("oid") == oid).map(|row| quote_identifier(&row.text(column)))
+fn built_in_name(file: &'static str, column: &str, oid: Oid) -> Option<String> {
+    built_in::row(file, oid).map(|row| quote_identifier(&row.text(column)))
 }
 
 impl ObjectNames for Names {
@@ -305,9 +302,7 @@ impl ObjectNames for Names {
             oids::REGTYPE => builtin().type_by_oid(oid).map(|_| format_type(oid, None)),
             oids::REGPROC => self.function(oid),
             oids::REGPROCEDURE => self.procedure(oid),
-            oids::REGNAMESPACE => {
-                names::schema_name(&self.catalog, oid).map(|name| quote_identifier(&name))
-            }
+            oids::REGNAMESPACE => names::schema_name(&self.catalog, oid).map(|name| quote_identifier(&name)),
             oids::REGROLE => definitions::role_name(oid).map(|name| quote_identifier(&name)),
             oids::REGCOLLATION => builtin().collation_name(oid).map(quote_identifier),
             oids::REGOPER => self.operator(oid),
@@ -342,14 +337,10 @@ impl ObjectNames for Names {
                 let (_, name) = self.schema_and_name(text)?;
                 let shown = name_parts(text)?.join(".");
                 let message = || format!("collation \"{shown}\" for encoding \"UTF8\" does not exist");
-                builtin()
-                    .collation(&name)
-                    .ok_or_else(|| missing(SqlState::UNDEFINED_OBJECT, message()))
+                builtin().collation(&name).ok_or_else(|| missing(SqlState::UNDEFINED_OBJECT, message()))
             }
             oids::REGCONFIG => self.built_in_by_name(rows::PG_TS_CONFIG, "cfgname", "configuration", text),
-            oids::REGDICTIONARY => {
-                self.built_in_by_name(rows::PG_TS_DICT, "dictname", "dictionary", text)
-            }
+            oids::REGDICTIONARY => self.built_in_by_name(rows::PG_TS_DICT, "dictname", "dictionary", text),
             _ => Err(PgError::not_supported(format!("input of type {}", type_name(ty)))),
         }
     }
