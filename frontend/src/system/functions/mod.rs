@@ -2,7 +2,6 @@
 
 mod arrays;
 mod names;
-mod patterns;
 mod privileges;
 mod routines;
 mod session;
@@ -19,7 +18,6 @@ pub fn register() {
     executor::functions::register(privileges::TABLE);
     executor::functions::register(routines::TABLE);
     executor::functions::register_missing(arrays::TABLE);
-    executor::functions::register_missing(patterns::TABLE);
 }
 
 /// Returns the session of a call.
