@@ -22,6 +22,7 @@ mod casts;
 mod comparisons;
 mod dates;
 mod floats;
+mod formatting;
 mod hashes;
 mod identifiers;
 mod integers;
@@ -105,6 +106,7 @@ const TOPICS: &[&[FunctionEntry]] = &[
     comparisons::TABLE,
     dates::TABLE,
     floats::TABLE,
+    formatting::TABLE,
     hashes::TABLE,
     identifiers::TABLE,
     integers::TABLE,

@@ -5,6 +5,7 @@
 pub mod array;
 pub mod data;
 pub mod datetime;
+pub mod formatting;
 pub mod json;
 pub mod range;
 pub mod regular;
