@@ -4,9 +4,13 @@
 
 mod collecting;
 mod floats;
+mod json;
 mod logic;
 mod numerics;
 
+use std::sync::Arc;
+
+use types::io::IoContext;
 use types::{Datum, PgError, PhysicalType, Result, TypeRef};
 
 use crate::convert::physical_type;
@@ -32,6 +36,8 @@ pub(crate) struct Signature {
     pub(crate) name: String,
     pub(crate) args: Vec<TypeRef>,
     pub(crate) result: TypeRef,
+    /// The session's settings, for aggregates that make text of values.
+    pub(crate) io: Arc<IoContext>,
 }
 
 /// Returns an empty state.
@@ -86,7 +92,10 @@ pub(crate) fn create(signature: &Signature) -> Result<Box<dyn RowAggregate>> {
         ("array_agg", Some(_)) => Box::new(collecting::ArrayOfArrays::new(
             types::element_type(result.oid).unwrap_or(signature.args[0].oid),
         )),
-        (name, _) => return Err(PgError::not_supported(format!("aggregate {name}"))),
+        (name, _) => match json::create(signature) {
+            Some(aggregate) => aggregate,
+            None => return Err(PgError::not_supported(format!("aggregate {name}"))),
+        },
     })
 }
 
@@ -99,6 +108,7 @@ pub(crate) fn order_matters(signature: &Signature) -> bool {
     match signature.name.as_str() {
         "count" | "min" | "max" => false,
         "string_agg" | "array_agg" | "any_value" => true,
+        name if name.starts_with("json") => true,
         _ => floats,
     }
 }

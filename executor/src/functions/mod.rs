@@ -26,6 +26,7 @@ mod formatting;
 mod hashes;
 mod identifiers;
 mod integers;
+pub(crate) mod json;
 mod money;
 mod numerics;
 mod parts;
@@ -110,6 +111,11 @@ const TOPICS: &[&[FunctionEntry]] = &[
     hashes::TABLE,
     identifiers::TABLE,
     integers::TABLE,
+    json::build::TABLE,
+    json::change::TABLE,
+    json::each::TABLE,
+    json::get::TABLE,
+    json::populate::TABLE,
     money::TABLE,
     numerics::TABLE,
     parts::TABLE,

@@ -214,7 +214,8 @@ impl Analyzer<'_> {
             let Some(NodeEnum::AIndices(indices)) = &step.node else { continue };
             if indices.is_slice {
                 let message = "jsonb subscript does not support slices";
-                return Err(error(SqlState::DATATYPE_MISMATCH, message, location));
+                let at = raw::inner(&indices.uidx).and_then(raw::location).or(location);
+                return Err(error(SqlState::DATATYPE_MISMATCH, message, at));
             }
             let Some(node) = raw::inner(&indices.uidx) else { continue };
             let at = raw::location(node);

@@ -54,3 +54,76 @@ pub fn invalid(fault: Fault) -> PgError {
 pub fn context(line: usize, excerpt: &str) -> String {
     format!("JSON data, line {line}: {excerpt}")
 }
+/// Misuse of a json function or operator (`22023`), e.g. `cannot call json_each on ...`.
+pub fn misuse(message: impl Into<String>) -> PgError {
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, message)
+}
+/// `argument list must have even number of elements`
+pub fn odd_arguments(function: &str) -> PgError {
+    misuse("argument list must have even number of elements")
+        .with_hint(format!("The arguments of {function}() must consist of alternating keys and values."))
+}
+/// `null value not allowed for object key`
+pub fn null_key() -> PgError {
+    PgError::new(SqlState::NULL_VALUE_NOT_ALLOWED, "null value not allowed for object key")
+}
+/// `argument 1: key must not be null`
+pub fn null_key_argument(position: usize) -> PgError {
+    misuse(format!("argument {position}: key must not be null"))
+}
+/// `key value must be scalar, not array, composite, or json`
+pub fn key_not_scalar() -> PgError {
+    misuse("key value must be scalar, not array, composite, or json")
+}
+/// `array must have even number of elements` and its relatives.
+pub fn wrong_array(message: &str) -> PgError {
+    PgError::new(SqlState::ARRAY_SUBSCRIPT_ERROR, message)
+}
+/// `path element at position 1 is not an integer: "a"`
+pub fn path_not_an_integer(position: usize, element: &str) -> PgError {
+    PgError::new(
+        SqlState::INVALID_TEXT_REPRESENTATION,
+        format!("path element at position {position} is not an integer: \"{element}\""),
+    )
+}
+/// `path element at position 1 is null`
+pub fn path_null(position: usize) -> PgError {
+    PgError::new(SqlState::NULL_VALUE_NOT_ALLOWED, format!("path element at position {position} is null"))
+}
+/// `cannot replace existing key`
+pub fn existing_key() -> PgError {
+    misuse("cannot replace existing key").with_hint("Try using the function jsonb_set to replace key value.")
+}
+/// `JSON value must not be null`, of `jsonb_set_lax`.
+pub fn null_value() -> PgError {
+    PgError::new(SqlState::NULL_VALUE_NOT_ALLOWED, "JSON value must not be null")
+        .with_detail("Exception was raised because null_value_treatment is \"raise_exception\".")
+        .with_hint("To avoid, either change the null_value_treatment argument or ensure that an SQL NULL is not passed.")
+}
+/// `cannot cast jsonb string to type integer`
+pub fn cannot_cast(kind: &str, type_name: &str) -> PgError {
+    misuse(format!("cannot cast jsonb {kind} to type {type_name}"))
+}
+/// `expected JSON array`, with the key or the subscripts where it was expected.
+pub fn expected_array(place: &str) -> PgError {
+    let error = PgError::new(SqlState::INVALID_TEXT_REPRESENTATION, "expected JSON array");
+    if place.is_empty() { error } else { error.with_hint(format!("See the value of {place}.")) }
+}
+/// `malformed JSON array`
+pub fn malformed_array() -> PgError {
+    PgError::new(SqlState::INVALID_TEXT_REPRESENTATION, "malformed JSON array")
+        .with_detail("Multidimensional arrays must have sub-arrays with matching dimensions.")
+}
+/// `could not determine row type for result of json_populate_record`
+pub fn unknown_row_type(function: &str) -> PgError {
+    PgError::new(
+        SqlState::FEATURE_NOT_SUPPORTED,
+        format!("could not determine row type for result of {function}"),
+    )
+    .with_hint("Provide a non-null record argument, or call the function in the FROM clause using a column definition list.")
+}
+/// `duplicate JSON object key value: "a"`; for jsonb without the key.
+pub fn duplicate_key(key: Option<&str>) -> PgError {
+    let shown = key.map(|key| format!(": {key}")).unwrap_or_default();
+    PgError::new(SqlState::DUPLICATE_JSON_OBJECT_KEY_VALUE, format!("duplicate JSON object key value{shown}"))
+}

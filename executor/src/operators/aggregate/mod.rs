@@ -92,6 +92,7 @@ impl Call {
             name: call.function.name.to_string(),
             args: call.args.iter().map(|arg| arg.ty).collect(),
             result: call.ty,
+            io: run.context.session.io().clone().into(),
         };
         crate::aggregates::create(&signature)?;
         // The order of rows is nothing to aggregates that do not look at it.

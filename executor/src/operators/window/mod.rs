@@ -231,6 +231,7 @@ fn aggregate(run: &Run<'_>, call: &WindowCall, partition: &Partition<'_>) -> Res
         name: call.function.name.to_string(),
         args: call.args.iter().map(|arg| arg.ty).collect(),
         result: call.ty,
+        io: run.context.session.io().clone().into(),
     };
     let mut inputs = Vec::with_capacity(partition.rows.len());
     for row in partition.rows {
