@@ -7,6 +7,7 @@ mod floats;
 mod json;
 mod logic;
 mod numerics;
+mod ranges;
 
 use std::sync::Arc;
 
@@ -92,6 +93,8 @@ pub(crate) fn create(signature: &Signature) -> Result<Box<dyn RowAggregate>> {
         ("array_agg", Some(_)) => Box::new(collecting::ArrayOfArrays::new(
             types::element_type(result.oid).unwrap_or(signature.args[0].oid),
         )),
+        ("range_agg", Some(_)) => Box::new(ranges::RangeAgg::new(result.oid)),
+        ("range_intersect_agg", Some(_)) => Box::new(ranges::IntersectAgg::default()),
         (name, _) => match json::create(signature) {
             Some(aggregate) => aggregate,
             None => return Err(PgError::not_supported(format!("aggregate {name}"))),

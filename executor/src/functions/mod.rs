@@ -30,6 +30,7 @@ pub(crate) mod json;
 mod money;
 mod numerics;
 mod parts;
+mod ranges;
 mod sets;
 mod text;
 mod times;
@@ -119,6 +120,8 @@ const TOPICS: &[&[FunctionEntry]] = &[
     money::TABLE,
     numerics::TABLE,
     parts::TABLE,
+    ranges::build::TABLE,
+    ranges::relate::TABLE,
     sets::TABLE,
     text::TABLE,
     times::TABLE,

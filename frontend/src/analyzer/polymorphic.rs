@@ -1,8 +1,8 @@
 //! Polymorphic types: whether actual types agree, and what they make of the declared ones
 //! (`check_generic_type_consistency`, `enforce_generic_type_consistency`).
 
-use types::oids;
 use types::{Oid, Result, SqlState};
+use types::{oids, physical};
 
 use super::coerce::{
     array_type, base_type, can_coerce_one, common_type, element_type, is_first_family, is_polymorphic,
@@ -18,6 +18,7 @@ pub(super) struct Bindings {
     element: Oid,
     array: Oid,
     range: Oid,
+    multirange: Oid,
     compatible: Oid,
     compatible_array: Oid,
 }
@@ -37,7 +38,8 @@ fn bind(actual: &[Oid], declared: &[Oid]) -> Option<Bindings> {
         match wanted {
             oids::ANYELEMENT | oids::ANYNONARRAY | oids::ANYENUM => unify(&mut found.element, given)?,
             oids::ANYARRAY => unify(&mut found.array, base_type(given))?,
-            oids::ANYRANGE | oids::ANYMULTIRANGE => unify(&mut found.range, base_type(given))?,
+            oids::ANYRANGE => unify(&mut found.range, base_type(given))?,
+            oids::ANYMULTIRANGE => unify(&mut found.multirange, base_type(given))?,
             oids::ANYCOMPATIBLEARRAY => {
                 let element = element_type(given);
                 if element == 0 {
@@ -55,6 +57,13 @@ fn bind(actual: &[Oid], declared: &[Oid]) -> Option<Bindings> {
             return None;
         }
         unify(&mut found.element, element)?;
+    }
+    if found.multirange != 0 {
+        unify(&mut found.range, physical::multirange_range(found.multirange)?)?;
+    }
+    if found.range != 0 {
+        unify(&mut found.element, physical::range_subtype(found.range)?)?;
+        found.multirange = physical::multirange_type(found.range).unwrap_or(0);
     }
     for (&given, &wanted) in actual.iter().zip(declared) {
         let kind = type_row(base_type(given)).map(|ty| ty.kind);
@@ -117,7 +126,8 @@ fn replacement(ty: Oid, found: &Bindings, location: Location) -> Result<Oid> {
     let oid = match ty {
         oids::ANYELEMENT | oids::ANYNONARRAY | oids::ANYENUM => found.element,
         oids::ANYARRAY => found.array,
-        oids::ANYRANGE | oids::ANYMULTIRANGE => found.range,
+        oids::ANYRANGE => found.range,
+        oids::ANYMULTIRANGE => found.multirange,
         oids::ANYCOMPATIBLEARRAY => found.compatible_array,
         _ if is_second_family(ty) => found.compatible,
         _ => ty,
