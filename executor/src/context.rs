@@ -20,6 +20,8 @@ pub struct QueryContext {
     pub cancel: Arc<CancelFlag>,
     /// How to run.
     pub options: ExecutionOptions,
+    /// What the transaction has put off.
+    pub deferred: Arc<parking_lot::Mutex<crate::deferred::DeferredChecks>>,
 }
 
 impl QueryContext {
@@ -36,6 +38,7 @@ impl QueryContext {
                 force_row: true,
                 batch_lanes: kernels::vector::VECTOR_LANES,
             },
+            deferred: Arc::default(),
         }
     }
     /// Returns the transaction.

@@ -1,6 +1,6 @@
 //! The entry point: runs a plan and reports what each node did.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use storage::{TableId, TableScan};
 use types::{Datum, PgError, Result};
 
 use crate::batch::Batch;
@@ -92,6 +93,10 @@ pub(crate) struct RunState {
     pub(crate) subplans: crate::rows::SubplanCache,
     pub(crate) runtime_filters: crate::rows::RuntimeFilters,
     counters: Mutex<HashMap<u32, Arc<Counter>>>,
+    /// Tables that the statement changes, as they were before.
+    kept: Mutex<HashMap<u64, TableScan>>,
+    /// Rows that the statement has changed: table and row id.
+    pub(crate) changed: Mutex<HashSet<(u64, u64)>>,
 }
 
 #[derive(Default)]
@@ -118,6 +123,19 @@ impl<'a> Run<'a> {
         let rows = Arc::new(collect_rows(self, node)?);
         *slot = Some(Arc::clone(&rows));
         Ok(rows)
+    }
+    /// Returns a table as the statement's snapshot shows it.
+    pub(crate) fn table_scan(&self, table: u64) -> Result<TableScan> {
+        if let Some(kept) = self.state.kept.lock().get(&table) {
+            return Ok(kept.clone());
+        }
+        Ok(self.context.transaction()?.lock().scan(TableId(table))?)
+    }
+    /// Keeps a table as it is now for the rest of the statement, which is about to change it.
+    pub(crate) fn keep_table(&self, table: u64) -> Result<()> {
+        let scan = self.table_scan(table)?;
+        self.state.kept.lock().entry(table).or_insert(scan);
+        Ok(())
     }
     /// Returns the previous round of recursion `number`.
     pub(crate) fn working(&self, number: u32) -> Result<Arc<RowSet>> {
@@ -162,7 +180,8 @@ pub fn execute(
             sink: Mutex::new(Ordered { sink, next: 0, waiting: HashMap::new(), stopped: false }),
             base: Mutex::new((0, 0)),
         };
-        produce(&run, &plan.root, &output)
+        produce(&run, &plan.root, &output)?;
+        plan.changing.iter().try_for_each(|index| run.shared(*index).map(|_| ()))
     }));
     match outcome {
         Ok(result) => result?,
@@ -181,6 +200,26 @@ pub fn execute(
         );
     }
     Ok(ExecutionReport { nodes })
+}
+
+/// Runs `body` within a statement that has no plan to speak of.
+///
+/// # Errors
+/// Those of `body`.
+pub(crate) fn with_run(
+    plan: &Plan,
+    context: &Arc<QueryContext>,
+    body: &mut dyn FnMut(&Run<'_>) -> Result<()>,
+) -> Result<()> {
+    let state = RunState::default();
+    body(&Run {
+        plan,
+        context,
+        threads: 1,
+        outer: Arc::new(Vec::new()),
+        working: Arc::new(HashMap::new()),
+        state: &state,
+    })
 }
 
 fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {

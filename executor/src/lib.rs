@@ -4,6 +4,7 @@ mod aggregates;
 pub mod batch;
 pub mod context;
 pub mod convert;
+pub mod deferred;
 pub mod execute;
 pub mod expr;
 pub mod functions;

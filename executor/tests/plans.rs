@@ -151,7 +151,7 @@ fn run(plan: &Plan, force_row: bool, threads: usize, batch_lanes: usize) -> Vec<
 
 /// Runs a plan in every mode and returns the rows, which must not depend on it.
 fn everywhere(root: PlanNode) -> Vec<Vec<Datum>> {
-    let plan = Plan { root, shared: Vec::new(), subplans: Vec::new() };
+    let plan = Plan { root, shared: Vec::new(), changing: Vec::new(), subplans: Vec::new() };
     let expected = run(&plan, true, 1, 2048);
     for (force_row, threads, lanes) in [(false, 1, 2048), (false, 2, 2048), (false, 2, 300)] {
         let mut actual = run(&plan, force_row, threads, lanes);

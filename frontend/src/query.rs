@@ -4,6 +4,8 @@
 //! [`ColumnId`] that is unique in the statement. An expression refers to it by that id at any depth, so a
 //! correlated subquery is one that uses ids which it does not produce.
 
+mod modify;
+
 use std::sync::Arc;
 
 use ecow::EcoString;
@@ -12,6 +14,8 @@ use executor::plan::{AggregateCall, SetOperation, SortKey, WindowCall};
 use types::{Oid, TypeRef};
 
 use crate::catalog::Relation;
+
+pub use modify::{Modify, Returning, WideRow};
 
 /// A column of a result: of a query, a table reference or a join.
 #[derive(Debug, Clone)]
@@ -64,6 +68,8 @@ pub enum QueryBody {
     },
     /// UNION, INTERSECT, EXCEPT.
     SetOperation(Box<SetOperationBody>),
+    /// A statement in WITH that changes a table; its rows are those of RETURNING.
+    Modify(Box<Modify>),
 }
 
 /// UNION (`operation` none), INTERSECT or EXCEPT of two queries.
@@ -259,68 +265,6 @@ pub struct Recursion {
 pub enum Statement {
     /// SELECT, VALUES, TABLE.
     Query(Query),
-    /// INSERT.
-    Insert(Insert),
-    /// UPDATE.
-    Update(Update),
-    /// DELETE.
-    Delete(Delete),
-}
-
-/// INSERT: `source` gives the columns `values` are computed from.
-#[derive(Debug, Clone)]
-pub struct Insert {
-    /// The table.
-    pub relation: Arc<Relation>,
-    /// Rows.
-    pub source: Query,
-    /// A value for each column of the table in order (defaults filled in), over the source's output ids.
-    pub values: Vec<Expr>,
-    /// Returning.
-    pub returning: Option<Returning>,
-    /// WITH queries in front of the INSERT.
-    pub ctes: Vec<Cte>,
-    /// CHECK constraints over `row` ids.
-    pub checks: Vec<(EcoString, Expr)>,
-    /// Ids that stand for the new row's columns in `returning` and `checks`.
-    pub row: Vec<ColumnId>,
-}
-
-/// RETURNING: expressions over the new (old, for DELETE) row's ids.
-#[derive(Debug, Clone)]
-pub struct Returning {
-    /// Result columns.
-    pub output: Vec<OutputColumn>,
-    /// Their expressions.
-    pub exprs: Vec<Expr>,
-    /// Subqueries of `exprs`.
-    pub subqueries: Vec<Query>,
-}
-
-/// UPDATE: `source` is a SELECT over the table (with row id) and FROM items.
-#[derive(Debug, Clone)]
-pub struct Update {
-    /// The table.
-    pub relation: Arc<Relation>,
-    /// Outputs: a new value for every column of the table in order, then the row id (int8).
-    pub source: Query,
-    /// Returning, over `row` ids.
-    pub returning: Option<Returning>,
-    /// CHECK constraints over `row` ids.
-    pub checks: Vec<(EcoString, Expr)>,
-    /// Ids that stand for the new row's columns.
-    pub row: Vec<ColumnId>,
-}
-
-/// DELETE: `source` is a SELECT over the table (with row id) and USING items.
-#[derive(Debug, Clone)]
-pub struct Delete {
-    /// The table.
-    pub relation: Arc<Relation>,
-    /// Outputs: the row id (int8), then all columns of the table in order.
-    pub source: Query,
-    /// Returning, over `row` ids.
-    pub returning: Option<Returning>,
-    /// Ids that stand for the old row's columns.
-    pub row: Vec<ColumnId>,
+    /// INSERT, UPDATE, DELETE, MERGE.
+    Modify(Box<Modify>),
 }

@@ -1,8 +1,6 @@
 //! The analyzer held to what PostgreSQL says of the same statements.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
-
 use ecow::EcoString;
 use frontend::analyzer::{Analyzed, AnalyzerContext, analyze};
 use frontend::catalog::Catalog;
@@ -13,11 +11,7 @@ use types::{PgError, Result};
 
 fn analyze_sql(catalog: &Catalog, sql: &str) -> Result<Analyzed> {
     let path = [EcoString::from("public")];
-    let names = frontend::system::names::Names {
-        catalog: Arc::new(catalog.clone()),
-        search_path: vec!["public".into()],
-    };
-    let io = IoContext { names: Some(Arc::new(names)), ..IoContext::default() };
+    let io = IoContext::default();
     let context =
         AnalyzerContext { catalog, search_path: &path, param_types: &[], fixed_params: false, io: &io };
     let parsed = frontend::parser::parse(sql)?;
@@ -31,14 +25,8 @@ fn describe(catalog: &Catalog, sql: &str) -> String {
         Ok(analyzed) => {
             let output = match &analyzed.statement {
                 Statement::Query(query) => query.output.as_slice(),
-                Statement::Insert(insert) => {
-                    insert.returning.as_ref().map_or(&[][..], |returning| &returning.output)
-                }
-                Statement::Update(update) => {
-                    update.returning.as_ref().map_or(&[][..], |returning| &returning.output)
-                }
-                Statement::Delete(delete) => {
-                    delete.returning.as_ref().map_or(&[][..], |returning| &returning.output)
+                Statement::Modify(modify) => {
+                    modify.returning.as_ref().map_or(&[][..], |returning| &returning.output)
                 }
             };
             let columns: Vec<String> = output

@@ -11,7 +11,6 @@ pub mod errors;
 pub mod fast;
 pub mod float;
 pub mod float_functions;
-pub mod formatting;
 mod gamma;
 pub mod hashing;
 pub mod identifiers;

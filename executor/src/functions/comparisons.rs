@@ -148,6 +148,4 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     test!("xid8le", is_le),
     test!("xid8lt", is_lt),
     test!("xid8ne", is_ne),
-    test!("xideq", is_eq),
-    test!("xidneq", is_ne),
 ];

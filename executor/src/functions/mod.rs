@@ -15,6 +15,7 @@ use crate::context::QueryContext;
 
 mod arguments;
 mod arrays;
+mod assignments;
 mod bits;
 mod boolean;
 mod bytea;
@@ -22,7 +23,6 @@ mod casts;
 mod comparisons;
 mod dates;
 mod floats;
-mod formatting;
 mod hashes;
 mod identifiers;
 mod integers;
@@ -101,6 +101,7 @@ const TOPICS: &[&[FunctionEntry]] = &[
     arrays::compare::TABLE,
     arrays::search::TABLE,
     arrays::shape::TABLE,
+    assignments::TABLE,
     bits::TABLE,
     boolean::TABLE,
     bytea::TABLE,
@@ -108,7 +109,6 @@ const TOPICS: &[&[FunctionEntry]] = &[
     comparisons::TABLE,
     dates::TABLE,
     floats::TABLE,
-    formatting::TABLE,
     hashes::TABLE,
     identifiers::TABLE,
     integers::TABLE,
@@ -153,14 +153,6 @@ pub fn register(table: &'static [FunctionEntry]) {
     let mut registry = registry().write();
     for entry in table {
         registry.insert(entry.prosrc, entry);
-    }
-}
-
-/// Adds functions that have no body yet.
-pub fn register_missing(table: &'static [FunctionEntry]) {
-    let mut registry = registry().write();
-    for entry in table {
-        registry.entry(entry.prosrc).or_insert(entry);
     }
 }
 

@@ -41,6 +41,7 @@ mod values;
 mod window;
 
 pub(crate) use collect::{collect_rows, collect_rows_limited};
+pub(crate) use modify::{Changer, Event};
 pub(crate) use rowset::RowSet;
 
 /// Whether the consumer wants more.

@@ -1,11 +1,13 @@
 //! Physical plans: what lowering makes of an optimized query and the executor runs. Serializable.
 
+mod modify;
 mod node;
 mod walk;
 
 use serde::{Deserialize, Serialize};
 use types::TypeRef;
 
+pub use modify::*;
 pub use node::*;
 
 /// A plan for one statement.
@@ -15,6 +17,8 @@ pub struct Plan {
     pub root: PlanNode,
     /// Plans that [`NodeKind::SharedScan`] reads (CTEs and common subplans): each runs once, before its readers.
     pub shared: Vec<PlanNode>,
+    /// Those of `shared` that change tables: they run to completion though nobody reads them.
+    pub changing: Vec<u32>,
     /// Plans that [`crate::expr::ExprKind::Subquery`] runs. Without outer values: once, on first use.
     pub subplans: Vec<PlanNode>,
 }

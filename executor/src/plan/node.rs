@@ -4,7 +4,7 @@ use ecow::EcoString;
 use serde::{Deserialize, Serialize};
 use types::{Oid, TypeRef};
 
-use super::PlanNode;
+use super::{Modify, PlanNode};
 use crate::expr::{Expr, FunctionRef};
 
 /// The operators of a physical plan.
@@ -154,8 +154,8 @@ pub enum NodeKind {
         /// Number of the working table.
         working: u32,
     },
-    /// INSERT, UPDATE, DELETE.
-    Modify(Modify),
+    /// INSERT, UPDATE, DELETE, MERGE.
+    Modify(Box<Modify>),
 }
 
 /// Scan of a stored table.
@@ -400,35 +400,4 @@ pub enum SetOperation {
     Intersect,
     /// EXCEPT
     Except,
-}
-
-/// What a Modify node does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ModifyKind {
-    /// Input: the table's columns in order.
-    Insert,
-    /// Input: the new values of all columns in order, then the row id of the old version, then (for RETURNING OLD) nothing.
-    Update,
-    /// Input: the row id (then the columns that RETURNING needs, in table order, when `returning` is set).
-    Delete,
-}
-
-/// INSERT, UPDATE or DELETE of a stored table. Checks NOT NULL (23502 with the failing row as DETAIL).
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Modify {
-    /// What to do.
-    pub kind: ModifyKind,
-    /// The table.
-    pub table: u64,
-    /// Its name, for errors.
-    pub name: EcoString,
-    /// Column names, types and NOT NULL flags in order, for storing and for errors.
-    pub columns: Vec<(EcoString, TypeRef, bool)>,
-    /// CHECK constraints over the new row: (name, condition).
-    pub checks: Vec<(EcoString, Expr)>,
-    /// Rows.
-    pub input: Box<PlanNode>,
-    /// RETURNING over the new row (INSERT, UPDATE) or the old row (DELETE); the node returns rows only when set,
-    /// otherwise one row with one int8, the number of rows modified.
-    pub returning: Option<Vec<Expr>>,
 }

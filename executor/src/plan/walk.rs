@@ -101,10 +101,7 @@ impl PlanNode {
                 ties.iter().for_each(|keys| sort_exprs(keys, visit));
             }
             NodeKind::DistinctOn { keys, .. } => keys.iter().for_each(visit),
-            NodeKind::Modify(modify) => {
-                modify.checks.iter().for_each(|(_, check)| visit(check));
-                modify.returning.iter().flatten().for_each(visit);
-            }
+            NodeKind::Modify(modify) => modify.for_each_wide_expr(visit),
         }
     }
 }

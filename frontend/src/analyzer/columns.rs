@@ -1,7 +1,7 @@
 //! Names to columns (`transformColumnRef`), and PostgreSQL's hints when there is none.
 
 use ecow::EcoString;
-use executor::expr::{Expr, ExprKind};
+use executor::expr::{Expr, ExprKind, FunctionRef, Volatility};
 use pg_query::NodeEnum;
 use pg_query::protobuf::ColumnRef;
 use types::oids;
@@ -32,6 +32,9 @@ impl Analyzer<'_> {
         match names.as_slice() {
             [column] => {
                 if let Some(found) = self.find_column(column, location)? {
+                    return Ok(found);
+                }
+                if let Some(found) = self.find_system_column(column, location)? {
                     return Ok(found);
                 }
                 if self.find_item(None, column, location)?.is_some() {
@@ -139,13 +142,11 @@ impl Analyzer<'_> {
             self.mention(&expr, location);
             return Ok(expr);
         }
-        let system = matches!(column, "ctid" | "xmin" | "xmax" | "cmin" | "cmax" | "tableoid");
-        if let Some(relation) = item.relation.filter(|_| system) {
-            if column == "tableoid" {
-                let value = types::Datum::I64(i64::from(relation));
-                return Ok(Expr::constant(value, plain(oids::OID)));
+        if is_system_column(column) {
+            let item = item.clone();
+            if let Some(found) = self.system_column(&item, column, location)? {
+                return Ok(found);
             }
-            return Err(unsupported(format!("system column {column}"), location));
         }
         Err(self.missing_column(Some(relation), column).at(location))
     }
@@ -162,7 +163,90 @@ impl Analyzer<'_> {
         let fields: Vec<Expr> = item.columns.iter().map(|column| column.expr.clone()).collect();
         let names = item.columns.iter().map(|column| column.name.clone()).collect();
         fields.iter().for_each(|field| self.mention(field, location));
-        Ok(Expr { kind: ExprKind::Row(fields, names), ty: plain(oids::RECORD) })
+        let row = Expr { kind: ExprKind::Row(fields, names), ty: plain(oids::RECORD) };
+        // OLD and NEW are NULL as a whole where there is no such row; `xmax` is NULL then and only then.
+        let Some(xmax) = item.system.filter(|system| system.nullable).and_then(|system| system.xmax) else {
+            return Ok(row);
+        };
+        let xmax = Expr::column(xmax, plain(oids::XID));
+        let absent = ExprKind::IsNull { arg: Box::new(xmax), negated: false };
+        let absent = Expr { kind: absent, ty: plain(oids::BOOL) };
+        let null = Expr::constant(types::Datum::Null, row.ty);
+        let ty = row.ty;
+        Ok(Expr {
+            kind: ExprKind::Case { operand: None, arms: vec![(absent, null)], otherwise: Box::new(row) },
+            ty,
+        })
+    }
+
+    /// Finds an unqualified system column, innermost level first.
+    fn find_system_column(&mut self, name: &str, location: Location) -> Result<Option<Expr>> {
+        if !is_system_column(name) {
+            return Ok(None);
+        }
+        for depth in (0..self.levels.len()).rev() {
+            let level = &self.levels[depth];
+            let items: Vec<NamespaceItem> = level
+                .items
+                .iter()
+                .filter(|item| {
+                    item.columns_visible && item.relation.is_some() && visible(item, level.lateral_active)
+                })
+                .cloned()
+                .collect();
+            let mut found = None;
+            for item in &items {
+                if let Some(expr) = self.system_column(item, name, location)? {
+                    if found.is_some() {
+                        let message = format!("column reference \"{name}\" is ambiguous");
+                        return Err(error(SqlState::AMBIGUOUS_COLUMN, message, location));
+                    }
+                    found = Some(expr);
+                }
+            }
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns a system column of a table.
+    fn system_column(
+        &mut self,
+        item: &NamespaceItem,
+        name: &str,
+        location: Location,
+    ) -> Result<Option<Expr>> {
+        let Some(relation) = item.relation else { return Ok(None) };
+        if name == "tableoid" {
+            let value = types::Datum::I64(i64::from(relation));
+            return Ok(Some(Expr::constant(value, plain(oids::OID))));
+        }
+        let Some(system) = item.system else { return Ok(None) };
+        let expr = match (name, system.xmax) {
+            ("ctid", _) => {
+                let row_id = Expr::column(system.row_id, plain(oids::INT8));
+                self.mention(&row_id, location);
+                let function = FunctionRef {
+                    oid: 0,
+                    prosrc: "surus_ctid".into(),
+                    name: "ctid".into(),
+                    strict: true,
+                    volatility: Volatility::Immutable,
+                };
+                let kind = ExprKind::Call { function, args: vec![row_id], input_collation: 0 };
+                Expr { kind, ty: plain(oids::TID) }
+            }
+            ("xmax", Some(xmax)) => {
+                let xmax = Expr::column(xmax, plain(oids::XID));
+                self.mention(&xmax, location);
+                xmax
+            }
+            ("xmax", None) => Expr::constant(types::Datum::I64(0), plain(oids::XID)),
+            _ => return Err(unsupported(format!("system column {name}"), location)),
+        };
+        Ok(Some(expr))
     }
 
     /// Records where columns are used.
@@ -239,6 +323,10 @@ impl Analyzer<'_> {
         }
         PgError::new(SqlState::UNDEFINED_TABLE, format!("missing FROM-clause entry for table \"{name}\""))
     }
+}
+
+fn is_system_column(name: &str) -> bool {
+    matches!(name, "ctid" | "xmin" | "xmax" | "cmin" | "cmax" | "tableoid")
 }
 
 fn visible(item: &NamespaceItem, lateral_active: bool) -> bool {

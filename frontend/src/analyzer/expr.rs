@@ -110,7 +110,7 @@ impl Analyzer<'_> {
                 let items = self.exprs(&list.items)?.into_iter().map(|(expr, _)| expr).collect();
                 Ok(Expr { kind: ExprKind::Row(items, Vec::new()), ty: plain(oids::RECORD) })
             }
-            NodeEnum::MergeSupportFunc(_) => Err(PgError::not_supported("MERGE_ACTION")),
+            NodeEnum::MergeSupportFunc(function) => self.merge_support(function.location),
             _ => Err(PgError::not_supported("this kind of expression (JSON constructor or query function)")),
         }
     }

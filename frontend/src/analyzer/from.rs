@@ -12,10 +12,11 @@ use types::{Datum, Oid, PgError, RecordValue, Result, SqlState, TypeRef};
 use super::coerce::plain;
 use super::raw;
 use super::state::{
-    Analyzer, Clause, ColumnSource, Location, NamespaceColumn, NamespaceItem, at, error, unsupported,
+    Analyzer, Clause, ColumnSource, Location, NamespaceColumn, NamespaceItem, SystemIds, at, error,
+    unsupported,
 };
 use crate::catalog::builtin::builtin;
-use crate::catalog::{Relation, RelationKind};
+use crate::catalog::{ColumnInfo, Generated, Relation, RelationKind};
 use crate::query::{FromFunction, FromItem};
 
 /// A FROM item and what it makes visible.
@@ -84,7 +85,7 @@ impl Analyzer<'_> {
             RelationKind::Table
             | RelationKind::System
             | RelationKind::Materialized { .. }
-            | RelationKind::Sequence(_) => self.place_table(relation, range, None),
+            | RelationKind::Sequence(_) => self.place_table(relation, range),
             RelationKind::Composite => {
                 let message = format!("cannot open relation \"{}\"", relation.name);
                 Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message)
@@ -99,13 +100,6 @@ impl Analyzer<'_> {
     pub(super) fn find_relation(&self, range: &RangeVar) -> Result<Arc<Relation>> {
         let location = at(range.location);
         let catalog = self.context.catalog;
-        if !range.catalogname.is_empty() && range.catalogname != crate::session::DATABASE {
-            let message = format!(
-                "cross-database references are not implemented: \"{}.{}.{}\"",
-                range.catalogname, range.schemaname, range.relname
-            );
-            return Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, location));
-        }
         let (found, shown) = if range.schemaname.is_empty() {
             (catalog.find_relation(self.context.search_path, &range.relname), range.relname.clone())
         } else {
@@ -131,13 +125,8 @@ impl Analyzer<'_> {
         found.cloned().ok_or_else(missing)
     }
 
-    /// Makes a table visible. `row_id`: id of the row id column when the statement modifies it.
-    pub(super) fn place_table(
-        &mut self,
-        relation: Arc<Relation>,
-        range: &RangeVar,
-        row_id: Option<ColumnId>,
-    ) -> Result<Placed> {
+    /// Makes a table visible.
+    pub(super) fn place_table(&mut self, relation: Arc<Relation>, range: &RangeVar) -> Result<Placed> {
         let alias = range.alias.as_ref();
         let name: EcoString = alias.map_or(relation.name.clone(), |alias| alias.aliasname.as_str().into());
         let listed: Vec<(EcoString, TypeRef, Option<(Oid, i16)>)> = relation
@@ -149,7 +138,40 @@ impl Analyzer<'_> {
         let (ids, mut item) = self.new_item(&name, listed, alias)?;
         item.relation = Some(relation.oid);
         item.schema = if alias.is_none() { Some(relation.schema) } else { None };
+        let row_id = if relation.kind.is_stored() { Some(self.row_id(&name)) } else { None };
+        self.virtual_columns(&relation, &ids, &mut item)?;
+        item.system = row_id.map(|row_id| SystemIds { row_id, xmax: None, nullable: false });
         Ok((FromItem::Table { relation, alias: name, columns: ids, row_id }, vec![item]))
+    }
+
+    /// Puts the expressions of virtual generated columns in their places.
+    pub(super) fn virtual_columns(
+        &mut self,
+        relation: &Relation,
+        ids: &[ColumnId],
+        item: &mut NamespaceItem,
+    ) -> Result<()> {
+        let is_virtual = |column: &ColumnInfo| column.generated == Some(Generated::Virtual);
+        if !relation.columns.iter().any(is_virtual) {
+            return Ok(());
+        }
+        for (position, expr) in self.computed_columns(relation, ids)? {
+            if relation.columns.get(position).is_some_and(is_virtual)
+                && let Some(column) = item.columns.get_mut(position)
+            {
+                column.expr = expr;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the id of a row id column, known as the table's `ctid`.
+    fn row_id(&mut self, name: &EcoString) -> ColumnId {
+        let id = self.new_id();
+        let (level, entry) = (self.depth(), self.new_entry());
+        let qualified = EcoString::from(format!("{name}.ctid"));
+        self.sources.insert(id, ColumnSource { level, qualified, origin: None, entry, from: true });
+        id
     }
 
     /// Gives columns ids and names; column aliases replace the first names.
@@ -204,6 +226,7 @@ impl Analyzer<'_> {
             columns_visible: true,
             lateral_only: false,
             scalar_function: false,
+            system: None,
         })
     }
 

@@ -140,6 +140,7 @@ impl Analyzer<'_> {
             columns_visible: true,
             lateral_only: false,
             scalar_function: false,
+            system: None,
         };
         if let Some(alias) = &join.alias {
             let aliases = raw::strings(&alias.colnames);

@@ -43,7 +43,7 @@ use crate::catalog::{Catalog, Relation};
 use crate::query::Statement;
 use state::{Analyzer, Clause};
 
-pub use registry::name_parts;
+pub use registry::{name_parts, object_oid};
 pub use typename::from_text as type_from_text;
 
 /// What names and literals of a statement depend on.
@@ -77,11 +77,10 @@ pub fn analyze(statement: &NodeEnum, context: &AnalyzerContext<'_>) -> Result<An
     let mut analyzer = Analyzer::new(context);
     let statement = match statement {
         NodeEnum::SelectStmt(select) => Statement::Query(analyzer.nested_query(select, false)?),
-        NodeEnum::InsertStmt(insert) => Statement::Insert(analyzer.insert(insert)?),
-        NodeEnum::UpdateStmt(update) => Statement::Update(analyzer.update(update)?),
-        NodeEnum::DeleteStmt(delete) => Statement::Delete(analyzer.delete(delete)?),
-        NodeEnum::MergeStmt(_) => return Err(PgError::not_supported("MERGE")),
-        _ => return Err(PgError::not_supported("this statement")),
+        node => match analyzer.modify(node)? {
+            Some(modify) => Statement::Modify(Box::new(modify)),
+            None => return Err(PgError::not_supported("this statement")),
+        },
     };
     let mut param_types = Vec::with_capacity(analyzer.params.len());
     for (number, ty) in (1..).zip(&analyzer.params) {
@@ -118,6 +117,13 @@ pub enum ExpressionUse {
     },
     /// CHECK: a condition over the table's columns.
     Check,
+    /// A value over the table's columns, of an index.
+    Key,
+    /// GENERATED ALWAYS AS: a value over the table's columns, converted to the column's type by assignment.
+    Generated {
+        /// Position of the column.
+        column: usize,
+    },
 }
 
 /// Analyzes the text of a DEFAULT or CHECK expression of `relation`. Columns appear as `ids[i]`.
@@ -141,13 +147,22 @@ pub fn expression(
         return Err(PgError::internal("an expression that is not one"));
     };
     let node = raw::inner(&target.val).ok_or_else(|| PgError::internal("an empty expression"))?;
-    let mut analyzer = Analyzer::new(context);
-    let result = analyzer.table_expression(node, usage, relation, ids);
-    result.map_err(|mut error| {
+    node_expression(node, usage, relation, ids, context).map_err(|mut error| {
         let fields = error.fields_mut();
         fields.location = fields.location.map(|location| location.saturating_sub(PREFIX.len()));
         error
     })
+}
+
+/// As [`expression`], for an expression that is parsed; positions are those of the tree.
+fn node_expression(
+    node: &NodeEnum,
+    usage: ExpressionUse,
+    relation: &Relation,
+    ids: &[ColumnId],
+    context: &AnalyzerContext<'_>,
+) -> Result<Expr> {
+    Analyzer::new(context).table_expression(node, usage, relation, ids)
 }
 
 impl Analyzer<'_> {
@@ -160,12 +175,23 @@ impl Analyzer<'_> {
         ids: &[ColumnId],
     ) -> Result<Expr> {
         self.on_new_level(|analyzer| match usage {
-            ExpressionUse::Check => {
+            ExpressionUse::Check | ExpressionUse::Key | ExpressionUse::Generated { .. } => {
                 let columns = relation.columns.iter().zip(ids).zip(1_i16..).map(|((column, id), number)| {
                     (column.name.clone(), Expr::column(*id, column.ty), Some((relation.oid, number)))
                 });
                 let item = analyzer.item_over(&relation.name, columns.collect(), None)?;
                 analyzer.level().items.push(item);
+                if usage == ExpressionUse::Key {
+                    let expr = analyzer.within(Clause::Index, |analyzer| analyzer.expr(node))?;
+                    return analyzer.resolved(expr, raw::location(node));
+                }
+                if let ExpressionUse::Generated { column } = usage {
+                    let info = relation.columns.get(column);
+                    let info =
+                        info.ok_or_else(|| PgError::internal("a generated column that is not there"))?;
+                    let expr = analyzer.within(Clause::Generated, |analyzer| analyzer.expr(node))?;
+                    return analyzer.assign_default(expr, info, raw::location(node));
+                }
                 analyzer.within(Clause::Check, |analyzer| {
                     let expr = analyzer.expr(node)?;
                     analyzer.coerce_to_boolean(expr, "CHECK", raw::location(node))

@@ -86,6 +86,7 @@ fn raw_location(node: &NodeEnum) -> i32 {
         NodeEnum::AIndirection(expr) => child(&expr.arg),
         NodeEnum::GroupingSet(set) => set.location,
         NodeEnum::SetToDefault(expr) => expr.location,
+        NodeEnum::MergeSupportFunc(expr) => expr.location,
         NodeEnum::RangeVar(range) => range.location,
         NodeEnum::WindowDef(window) => window.location,
         NodeEnum::List(list) => list
@@ -132,6 +133,7 @@ fn figure(node: &NodeEnum) -> Option<(String, u8)> {
         }
         NodeEnum::CollateClause(collate) => inner(&collate.arg).and_then(figure),
         NodeEnum::GroupingFunc(_) => fixed("grouping"),
+        NodeEnum::MergeSupportFunc(_) => fixed("merge_action"),
         NodeEnum::SubLink(link) => sublink_name(link),
         NodeEnum::CaseExpr(case) => match inner(&case.defresult).and_then(figure) {
             Some((name, 2)) => Some((name, 2)),

@@ -43,6 +43,7 @@ impl Analyzer<'_> {
             columns_visible: true,
             lateral_only: false,
             scalar_function: false,
+            system: None,
         };
         item.columns = names
             .zip(&targets)
@@ -157,7 +158,7 @@ impl Analyzer<'_> {
                     row[position] = self.coerce(unknown, target.oid, -1, CastContext::Implicit, location)?;
                 }
             }
-            QueryBody::SetOperation(_) => {}
+            QueryBody::SetOperation(_) | QueryBody::Modify(_) => {}
         }
         let ty = plain(target.oid);
         query.output.iter_mut().filter(|column| column.id == id).for_each(|column| column.ty = ty);

@@ -59,6 +59,12 @@ pub(super) enum Clause {
     Update,
     /// RETURNING.
     Returning,
+    /// Condition of a WHEN clause of MERGE.
+    MergeWhen,
+    /// An index expression.
+    Index,
+    /// A generated column.
+    Generated,
     /// FILTER of an aggregate.
     Filter,
     /// PARTITION BY of a window.
@@ -83,6 +89,9 @@ impl Clause {
             Self::FromFunction => Some("functions in FROM"),
             Self::WindowFrame => Some("window definitions"),
             Self::Default => Some("DEFAULT expressions"),
+            Self::MergeWhen => Some("MERGE WHEN conditions"),
+            Self::Index => Some("index expressions"),
+            Self::Generated => Some("column generation expressions"),
             Self::Check => Some("check constraints"),
             other => Some(other.name()),
         }
@@ -95,6 +104,9 @@ impl Clause {
             Self::FromFunction => Some("functions in FROM"),
             Self::WindowPartition | Self::WindowOrder | Self::WindowFrame => Some("window definitions"),
             Self::Default => Some("DEFAULT expressions"),
+            Self::MergeWhen => Some("MERGE WHEN conditions"),
+            Self::Index => Some("index expressions"),
+            Self::Generated => Some("column generation expressions"),
             Self::Check => Some("check constraints"),
             other => Some(other.name()),
         }
@@ -111,6 +123,9 @@ impl Clause {
             Self::JoinOn => Some("JOIN conditions"),
             Self::WindowPartition | Self::WindowOrder | Self::WindowFrame => Some("window definitions"),
             Self::Default => Some("DEFAULT expressions"),
+            Self::MergeWhen => Some("MERGE WHEN conditions"),
+            Self::Index => Some("index expressions"),
+            Self::Generated => Some("column generation expressions"),
             Self::Check => Some("check constraints"),
             other => Some(other.name()),
         }
@@ -132,6 +147,9 @@ impl Clause {
             Self::Values => "VALUES",
             Self::Update => "UPDATE",
             Self::Returning => "RETURNING",
+            Self::MergeWhen => "MERGE WHEN",
+            Self::Index => "index expression",
+            Self::Generated => "column generation expression",
             Self::Filter => "FILTER",
             Self::WindowPartition => "window PARTITION BY",
             Self::WindowOrder => "window ORDER BY",
@@ -172,6 +190,19 @@ pub(super) struct NamespaceItem {
     pub(super) lateral_only: bool,
     /// A function with a single scalar column: its whole row is that column.
     pub(super) scalar_function: bool,
+    /// Where the system columns come from.
+    pub(super) system: Option<SystemIds>,
+}
+
+/// Columns that the system columns of a table are made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SystemIds {
+    /// The row id.
+    pub(super) row_id: ColumnId,
+    /// `xmax`, where it is not 0.
+    pub(super) xmax: Option<ColumnId>,
+    /// Whether there may be no row (OLD and NEW of RETURNING), as a row id that is NULL or not tells for OLD.
+    pub(super) nullable: bool,
 }
 
 /// A WITH query while its scope is open.
@@ -185,6 +216,8 @@ pub(super) struct CteScope {
     pub(super) columns: Option<Vec<(EcoString, TypeRef)>>,
     /// References so far.
     pub(super) references: u32,
+    /// A statement without RETURNING, which cannot be referred to.
+    pub(super) silent: bool,
 }
 
 /// A reference to a column, in the order they were met.
@@ -248,6 +281,12 @@ pub(super) struct Level {
     pub(super) aggregate_depth: u32,
     /// Open window calls.
     pub(super) window_depth: u32,
+    /// ON CONFLICT of the statement.
+    pub(super) conflict: Option<executor::plan::Conflict>,
+    /// WHEN clauses of MERGE.
+    pub(super) arms: Vec<executor::plan::MergeArm>,
+    /// What `merge_action()` means.
+    pub(super) merge_action: Option<ColumnId>,
 }
 
 impl Level {
@@ -269,6 +308,9 @@ impl Level {
             mentions: Vec::new(),
             aggregate_depth: 0,
             window_depth: 0,
+            conflict: None,
+            arms: Vec::new(),
+            merge_action: None,
         }
     }
 }

@@ -135,7 +135,7 @@ impl Analyzer<'_> {
         self.row_comparison(names, left, columns, location)
     }
 
-    fn sub_query(&mut self, link: &SubLink) -> Result<Query> {
+    pub(super) fn sub_query(&mut self, link: &SubLink) -> Result<Query> {
         match raw::inner(&link.subselect) {
             Some(NodeEnum::SelectStmt(select)) => self.nested_query(select, false),
             _ => Err(PgError::not_supported("this statement as a subquery").at(at(link.location))),
@@ -143,7 +143,7 @@ impl Analyzer<'_> {
     }
 
     /// Adds a query to this level's subqueries and returns the expression that uses it.
-    fn subquery(&mut self, query: Query, usage: SubqueryUse, ty: types::TypeRef) -> Expr {
+    pub(super) fn subquery(&mut self, query: Query, usage: SubqueryUse, ty: types::TypeRef) -> Expr {
         let subqueries = &mut self.level().subqueries;
         subqueries.push(query);
         let index = u32::try_from(subqueries.len() - 1).unwrap_or(u32::MAX);

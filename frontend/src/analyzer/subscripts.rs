@@ -135,7 +135,10 @@ impl Analyzer<'_> {
         Ok(Expr { kind: ExprKind::Subscript { array: Box::new(value), subscripts, slice }, ty })
     }
 
-    fn subscript_bound(&mut self, node: &Option<Box<pg_query::protobuf::Node>>) -> Result<Option<Expr>> {
+    pub(super) fn subscript_bound(
+        &mut self,
+        node: &Option<Box<pg_query::protobuf::Node>>,
+    ) -> Result<Option<Expr>> {
         let Some(node) = raw::inner(node) else { return Ok(None) };
         let location = raw::location(node);
         let expr = self.expr(node)?;

@@ -1,6 +1,7 @@
 //! Walks over the expressions of query trees.
 
 use executor::expr::{ColumnId, Expr, ExprKind};
+use executor::plan::{wide_exprs, wide_exprs_mut};
 
 use crate::query::{FromItem, Join, Query, QueryBody};
 
@@ -17,6 +18,12 @@ pub(super) fn for_each_expr<'a>(query: &'a Query, visit: &mut dyn FnMut(&'a Expr
     query.order_by.iter().for_each(|key| visit(&key.expr));
     query.limit.iter().chain(&query.offset).for_each(&mut *visit);
     match &query.body {
+        QueryBody::Modify(modify) => {
+            for_each_expr(&modify.source, visit);
+            modify.input.iter().for_each(&mut *visit);
+            let returned = modify.returning.as_ref().map(|returning| returning.exprs.as_slice());
+            wide_exprs(modify.conflict.as_ref(), &modify.arms, returned, visit);
+        }
         QueryBody::Values { rows, .. } => rows.iter().flatten().for_each(visit),
         QueryBody::SetOperation(operation) => {
             for_each_expr(&operation.left, visit);
@@ -70,6 +77,12 @@ pub(super) fn for_each_expr_mut(query: &mut Query, visit: &mut dyn FnMut(&mut Ex
     query.order_by.iter_mut().for_each(|key| visit(&mut key.expr));
     query.limit.iter_mut().chain(&mut query.offset).for_each(&mut *visit);
     match &mut query.body {
+        QueryBody::Modify(modify) => {
+            for_each_expr_mut(&mut modify.source, visit);
+            modify.input.iter_mut().for_each(&mut *visit);
+            let returned = modify.returning.as_mut().map(|returning| returning.exprs.as_mut_slice());
+            wide_exprs_mut(modify.conflict.as_mut(), &mut modify.arms, returned, visit);
+        }
         QueryBody::Values { rows, .. } => rows.iter_mut().flatten().for_each(visit),
         QueryBody::SetOperation(operation) => {
             for_each_expr_mut(&mut operation.left, visit);

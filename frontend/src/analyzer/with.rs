@@ -10,7 +10,7 @@ use super::from::Placed;
 use super::raw;
 use super::state::{Analyzer, CteScope, at, error, unsupported};
 use crate::catalog::type_names::format_type;
-use crate::query::{Cte, FromItem, Query, Recursion};
+use crate::query::{Cte, FromItem, Query, QueryBody, Recursion};
 
 impl Analyzer<'_> {
     /// Analyzes WITH; its queries become visible on this level.
@@ -49,11 +49,11 @@ impl Analyzer<'_> {
         if cte.search_clause.is_some() || cte.cycle_clause.is_some() {
             return Err(unsupported("SEARCH and CYCLE clauses", location));
         }
-        let Some(NodeEnum::SelectStmt(select)) = raw::inner(&cte.ctequery) else {
-            return Err(unsupported("data-modifying statements in WITH", location));
-        };
         let id = self.new_cte();
         let name: EcoString = cte.ctename.as_str().into();
+        let Some(NodeEnum::SelectStmt(select)) = raw::inner(&cte.ctequery) else {
+            return self.with_change(cte, id, recursive);
+        };
         let (query, recursion, columns) = if recursive {
             self.recursive_query(cte, select, id)?
         } else {
@@ -70,11 +70,39 @@ impl Analyzer<'_> {
         let known = level.ctes.iter().position(|scope| scope.id == id);
         match known {
             Some(position) => level.ctes[position].columns = Some(columns),
-            None => {
-                level.ctes.push(CteScope { name: name.clone(), id, columns: Some(columns), references: 0 })
-            }
+            None => level.ctes.push(CteScope {
+                name: name.clone(),
+                id,
+                columns: Some(columns),
+                references: 0,
+                silent: false,
+            }),
         }
         level.cte_queries.push(Cte { id, name, query, recursive: recursion, materialized, references: 0 });
+        Ok(())
+    }
+
+    /// A statement in WITH that changes a table.
+    fn with_change(&mut self, cte: &CommonTableExpr, id: u32, recursive: bool) -> Result<()> {
+        let location = at(cte.location);
+        let name: EcoString = cte.ctename.as_str().into();
+        if recursive {
+            let message = format!("recursive query \"{name}\" must not contain data-modifying statements");
+            return Err(error(SqlState::INVALID_RECURSION, message, location));
+        }
+        if self.levels.len() > 1 {
+            let message = "WITH clause containing a data-modifying statement must be at the top level";
+            return Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, location));
+        }
+        let node = raw::inner(&cte.ctequery).ok_or_else(|| PgError::internal("WITH without a query"))?;
+        let Some(query) = self.changing_query(node)? else {
+            return Err(unsupported("this statement in WITH", location));
+        };
+        let silent = matches!(&query.body, QueryBody::Modify(modify) if modify.returning.is_none());
+        let columns = if silent { Vec::new() } else { self.cte_columns(cte, &query)? };
+        let level = self.level();
+        level.ctes.push(CteScope { name: name.clone(), id, columns: Some(columns), references: 0, silent });
+        level.cte_queries.push(Cte { id, name, query, recursive: None, materialized: None, references: 0 });
         Ok(())
     }
 
@@ -130,7 +158,7 @@ impl Analyzer<'_> {
         if select.with_clause.is_some() {
             return Err(unsupported("WITH inside a recursive query's UNION", location));
         }
-        let scope = CteScope { name: name.as_str().into(), id, columns: None, references: 0 };
+        let scope = CteScope { name: name.as_str().into(), id, columns: None, references: 0, silent: false };
         self.level().ctes.push(scope);
         let first = self.nested_query(left, false)?;
         let columns = self.cte_columns(cte, &first)?;
@@ -184,6 +212,10 @@ impl Analyzer<'_> {
             );
             return Err(error(SqlState::INVALID_RECURSION, message, at(range.location)));
         };
+        if scope.silent {
+            let message = format!("WITH query \"{}\" does not have a RETURNING clause", scope.name);
+            return Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, at(range.location)));
+        }
         let alias = range.alias.as_ref();
         let name: EcoString = alias.map_or(scope.name.clone(), |alias| alias.aliasname.as_str().into());
         let types: Vec<TypeRef> = columns.iter().map(|(_, ty)| *ty).collect();

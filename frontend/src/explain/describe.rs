@@ -149,8 +149,10 @@ pub(super) fn node(node: &PlanNode, names: ColumnNames<'_>) -> Description {
                 ModifyKind::Insert => "Insert",
                 ModifyKind::Update => "Update",
                 ModifyKind::Delete => "Delete",
+                ModifyKind::Merge => "Merge",
             };
-            (format!("{what} on {}", modify.name), numbered("column", node))
+            let name = modify.target().map_or("?", |target| target.name.as_str());
+            (format!("{what} on {name}"), numbered("column", node))
         }
     };
     Description { title, output, properties }

@@ -9,7 +9,7 @@ use executor::plan::{HashJoin, JoinKind, NodeKind, Plan, PlanNode};
 /// Gives each hash join's keys to the probe-side scans whose columns they are.
 pub(super) fn place(plan: &mut Plan) {
     let mut next = 0;
-    let Plan { root, shared, subplans } = plan;
+    let Plan { root, shared, subplans, changing: _ } = plan;
     for node in std::iter::once(root).chain(shared).chain(subplans) {
         visit(node, &mut next);
     }

@@ -9,16 +9,17 @@
 mod expr;
 mod filters;
 mod join;
+mod modify;
 mod rows;
 
 use std::collections::HashMap;
 
 use executor::expr::{ColumnId, Expr};
-use executor::plan::{Modify, ModifyKind, NodeKind, Plan, PlanNode};
-use types::{Result, TypeRef, oids};
+use executor::plan::{NodeKind, Plan, PlanNode};
+use types::{Result, TypeRef};
 
 use crate::optimizer::logical::{ColumnSet, Logical};
-use crate::optimizer::{ModifyRoot, Planner, Root};
+use crate::optimizer::{Planner, Root};
 
 /// A lowered operator.
 pub(crate) struct Lowered {
@@ -52,11 +53,10 @@ pub(crate) fn lower(planner: Planner<'_>, root: Root) -> Result<Plan> {
         shared: Vec::new(),
     };
     let shared = lowering.shared_plans()?;
-    let root = match root {
-        Root::Query { plan, output } => lowering.query(&plan, &output)?,
-        Root::Modify(modify) => lowering.modify(&modify)?,
-    };
-    let mut plan = Plan { root, shared, subplans: std::mem::take(&mut lowering.subplans) };
+    let changing = (0..).zip(&lowering.planner.shared).filter(|(_, shared)| shared.changes);
+    let changing = changing.map(|(index, _)| index).collect();
+    let root = lowering.query(&root.plan, &root.output)?;
+    let mut plan = Plan { root, shared, changing, subplans: std::mem::take(&mut lowering.subplans) };
     filters::place(&mut plan);
     Ok(plan)
 }
@@ -111,38 +111,5 @@ impl Lowering<'_> {
         let types = output.iter().map(|expr| expr.ty).collect();
         let rows = input.node.rows;
         Ok(self.new_node(NodeKind::Project { input: Box::new(input.node), exprs }, types, rows))
-    }
-
-    fn modify(&mut self, root: &ModifyRoot) -> Result<PlanNode> {
-        let input = self.query(&root.plan, &root.input)?;
-        let rows = input.rows;
-        let checks = root
-            .checks
-            .iter()
-            .map(|(name, check)| Ok((name.clone(), self.expr(check, &root.row)?)))
-            .collect::<Result<Vec<_>>>()?;
-        let returning = match &root.returning {
-            None => None,
-            Some(exprs) => {
-                Some(exprs.iter().map(|expr| self.expr(expr, &root.row)).collect::<Result<Vec<_>>>()?)
-            }
-        };
-        let output = match &root.returning {
-            Some(exprs) => exprs.iter().map(|expr| expr.ty).collect(),
-            None => vec![TypeRef::plain(oids::INT8)],
-        };
-        let columns =
-            root.relation.columns.iter().map(|column| (column.name.clone(), column.ty, column.not_null));
-        let modify = Modify {
-            kind: root.kind,
-            table: root.relation.table_id().0,
-            name: root.relation.name.clone(),
-            columns: columns.collect(),
-            checks,
-            input: Box::new(input),
-            returning,
-        };
-        debug_assert!(matches!(root.kind, ModifyKind::Insert | ModifyKind::Update | ModifyKind::Delete));
-        Ok(self.new_node(NodeKind::Modify(modify), output, rows))
     }
 }

@@ -86,6 +86,7 @@ impl Lowering<'_> {
             }
             Logical::SetOperation(operation) => self.set_operation(operation, rows),
             Logical::RecursiveUnion(recursion) => self.recursion(recursion, rows),
+            Logical::Modify(modify) => self.modify(modify, rows),
         }
     }
 

@@ -73,6 +73,8 @@ impl Planner<'_> {
             Logical::Append { inputs, .. } => inputs.iter().map(|(input, _)| self.estimate(input)).sum(),
             Logical::SetOperation(operation) => self.estimate(&operation.left),
             Logical::RecursiveUnion(recursion) => self.estimate(&recursion.initial) * 10.0,
+            Logical::Modify(modify) if modify.returning.is_none() => 1.0,
+            Logical::Modify(modify) => self.estimate(&modify.input),
         }
     }
 

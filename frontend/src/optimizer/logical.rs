@@ -5,6 +5,7 @@
 //! without renaming. A join whose right side uses columns that its left side produces is *dependent* (LATERAL);
 //! columns that nobody below produces come from an enclosing query.
 
+mod modify;
 mod visit;
 
 use std::collections::BTreeSet;
@@ -18,6 +19,7 @@ use types::TypeRef;
 use crate::catalog::Relation;
 use crate::query::FromFunction;
 
+pub use modify::LogicalModify;
 pub use visit::{for_each_call_expr, for_each_call_expr_mut};
 
 /// A set of columns.
@@ -130,6 +132,8 @@ pub enum Logical {
     SetOperation(Box<LogicalSetOperation>),
     /// WITH RECURSIVE.
     RecursiveUnion(Box<LogicalRecursion>),
+    /// INSERT, UPDATE, DELETE, MERGE.
+    Modify(Box<LogicalModify>),
 }
 
 /// Reads a relation.
@@ -317,6 +321,9 @@ impl Logical {
                 visit(&recursion.initial);
                 visit(&recursion.step);
             }
+            Self::Modify(modify) => {
+                visit(&modify.input);
+            }
         }
     }
     /// Replaces each input by what `change` makes of it.
@@ -358,6 +365,9 @@ impl Logical {
                 visit(&mut recursion.initial);
                 visit(&mut recursion.step);
             }
+            Self::Modify(modify) => {
+                visit(&mut modify.input);
+            }
         }
     }
     /// Returns the columns that are visible above this operator.
@@ -379,7 +389,8 @@ impl Logical {
             | Self::Aggregate(_)
             | Self::Append { .. }
             | Self::SetOperation(_)
-            | Self::RecursiveUnion(_) => {}
+            | Self::RecursiveUnion(_)
+            | Self::Modify(_) => {}
             Self::Filter { input, .. }
             | Self::Map { input, .. }
             | Self::ProjectSet { input, .. }
@@ -420,6 +431,7 @@ impl Logical {
             Self::Window { calls, .. } => calls.iter().for_each(|(id, _)| visit(*id)),
             Self::SetOperation(operation) => operation.columns.iter().copied().for_each(visit),
             Self::RecursiveUnion(recursion) => recursion.columns.iter().copied().for_each(visit),
+            Self::Modify(modify) => modify.made.iter().chain(&modify.columns).copied().for_each(visit),
             Self::Filter { .. } | Self::Sort { .. } | Self::Limit { .. } | Self::DistinctOn { .. } => {}
         }
     }
@@ -441,6 +453,8 @@ pub struct Shared {
     pub output: Vec<ColumnId>,
     /// Name of the CTE.
     pub name: EcoString,
+    /// Whether it changes tables.
+    pub changes: bool,
 }
 
 /// A subquery of an expression.

@@ -19,7 +19,6 @@ mod statistics;
 mod tests;
 mod unnest;
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -37,53 +36,27 @@ use logical::{ColumnSet, Logical, Shared, Subquery};
 pub struct PlannerContext<'a> {
     /// Row counts and value distributions.
     pub statistics: &'a dyn Statistics,
-    /// Evaluates an expression without columns.
-    pub evaluate: &'a dyn Fn(&Expr) -> Result<Datum>,
+    /// Evaluates an expression without columns; `None` when that raises an error (it is left to run time then).
+    pub evaluate: &'a dyn Fn(&Expr) -> Option<Datum>,
 }
 
 /// Plans a statement.
 ///
 /// # Errors
-/// `0A000` for what is not supported yet; the error of a constant expression.
+/// `0A000` for what is not supported yet.
 pub fn plan(statement: &query::Statement, context: &PlannerContext<'_>) -> Result<Plan> {
     let mut planner = Planner::new(context);
     let mut root = planner.build_statement(statement)?;
     planner.optimize(&mut root);
-    if let Some(error) = planner.fold_error.take() {
-        return Err(error);
-    }
     crate::lower::lower(planner, root)
 }
 
 /// A statement on its way through the optimizer.
-pub enum Root {
-    /// Rows in the order of `output`.
-    Query {
-        /// The plan.
-        plan: Logical,
-        /// Result columns.
-        output: Vec<Expr>,
-    },
-    /// INSERT, UPDATE, DELETE.
-    Modify(Box<ModifyRoot>),
-}
-
-/// INSERT, UPDATE or DELETE over the rows of a plan.
-pub struct ModifyRoot {
-    /// What to do.
-    pub kind: executor::plan::ModifyKind,
-    /// The table.
-    pub relation: Arc<Relation>,
-    /// The rows.
+pub struct Root {
+    /// The plan.
     pub plan: Logical,
-    /// What the Modify node takes, over the plan's columns.
-    pub input: Vec<Expr>,
-    /// CHECK constraints over `row`.
-    pub checks: Vec<(ecow::EcoString, Expr)>,
-    /// RETURNING over `row`.
-    pub returning: Option<Vec<Expr>>,
-    /// Ids of the row in `checks` and `returning`.
-    pub row: Vec<ColumnId>,
+    /// Result columns.
+    pub output: Vec<Expr>,
 }
 
 /// How a reference to a CTE is planned.
@@ -103,8 +76,6 @@ pub struct Planner<'a> {
     pub(crate) types: HashMap<ColumnId, TypeRef>,
     /// The table columns that ids stand for.
     pub(crate) origins: HashMap<ColumnId, (Arc<Relation>, usize)>,
-    /// The first error of a constant expression.
-    fold_error: RefCell<Option<PgError>>,
     next_column: u32,
     pub(crate) next_working: u32,
     pub(crate) ctes: BTreeMap<u32, CteState>,
@@ -123,7 +94,6 @@ impl<'a> Planner<'a> {
             context,
             types: HashMap::new(),
             origins: HashMap::new(),
-            fold_error: RefCell::new(None),
             next_column: FIRST_FRESH_COLUMN,
             next_working: 0,
             ctes: BTreeMap::new(),
@@ -157,12 +127,8 @@ impl<'a> Planner<'a> {
                 }
             }
         }
-        let plan = match root {
-            Root::Query { plan, .. } => plan,
-            Root::Modify(modify) => &mut modify.plan,
-        };
-        let taken = std::mem::replace(plan, Logical::unit());
-        *plan = change(self, taken);
+        let taken = std::mem::replace(&mut root.plan, Logical::unit());
+        root.plan = change(self, taken);
     }
     fn rewritten(&mut self, plan: Logical) -> Logical {
         let plan = self.push(plan, Vec::new());
@@ -208,6 +174,9 @@ impl<'a> Planner<'a> {
             for call in functions {
                 highest = highest.max(call.function.volatility);
             }
+        }
+        if let Logical::Modify(_) = plan {
+            return Volatility::Volatile;
         }
         if let Logical::Window { calls, .. } = plan {
             for (_, call) in calls {

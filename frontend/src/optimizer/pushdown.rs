@@ -100,7 +100,8 @@ impl Planner<'_> {
             | Logical::ProjectSet { .. }
             | Logical::Limit { .. }
             | Logical::DistinctOn { .. }
-            | Logical::RecursiveUnion(_) => {
+            | Logical::RecursiveUnion(_)
+            | Logical::Modify(_) => {
                 plan.map_inputs(&mut |input| self.push(input, Vec::new())).filter(conjuncts)
             }
         }

@@ -104,6 +104,11 @@ impl Renaming {
             }
             Logical::Window { calls, .. } => calls.iter_mut().for_each(|(id, _)| one(id)),
             Logical::SetOperation(operation) => each(&mut operation.columns),
+            Logical::Modify(modify) => {
+                each(&mut modify.made);
+                each(&mut modify.extra);
+                each(&mut modify.columns);
+            }
             Logical::RecursiveUnion(recursion) => {
                 each(&mut recursion.columns);
                 recursion.working =

@@ -393,7 +393,8 @@ impl Planner<'_> {
             | Logical::DistinctOn { .. }
             | Logical::Append { .. }
             | Logical::SetOperation(_)
-            | Logical::RecursiveUnion(_) => None,
+            | Logical::RecursiveUnion(_)
+            | Logical::Modify(_) => None,
         }
     }
 

@@ -8,14 +8,14 @@ use parking_lot::Mutex;
 use types::io::IoContext;
 use types::{Datum, Oid, Result};
 
-use super::Session;
 use super::engine::Engine;
 use super::portal::Cursor;
 use super::prepared::Prepared;
 use super::settings::Settings;
+use super::{Session, names};
 use crate::catalog::Catalog;
 use crate::server::backends::Backend;
-use crate::system::{self, names::Names};
+use crate::system;
 
 /// What one statement sees of its session.
 pub struct Access {
@@ -29,8 +29,6 @@ pub struct Access {
     pub catalog: Arc<Catalog>,
     /// Schemas that names are looked for in.
     pub search_path: Vec<String>,
-    /// Both, as values of `regclass`, ... need them.
-    pub names: Arc<Names>,
     /// Prepared statements, for `pg_prepared_statements`.
     pub prepared: Vec<Arc<Prepared>>,
     /// Cursors, for `pg_cursors`.
@@ -48,7 +46,7 @@ pub struct Access {
 impl Access {
     /// Returns the schemas of the search path by oid, `pg_catalog` included.
     pub fn path(&self) -> Vec<Oid> {
-        self.names.path()
+        names::effective_path(&self.catalog, &self.search_path)
     }
     /// Returns the storage's transaction.
     pub fn storage(&self) -> &Arc<Mutex<storage::Transaction>> {
@@ -84,16 +82,12 @@ impl Session {
     /// When no transaction is open: a bug of ours.
     pub fn access(&self) -> Result<Arc<Access>> {
         let open = self.open()?;
-        let names = Arc::new(Names { catalog: Arc::clone(&open.catalog), search_path: self.search_path() });
-        let mut io = io_context(&self.settings.lock(), open.started_at);
-        io.names = Some(Arc::<Names>::clone(&names));
         Ok(Arc::new(Access {
             engine: Arc::clone(&self.engine),
             backend: Arc::clone(&self.backend),
             settings: Arc::clone(&self.settings),
             catalog: Arc::clone(&open.catalog),
-            search_path: names.search_path.clone(),
-            names,
+            search_path: self.search_path(),
             prepared: self.prepared.values().filter(|prepared| !prepared.name.is_empty()).cloned().collect(),
             cursors: self
                 .portals
@@ -102,7 +96,7 @@ impl Session {
                 .collect(),
             generator: Arc::clone(&self.generator),
             in_block: open.explicit,
-            io,
+            io: io_context(&self.settings.lock(), open.started_at),
             transaction_at: open.started_at,
             statement_at: self.statement_at,
             storage: Arc::clone(&open.storage),
@@ -126,9 +120,13 @@ impl Session {
                     .clamp(1, 2048),
             }
         };
-        if let Some(open) = &mut self.transaction {
-            open.used = true;
-        }
+        let deferred = match &mut self.transaction {
+            Some(open) => {
+                open.used = true;
+                Arc::clone(&open.deferred)
+            }
+            None => Arc::default(),
+        };
         Ok(Arc::new(QueryContext {
             transaction: Some(Arc::clone(access.storage())),
             params: params.to_vec(),
@@ -136,6 +134,7 @@ impl Session {
             memory: MemoryTracker::new(Arc::clone(&self.engine.memory)),
             cancel: Arc::clone(&self.backend.cancel),
             options,
+            deferred,
         }))
     }
 
@@ -179,6 +178,5 @@ fn io_context(settings: &Settings, now: i64) -> IoContext {
             ByteaOutput::Hex
         },
         now,
-        names: None,
     }
 }

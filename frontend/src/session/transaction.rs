@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use executor::deferred::{DeferredChecks, DeferredPoint};
 use parking_lot::Mutex;
 use storage::Savepoint;
 use types::{PgError, Result, SqlState};
@@ -32,6 +33,8 @@ pub struct Open {
     pub failed: bool,
     /// Whether any statement has run, so that the isolation level is fixed.
     pub used: bool,
+    /// Checks of constraints that wait for the transaction's end.
+    pub deferred: Arc<Mutex<DeferredChecks>>,
     settings: SettingsPoint,
     savepoints: Vec<NamedSavepoint>,
 }
@@ -42,6 +45,7 @@ struct NamedSavepoint {
     catalog: Arc<Catalog>,
     catalog_changed: bool,
     settings: SettingsPoint,
+    deferred: DeferredPoint,
 }
 
 impl Open {
@@ -56,6 +60,7 @@ impl Open {
             explicit: false,
             failed: false,
             used: false,
+            deferred: Arc::default(),
             settings,
             savepoints: Vec::new(),
         })
@@ -171,6 +176,12 @@ impl Session {
     /// # Errors
     /// Those of the storage; the transaction is over then, too.
     pub fn commit(&mut self) -> Result<bool> {
+        if !self.is_failed()
+            && let Err(violation) = self.settle_deferred(true)
+        {
+            self.rollback();
+            return Err(violation);
+        }
         let Some(open) = self.transaction.take() else { return Ok(true) };
         if open.failed {
             self.end(&open, false);
@@ -179,6 +190,19 @@ impl Session {
         let committed = self.commit_storage(&open);
         self.end(&open, committed.is_ok());
         committed.map(|()| true)
+    }
+
+    /// Makes the checks of constraints that do not wait any more; `finally`: all of them.
+    ///
+    /// # Errors
+    /// `23503`, `23505`.
+    pub fn settle_deferred(&mut self, finally: bool) -> Result<()> {
+        let Some(open) = &self.transaction else { return Ok(()) };
+        if open.deferred.lock().is_idle() {
+            return Ok(());
+        }
+        let context = self.context(&[])?;
+        executor::deferred::settle(&context, finally)
     }
 
     fn commit_storage(&self, open: &Open) -> Result<()> {
@@ -293,7 +317,8 @@ impl Session {
         let catalog = Arc::clone(&open.catalog);
         let catalog_changed = open.catalog_changed;
         let name = name.to_owned();
-        open.savepoints.push(NamedSavepoint { name, storage, catalog, catalog_changed, settings });
+        let deferred = open.deferred.lock().point();
+        open.savepoints.push(NamedSavepoint { name, storage, catalog, catalog_changed, settings, deferred });
         Ok(())
     }
 
@@ -320,6 +345,7 @@ impl Session {
         open.savepoints.truncate(index + 1);
         let Some(savepoint) = open.savepoints.last() else { return Ok(()) };
         open.storage.lock().rollback_to(&savepoint.storage);
+        open.deferred.lock().rollback_to(&savepoint.deferred);
         open.catalog = Arc::clone(&savepoint.catalog);
         open.catalog_changed = savepoint.catalog_changed;
         open.failed = false;

@@ -50,7 +50,6 @@ pub(super) fn declare(
         params: Vec::new(),
         formats: Vec::new(),
         state: PortalState::Held(held),
-        planned: None,
         cursor: Some(cursor),
     };
     session.portals.insert(statement.portalname.clone(), portal);

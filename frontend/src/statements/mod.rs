@@ -1,11 +1,12 @@
 //! Statements: one file for each kind, found from the tree's node.
 
+mod constraints;
 mod cursor;
 mod explain;
 pub mod fields;
 mod maintenance;
 mod prepare;
-pub mod query;
+mod query;
 mod schema;
 mod statistics;
 mod table;
@@ -43,23 +44,6 @@ pub fn ends_transaction(node: &NodeEnum) -> bool {
     matches!(node, NodeEnum::TransactionStmt(statement) if transaction::ends(statement))
 }
 
-/// Plans a statement that Bind has given its parameters, if it is one that is planned.
-///
-/// # Errors
-/// The analyzer's and the optimizer's.
-pub fn plan_bound(
-    session: &mut Session,
-    source: &Source,
-    params: &[Datum],
-) -> Result<Option<query::Planned>> {
-    let planned = match source.node()? {
-        NodeEnum::SelectStmt(select) => select.into_clause.is_none(),
-        NodeEnum::InsertStmt(_) | NodeEnum::UpdateStmt(_) | NodeEnum::DeleteStmt(_) => true,
-        _ => false,
-    };
-    planned.then(|| query::plan(session, source, params)).transpose()
-}
-
 /// Runs a statement and returns its command tag.
 ///
 /// # Errors
@@ -89,8 +73,10 @@ pub fn run(
         NodeEnum::SelectStmt(_)
         | NodeEnum::InsertStmt(_)
         | NodeEnum::UpdateStmt(_)
-        | NodeEnum::DeleteStmt(_) => query::run(session, client, source, params, destination),
+        | NodeEnum::DeleteStmt(_)
+        | NodeEnum::MergeStmt(_) => query::run(session, client, source, params, destination),
         NodeEnum::TransactionStmt(statement) => transaction::run(session, statement),
+        NodeEnum::ConstraintsSetStmt(statement) => constraints::set(session, statement),
         NodeEnum::VariableSetStmt(statement) => variable::set(session, statement),
         NodeEnum::VariableShowStmt(statement) => variable::show(session, client, statement, destination),
         NodeEnum::DiscardStmt(statement) => variable::discard(session, statement),
@@ -131,7 +117,10 @@ pub fn describe(session: &mut Session, source: &Source, types: &[Oid]) -> Result
         NodeEnum::SelectStmt(select) if select.into_clause.is_none() => {
             return query::describe(session, source, types);
         }
-        NodeEnum::InsertStmt(_) | NodeEnum::UpdateStmt(_) | NodeEnum::DeleteStmt(_) => {
+        NodeEnum::InsertStmt(_)
+        | NodeEnum::UpdateStmt(_)
+        | NodeEnum::DeleteStmt(_)
+        | NodeEnum::MergeStmt(_) => {
             return query::describe(session, source, types);
         }
         NodeEnum::VariableShowStmt(statement) => Some(variable::columns(session, statement)),
@@ -149,6 +138,7 @@ fn writes(node: &NodeEnum) -> Option<&'static str> {
         NodeEnum::InsertStmt(_) => "INSERT",
         NodeEnum::UpdateStmt(_) => "UPDATE",
         NodeEnum::DeleteStmt(_) => "DELETE",
+        NodeEnum::MergeStmt(_) => "MERGE",
         NodeEnum::CopyStmt(statement) if statement.is_from => "COPY FROM",
         NodeEnum::CreateStmt(_) => "CREATE TABLE",
         NodeEnum::CreateTableAsStmt(_) => "CREATE TABLE AS",

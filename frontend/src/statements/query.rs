@@ -7,7 +7,7 @@ use ecow::EcoString;
 use executor::batch::Batch;
 use executor::convert::datum_at;
 use executor::execute::{ExecutionReport, ResultSink};
-use executor::plan::Plan;
+use executor::plan::{ModifyKind, Plan};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, ResTarget, SelectStmt};
 use types::{Datum, Oid, PgError, Result, TypeRef, oids};
@@ -45,10 +45,7 @@ pub(super) fn run(
     params: &[Datum],
     destination: &mut Destination<'_>,
 ) -> Result<String> {
-    let planned = match session.bound_plan.take() {
-        Some(planned) => planned,
-        None => plan(session, source, params)?,
-    };
+    let planned = plan(session, source, params)?;
     if planned.returns_rows {
         let access = session.access()?;
         let mut sink = destination.open(client, &planned.columns, &access)?;
@@ -110,13 +107,12 @@ pub(super) fn analyze(
 
 /// Returns the result columns of a statement; `None` when it returns no rows.
 fn result_columns(statement: &Statement) -> Option<Vec<FieldDescription>> {
-    let returning = match statement {
-        Statement::Query(query) => return Some(output_fields(&query.output)),
-        Statement::Insert(insert) => &insert.returning,
-        Statement::Update(update) => &update.returning,
-        Statement::Delete(delete) => &delete.returning,
-    };
-    returning.as_ref().map(|returning| output_fields(&returning.output))
+    match statement {
+        Statement::Query(query) => Some(output_fields(&query.output)),
+        Statement::Modify(modify) => {
+            modify.returning.as_ref().map(|returning| output_fields(&returning.output))
+        }
+    }
 }
 
 /// Analyzes and plans a statement.
@@ -135,15 +131,18 @@ pub(super) fn plan_statement(session: &mut Session, statement: &Statement) -> Re
     let access = session.access()?;
     let statistics = StoreStatistics::new(&access);
     let folding = executor::context::QueryContext::without_tables(access.clone(), Vec::new());
-    let evaluate = |expr: &executor::expr::Expr| executor::evaluate_constant(expr, &folding);
+    let evaluate = |expr: &executor::expr::Expr| executor::evaluate_constant(expr, &folding).ok();
     let context = PlannerContext { statistics: &statistics, evaluate: &evaluate };
     let plan = optimizer::plan(statement, &context)?;
     let columns = result_columns(statement);
     let tag = match statement {
         Statement::Query(_) => "SELECT",
-        Statement::Insert(_) => "INSERT 0",
-        Statement::Update(_) => "UPDATE",
-        Statement::Delete(_) => "DELETE",
+        Statement::Modify(modify) => match modify.kind {
+            ModifyKind::Insert => "INSERT 0",
+            ModifyKind::Update => "UPDATE",
+            ModifyKind::Delete => "DELETE",
+            ModifyKind::Merge => "MERGE",
+        },
     };
     Ok(Planned { plan, returns_rows: columns.is_some(), columns: columns.unwrap_or_default(), tag })
 }
@@ -197,9 +196,7 @@ fn analyze_expression(access: &Access, node: NodeEnum, param_types: &[Option<Oid
     };
     match analyze(access, &NodeEnum::SelectStmt(Box::new(select)), param_types, false)?.statement {
         Statement::Query(query) => Ok(query),
-        Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
-            Err(PgError::internal("an expression that is not one"))
-        }
+        Statement::Modify(_) => Err(PgError::internal("an expression that is not one")),
     }
 }
 

@@ -52,7 +52,6 @@ pub(super) fn error(node: &NodeEnum) -> PgError {
         NodeEnum::AlterSystemStmt(_) => "ALTER SYSTEM",
         NodeEnum::AlterOwnerStmt(_) => "ALTER ... OWNER TO",
         NodeEnum::AlterObjectSchemaStmt(_) => "ALTER ... SET SCHEMA",
-        NodeEnum::ConstraintsSetStmt(_) => "SET CONSTRAINTS",
         NodeEnum::ClusterStmt(_) => "CLUSTER",
         NodeEnum::RefreshMatViewStmt(_) => "REFRESH MATERIALIZED VIEW",
         NodeEnum::LoadStmt(_) => "LOAD",

@@ -71,7 +71,7 @@ pub fn text_input(oid: Oid, typmod: i32, text: &str, context: &IoContext) -> Res
         oids::MONEY => Datum::I64(money::parse(text)?),
         oids::BIT => bits::parse_fixed(text, typmod)?,
         oids::VARBIT => bits::parse_varying(text, typmod)?,
-        _ if physical::is_object_name(oid) => Datum::I64(i64::from(object_input(oid, text, context)?)),
+        oids::TID => Datum::I64(parse_tid(text).ok_or_else(|| data::invalid_input_syntax("tid", text))?),
         _ if physical::is_oid_like(oid) => Datum::I64(parse_oid(text, "oid")?),
         _ if physical::range_subtype(oid).is_some() => range::range_input(oid, text, context)?,
         _ if physical::multirange_range(oid).is_some() => range::multirange_input(oid, text, context)?,
@@ -96,10 +96,10 @@ pub fn text_output(oid: Oid, value: &Datum, context: &IoContext, out: &mut Strin
         (oids::XID8, Datum::I64(xid)) => out.push_str(&(*xid as u64).to_string()),
         (oids::MONEY, Datum::I64(cents)) => out.push_str(&money::format(*cents)),
         (oids::BIT | oids::VARBIT, Datum::Bytes(bits)) => bytes.extend_from_slice(bits),
-        (oids::VOID, _) | (_, Datum::Null) => {}
-        (_, Datum::I64(number)) if physical::is_object_name(oid) => {
-            out.push_str(&object_output(oid, *number as Oid, context));
+        (oids::TID, Datum::I64(tid)) => {
+            out.push_str(&format!("({},{})", *tid as u64 >> TID_OFFSET_BITS, (tid & TID_OFFSET_MASK) + 1));
         }
+        (oids::VOID, _) | (_, Datum::Null) => {}
         (_, Datum::Bool(flag)) => out.push(if *flag { 't' } else { 'f' }),
         (_, Datum::I16(number)) => write_i64(i64::from(*number), &mut bytes),
         (_, Datum::I32(number)) => write_i64(i64::from(*number), &mut bytes),
@@ -136,26 +136,17 @@ pub fn text_output(oid: Oid, value: &Datum, context: &IoContext, out: &mut Strin
     Ok(())
 }
 
-/// Reads a name or number of a catalog object.
-fn object_input(oid: Oid, text: &str, context: &IoContext) -> Result<Oid> {
-    if text == "-" && !matches!(oid, oids::REGOPER | oids::REGOPERATOR) {
-        return Ok(0);
-    }
-    match &context.names {
-        Some(names) if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            names.input(oid, text)
-        }
-        Some(_) | None => Ok(parse_oid(text, "oid")? as Oid),
-    }
-}
+/// A `tid` is a row id: the block above the offset, which counts from 0 here and from 1 in text.
+const TID_OFFSET_BITS: u32 = 16;
+const TID_OFFSET_MASK: i64 = (1 << TID_OFFSET_BITS) - 1;
 
-/// Returns the name of a catalog object, its number when it has none.
-fn object_output(oid: Oid, object: Oid, context: &IoContext) -> String {
-    if object == 0 {
-        return if oid == oids::REGOPER || oid == oids::REGOPERATOR { "0" } else { "-" }.to_owned();
-    }
-    let name = context.names.as_ref().and_then(|names| names.output(oid, object));
-    name.unwrap_or_else(|| object.to_string())
+/// Reads `(block,offset)`. Offset 0 names no row; it becomes the last one of a block.
+fn parse_tid(text: &str) -> Option<i64> {
+    let (block, offset) = text.trim().strip_prefix('(')?.strip_suffix(')')?.split_once(',')?;
+    let block: i64 = block.trim().parse().ok()?;
+    let offset: i64 = offset.trim().parse().ok()?;
+    let fits = (0..=i64::from(u32::MAX)).contains(&block) && (0..=i64::from(u16::MAX)).contains(&offset);
+    fits.then(|| block << TID_OFFSET_BITS | (offset.wrapping_sub(1) & TID_OFFSET_MASK))
 }
 
 /// Cuts a name to 63 bytes at a character boundary.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use kernels::bitmap;
 use kernels::vector::{Bitmap, Values, Vector};
-use storage::{Pruned, RowGroup, ScanPredicate, TableId, TableScan};
+use storage::{Pruned, RowGroup, ScanPredicate, TableScan};
 use types::Result;
 
 use super::{Flow, Stage, Worker, run_morsels};
@@ -43,7 +43,7 @@ struct Lanes {
 
 /// Pushes the visible rows of a table that pass the filters.
 pub(super) fn produce(run: &Run<'_>, node: &PlanNode, scan: &Scan, stage: &dyn Stage) -> Result<()> {
-    let table = run.context.transaction()?.lock().scan(TableId(scan.table))?;
+    let table = run.table_scan(scan.table)?;
     let mut scanner =
         Scanner { run, scan, table, pushed: Vec::new(), rest: Vec::new(), rest_columns: Vec::new() };
     let mut rest = Vec::new();

@@ -4,18 +4,19 @@
 //! here on.
 
 mod from;
+mod modify;
 mod select;
 
 use executor::expr::{ColumnId, Expr, ExprKind, Volatility};
-use executor::plan::{AggregateCall, ModifyKind, SortKey};
+use executor::plan::{AggregateCall, SortKey};
 use types::{PgError, Result, TypeRef};
 
 use super::logical::{
     Logical, LogicalAggregate, LogicalRecursion, LogicalSetOperation, Shared, Subquery,
     for_each_call_expr_mut,
 };
-use super::{CteState, ModifyRoot, Planner, Root, expressions};
-use crate::query::{Cte, Distinct, Query, QueryBody, Returning, SetOperationBody, Statement};
+use super::{CteState, Planner, Root, expressions};
+use crate::query::{Cte, Distinct, OutputColumn, Query, QueryBody, SetOperationBody, Statement};
 
 /// Where the subqueries of one query level went.
 pub(super) struct Level {
@@ -60,71 +61,13 @@ impl Planner<'_> {
         match statement {
             Statement::Query(query) => {
                 let plan = self.build_query(query)?;
-                let output = query.output.iter().map(|column| Expr::column(column.id, column.ty)).collect();
-                Ok(Root::Query { plan, output })
+                Ok(Root { plan, output: output_exprs(&query.output) })
             }
-            Statement::Insert(insert) => {
-                self.build_ctes(&insert.ctes)?;
-                let plan = self.build_query(&insert.source)?;
-                self.build_modify(
-                    ModifyRoot {
-                        kind: ModifyKind::Insert,
-                        relation: insert.relation.clone(),
-                        plan,
-                        input: insert.values.clone(),
-                        checks: insert.checks.clone(),
-                        returning: None,
-                        row: insert.row.clone(),
-                    },
-                    insert.returning.as_ref(),
-                )
-            }
-            Statement::Update(update) => {
-                let plan = self.build_query(&update.source)?;
-                self.build_modify(
-                    ModifyRoot {
-                        kind: ModifyKind::Update,
-                        relation: update.relation.clone(),
-                        plan,
-                        input: output_exprs(&update.source),
-                        checks: update.checks.clone(),
-                        returning: None,
-                        row: update.row.clone(),
-                    },
-                    update.returning.as_ref(),
-                )
-            }
-            Statement::Delete(delete) => {
-                let plan = self.build_query(&delete.source)?;
-                let mut input = output_exprs(&delete.source);
-                if delete.returning.is_none() {
-                    input.truncate(1);
-                }
-                self.build_modify(
-                    ModifyRoot {
-                        kind: ModifyKind::Delete,
-                        relation: delete.relation.clone(),
-                        plan,
-                        input,
-                        checks: Vec::new(),
-                        returning: None,
-                        row: delete.row.clone(),
-                    },
-                    delete.returning.as_ref(),
-                )
+            Statement::Modify(modify) => {
+                let plan = self.build_modify(modify)?;
+                Ok(Root { plan, output: output_exprs(&modify.output()) })
             }
         }
-    }
-
-    fn build_modify(&mut self, mut root: ModifyRoot, returning: Option<&Returning>) -> Result<Root> {
-        for (id, column) in root.row.iter().zip(&root.relation.columns) {
-            self.types.insert(*id, column.ty);
-        }
-        if let Some(returning) = returning {
-            let level = self.build_level(&returning.subqueries)?;
-            root.returning = Some(level.exprs(&returning.exprs)?);
-        }
-        Ok(Root::Modify(Box::new(root)))
     }
 
     fn build_level(&mut self, subqueries: &[Query]) -> Result<Level> {
@@ -174,6 +117,7 @@ impl Planner<'_> {
                 Logical::Values { columns: columns.iter().map(|(id, _)| *id).collect(), rows }
             }
             QueryBody::SetOperation(body) => self.build_set_operation(body)?,
+            QueryBody::Modify(modify) => self.build_modify(modify)?,
         };
         let limit = query.limit.as_ref().map(|limit| level.expr(limit)).transpose()?;
         let offset = query.offset.as_ref().map(|offset| level.expr(offset)).transpose()?;
@@ -214,7 +158,8 @@ impl Planner<'_> {
 
     fn build_ctes(&mut self, ctes: &[Cte]) -> Result<()> {
         for cte in ctes {
-            if cte.references == 0 && cte.recursive.is_none() {
+            let changes = matches!(cte.query.body, QueryBody::Modify(_));
+            if cte.references == 0 && cte.recursive.is_none() && !changes {
                 continue;
             }
             let (plan, output) = match &cte.recursive {
@@ -224,6 +169,7 @@ impl Planner<'_> {
             let correlated = !self.free_columns(&plan).is_empty();
             let volatile = self.plan_volatility(&plan) == Volatility::Volatile || cte.query.locking;
             let inline = match cte.materialized {
+                _ if changes => false,
                 _ if correlated => true,
                 Some(true) => false,
                 Some(false) => !volatile && cte.recursive.is_none(),
@@ -235,7 +181,7 @@ impl Planner<'_> {
             let state = if inline {
                 CteState::Inline(Box::new(plan), output)
             } else {
-                self.shared.push(Shared { plan, output, name: cte.name.clone() });
+                self.shared.push(Shared { plan, output, name: cte.name.clone(), changes });
                 CteState::Shared(u32::try_from(self.shared.len() - 1).unwrap_or(u32::MAX))
             };
             self.ctes.insert(cte.id, state);
@@ -255,7 +201,7 @@ impl Planner<'_> {
         let columns: Vec<ColumnId> = cte.query.output.iter().map(|column| self.fresh(column.ty)).collect();
         let plan = Logical::RecursiveUnion(Box::new(LogicalRecursion {
             initial,
-            initial_exprs: output_exprs(&cte.query),
+            initial_exprs: output_exprs(&cte.query.output),
             step,
             step_exprs: recursion.step_exprs.clone(),
             all: recursion.all,
@@ -266,8 +212,8 @@ impl Planner<'_> {
     }
 }
 
-fn output_exprs(query: &Query) -> Vec<Expr> {
-    query.output.iter().map(|column| Expr::column(column.id, column.ty)).collect()
+fn output_exprs(output: &[OutputColumn]) -> Vec<Expr> {
+    output.iter().map(|column| Expr::column(column.id, column.ty)).collect()
 }
 
 /// Returns the distinct rows of `columns`.

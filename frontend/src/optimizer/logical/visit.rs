@@ -40,6 +40,7 @@ impl Logical {
             Self::RecursiveUnion(recursion) => {
                 recursion.initial_exprs.iter().chain(&recursion.step_exprs).for_each(visit);
             }
+            Self::Modify(modify) => modify.for_each_expr(visit),
         }
     }
     /// Calls `visit` on each expression of this operator (not of its inputs) for change.
@@ -78,6 +79,7 @@ impl Logical {
             Self::RecursiveUnion(recursion) => {
                 recursion.initial_exprs.iter_mut().chain(&mut recursion.step_exprs).for_each(visit);
             }
+            Self::Modify(modify) => modify.for_each_expr_mut(visit),
         }
     }
 }

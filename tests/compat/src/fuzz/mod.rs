@@ -140,7 +140,6 @@ fn check(
         known: None,
         expected: expected.summary(),
         actual: actual.summary(),
-        target_status: actual.status,
     }))
 }
 

@@ -1,0 +1,121 @@
+//! Checks of constraints that wait for SET CONSTRAINTS or the end of the transaction.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use types::{Datum, Result};
+
+use crate::context::QueryContext;
+use crate::execute::with_run;
+use crate::operators::{Changer, Event};
+use crate::plan::{Modify, NodeKind, Plan, PlanNode};
+
+/// What a transaction has put off, and which constraints it puts off.
+#[derive(Default)]
+pub struct DeferredChecks {
+    pending: Vec<Pending>,
+    all: Option<bool>,
+    modes: HashMap<u32, bool>,
+}
+
+/// The checks that one statement has put off.
+pub(crate) struct Pending {
+    pub(crate) plan: Arc<Modify>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) keys: Vec<DoubtfulKey>,
+}
+
+/// A key that two rows had at the end of a statement.
+pub(crate) struct DoubtfulKey {
+    pub(crate) target: usize,
+    pub(crate) key: usize,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) row: Vec<Datum>,
+}
+
+/// A point to return to.
+#[derive(Clone)]
+pub struct DeferredPoint {
+    pending: usize,
+    all: Option<bool>,
+    modes: HashMap<u32, bool>,
+}
+
+impl DeferredChecks {
+    /// Returns whether the constraint `oid`, if it can wait, does.
+    pub fn is_deferred(&self, oid: u32, initially: bool) -> bool {
+        self.modes.get(&oid).copied().or(self.all).unwrap_or(initially)
+    }
+    /// SET CONSTRAINTS ALL.
+    pub fn set_all(&mut self, deferred: bool) {
+        self.modes.clear();
+        self.all = Some(deferred);
+    }
+    /// SET CONSTRAINTS name.
+    pub fn set(&mut self, oid: u32, deferred: bool) {
+        self.modes.insert(oid, deferred);
+    }
+    /// Returns a point to return to.
+    pub fn point(&self) -> DeferredPoint {
+        DeferredPoint { pending: self.pending.len(), all: self.all, modes: self.modes.clone() }
+    }
+    /// Forgets what came after `point`.
+    pub fn rollback_to(&mut self, point: &DeferredPoint) {
+        self.pending.truncate(point.pending);
+        self.all = point.all;
+        self.modes = point.modes.clone();
+    }
+    /// Returns whether nothing waits.
+    pub fn is_idle(&self) -> bool {
+        self.pending.is_empty()
+    }
+    pub(crate) fn push(&mut self, pending: Pending) {
+        self.pending.push(pending);
+    }
+
+    /// Takes the checks that do not wait any more; `finally`: all of them.
+    fn take_due(&mut self, finally: bool) -> Vec<Pending> {
+        let mut due = Vec::new();
+        let mut waiting = Vec::new();
+        for Pending { plan, events, keys } in std::mem::take(&mut self.pending) {
+            let event_waits = |event: &Event| {
+                let foreign = plan.foreign_keys.get(event.key());
+                foreign.is_some_and(|foreign| self.is_deferred(foreign.oid, foreign.deferred))
+            };
+            let key_waits = |doubtful: &DoubtfulKey| {
+                let target = plan.targets.get(doubtful.target);
+                let key = target.and_then(|target| target.keys.get(doubtful.key));
+                key.is_some_and(|key| self.is_deferred(key.oid, key.deferred))
+            };
+            let (later, now) = events.into_iter().partition(|event| !finally && event_waits(event));
+            let (later_keys, now_keys) = keys.into_iter().partition(|key| !finally && key_waits(key));
+            due.push(Pending { plan: Arc::clone(&plan), events: now, keys: now_keys });
+            waiting.push(Pending { plan, events: later, keys: later_keys });
+        }
+        let holds = |pending: &Pending| !pending.events.is_empty() || !pending.keys.is_empty();
+        self.pending = waiting;
+        self.pending.retain(holds);
+        due.retain(holds);
+        due
+    }
+}
+
+/// Makes the checks that do not wait any more; `finally`: all of them.
+///
+/// # Errors
+/// `23503`, `23505`.
+pub fn settle(context: &Arc<QueryContext>, finally: bool) -> Result<()> {
+    let due = context.deferred.lock().take_due(finally);
+    for pending in due {
+        let plan = Plan { root: nothing(), shared: Vec::new(), changing: Vec::new(), subplans: Vec::new() };
+        with_run(&plan, context, &mut |run| {
+            Changer::new(run, &pending.plan)?.settle_late(&pending.events, &pending.keys)
+        })?;
+    }
+    Ok(())
+}
+
+/// Returns a plan without rows.
+pub(crate) fn nothing() -> PlanNode {
+    PlanNode { id: 0, kind: NodeKind::Values { rows: Vec::new() }, output: Vec::new(), rows: 0.0 }
+}

@@ -1,0 +1,110 @@
+//! Whole batches at once, where only NOT NULL (and the key that storage itself keeps) is demanded of the rows.
+
+use kernels::vector::{Values, Vector};
+use storage::{ColumnDefinition, RowId, StorageError, TableId};
+use types::{PgError, Result};
+
+use super::stored::to_storage;
+use super::{Changer, Statement, lookup};
+use crate::batch::Batch;
+use crate::convert::rows_of;
+use crate::execute::Run;
+use crate::operators::RowSet;
+use crate::plan::{Modify, ModifyKind, Target};
+
+/// Changes whole batches and returns how many rows; `None` when the statement needs its rows one by one.
+pub(super) fn change(run: &Run<'_>, plan: &Modify, rows: &RowSet) -> Result<Option<i64>> {
+    let Some(target) = plan.target() else { return Ok(None) };
+    if !is_plain(plan, target) {
+        return Ok(None);
+    }
+    match plan.kind {
+        ModifyKind::Insert => {
+            if rows.batches.iter().any(|batch| violates_not_null(target, batch, plan.shape.new.unwrap_or(0)))
+            {
+                return Ok(None);
+            }
+            insert(run, plan, target, rows).map(Some)
+        }
+        ModifyKind::Delete => delete(run, plan, target, rows).map(Some),
+        ModifyKind::Update | ModifyKind::Merge => Ok(None),
+    }
+}
+
+fn is_plain(plan: &Modify, target: &Target) -> bool {
+    let computed = target.columns.iter().filter(|column| column.computed.is_some()).count();
+    let demands = computed + target.generated.len() + target.checks.len() + target.check_options.len();
+    let stored_key = match (plan.kind, target.keys.as_slice()) {
+        (ModifyKind::Delete, _) | (_, []) => true,
+        (_, [only]) => only.stored,
+        _ => false,
+    };
+    plan.returning.is_none()
+        && plan.conflict.is_none()
+        && plan.foreign_keys.is_empty()
+        && stored_key
+        && (demands == 0 || plan.kind == ModifyKind::Delete)
+}
+
+fn violates_not_null(target: &Target, batch: &Batch, first: usize) -> bool {
+    target
+        .columns
+        .iter()
+        .zip(batch.columns.iter().skip(first))
+        .any(|(column, vector)| column.not_null && (0..batch.len).any(|lane| vector.is_null(lane)))
+}
+
+fn insert(run: &Run<'_>, plan: &Modify, target: &Target, rows: &RowSet) -> Result<i64> {
+    let definitions: Vec<ColumnDefinition> = lookup::current(run, target.table)?.columns().to_vec();
+    let mut count = 0;
+    for batch in &rows.batches {
+        run.context.cancel.check()?;
+        let columns =
+            batch.columns.iter().skip(plan.shape.new.unwrap_or(0)).zip(&definitions).zip(&target.columns);
+        let vectors = columns
+            .map(|((vector, definition), column)| to_storage(vector, definition, column.ty))
+            .collect::<Result<Vec<_>>>()?;
+        let inserted = run.context.transaction()?.lock().insert(TableId(target.table), &vectors);
+        match inserted {
+            Ok(inserted) => count += inserted as i64,
+            Err(error @ StorageError::DuplicateKey { .. }) => return Err(duplicate(run, plan, batch, error)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(count)
+}
+
+/// Finds the row for which storage has refused a batch.
+fn duplicate(run: &Run<'_>, plan: &Modify, batch: &Batch, refused: StorageError) -> PgError {
+    let find = || -> Result<()> {
+        let mut statement = Statement { changer: Changer::new(run, plan)?, plan, returned: Vec::new() };
+        for row in rows_of(batch, &plan.input.output)? {
+            statement.row(row)?;
+        }
+        Ok(())
+    };
+    find().err().unwrap_or_else(|| refused.into())
+}
+
+fn delete(run: &Run<'_>, plan: &Modify, target: &Target, rows: &RowSet) -> Result<i64> {
+    let mut count = 0;
+    let mut changed = run.state.changed.lock();
+    for batch in &rows.batches {
+        run.context.cancel.check()?;
+        let ids = plan.shape.row_id.and_then(|position| batch.columns.get(position));
+        let ids = ids.ok_or_else(|| PgError::internal("rows to delete without row ids"))?;
+        let mut fresh = row_ids(ids)?;
+        fresh.retain(|id| changed.insert((target.table, id.0)));
+        count += fresh.len() as i64;
+        run.context.transaction()?.lock().delete(TableId(target.table), &fresh)?;
+    }
+    Ok(count)
+}
+
+fn row_ids(vector: &Vector) -> Result<Vec<RowId>> {
+    let flat = vector.to_flat();
+    match flat.values() {
+        Values::I64(ids) => Ok(ids.iter().map(|id| RowId(*id as u64)).collect()),
+        _ => Err(PgError::internal("row ids are not int8")),
+    }
+}

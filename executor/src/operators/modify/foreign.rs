@@ -1,0 +1,342 @@
+//! Foreign keys: checked, and their actions taken, when the statement's own changes are done.
+//!
+//! Changes queue events in row order, for each row the foreign keys in order. A round takes the queued events, reads for
+//! each foreign key once which parents or children there are, and goes through the events; cascading changes queue
+//! events for the next round.
+
+use std::collections::{HashMap, HashSet};
+
+use storage::RowId;
+use types::errors::integrity;
+use types::{Datum, PgError, Result, TypeRef};
+
+use super::changer::{Changer, name_of};
+use super::lookup;
+use crate::plan::{ForeignKey, ReferentialAction};
+
+/// Something that a foreign key has to say about.
+#[derive(Clone)]
+pub(crate) enum Event {
+    /// A referencing row is new or has a new key.
+    Child { key: usize, row: Vec<Datum> },
+    /// A referenced row is gone (`new` none) or has a new key.
+    Parent { key: usize, old: Vec<Datum>, new: Option<Vec<Datum>> },
+}
+
+impl Event {
+    /// Returns the foreign key, as a position in the plan's.
+    pub(crate) fn key(&self) -> usize {
+        match self {
+            Self::Child { key, .. } | Self::Parent { key, .. } => *key,
+        }
+    }
+}
+
+/// What a round has read for one foreign key.
+#[derive(Default)]
+struct Found {
+    parents: HashSet<Vec<u8>>,
+    children: HashMap<Vec<u8>, Vec<(RowId, Vec<Datum>)>>,
+}
+
+/// A key of a foreign key.
+enum ReferenceKey {
+    /// Refers to nothing.
+    Null,
+    /// Some columns are null, and MATCH FULL forbids that.
+    Mixed,
+    /// Refers to a row.
+    Bytes(Vec<u8>),
+}
+
+impl Changer<'_> {
+    /// Queues the events of a new row of a referencing table.
+    pub(super) fn child_event(&mut self, target: usize, old: Option<&[Datum]>, new: &[Datum]) {
+        let plan = self.plan;
+        for (key, foreign) in plan.foreign_keys.iter().enumerate() {
+            let changed =
+                old.is_none_or(|old| foreign.child_columns.iter().any(|at| old.get(*at) != new.get(*at)));
+            if foreign.child == target && changed {
+                self.events.push(Event::Child { key, row: new.to_vec() });
+            }
+        }
+    }
+
+    /// Queues the events of a referenced row that goes or changes.
+    pub(super) fn parent_event(&mut self, target: usize, old: &[Datum], new: Option<&[Datum]>) {
+        let plan = self.plan;
+        for (key, foreign) in plan.foreign_keys.iter().enumerate() {
+            let changed =
+                new.is_none_or(|new| foreign.parent_columns.iter().any(|at| old.get(*at) != new.get(*at)));
+            let referred =
+                foreign.parent_columns.iter().all(|at| old.get(*at).is_some_and(|value| !value.is_null()));
+            if foreign.parent == target && changed && referred {
+                self.events.push(Event::Parent { key, old: old.to_vec(), new: new.map(<[Datum]>::to_vec) });
+            }
+        }
+    }
+
+    /// Goes through the queued events until there are none.
+    pub(super) fn settle_foreign_keys(&mut self) -> Result<()> {
+        while !self.events.is_empty() {
+            self.run.context.cancel.check()?;
+            let (later, events) =
+                std::mem::take(&mut self.events).into_iter().partition(|event| self.waits(event));
+            self.late_events.extend::<Vec<Event>>(later);
+            let events: Vec<Event> = events;
+            let mut found: HashMap<usize, Found> = HashMap::new();
+            for key in 0..self.plan.foreign_keys.len() {
+                let read = self.read(key, &events)?;
+                found.insert(key, read);
+            }
+            for event in &events {
+                match event {
+                    Event::Child { key, row } => self.check_child(*key, row, found.get(key))?,
+                    Event::Parent { key, old, new } => {
+                        self.parent_gone(*key, old, new.as_deref(), found.get(key))?;
+                    }
+                }
+            }
+            self.flush()?;
+            self.settle_keys()?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether an event is for a later time. Actions other than NO ACTION cannot wait.
+    fn waits(&self, event: &Event) -> bool {
+        let Some(foreign) = self.plan.foreign_keys.get(event.key()) else { return false };
+        let action = match event {
+            Event::Child { .. } => ReferentialAction::NoAction,
+            Event::Parent { new: Some(_), .. } => foreign.on_update,
+            Event::Parent { new: None, .. } => foreign.on_delete,
+        };
+        action == ReferentialAction::NoAction
+            && foreign.deferrable
+            && !self.late
+            && self.run.context.deferred.lock().is_deferred(foreign.oid, foreign.deferred)
+    }
+
+    fn foreign(&self, key: usize) -> Result<&'_ ForeignKey> {
+        self.plan.foreign_keys.get(key).ok_or_else(|| PgError::internal("a foreign key that is not there"))
+    }
+
+    fn types(&self, target: usize) -> Result<&[TypeRef]> {
+        let table = self.tables.get(target).ok_or_else(|| PgError::internal("a foreign key of no table"))?;
+        Ok(&table.types)
+    }
+
+    /// Reads what the events of one foreign key ask for.
+    fn read(&self, key: usize, events: &[Event]) -> Result<Found> {
+        let foreign = self.foreign(key)?;
+        let (child_types, parent_types) = (self.types(foreign.child)?, self.types(foreign.parent)?);
+        let mut wanted_parents = HashSet::new();
+        let mut wanted_children = HashSet::new();
+        for event in events {
+            match event {
+                Event::Child { key: of, row } if *of == key => {
+                    if let ReferenceKey::Bytes(bytes) =
+                        reference_key(row, &foreign.child_columns, child_types, true)
+                    {
+                        if self.late {
+                            wanted_children.insert(bytes.clone());
+                        }
+                        wanted_parents.insert(bytes);
+                    }
+                }
+                Event::Parent { key: of, old, .. } if *of == key => {
+                    if let ReferenceKey::Bytes(bytes) =
+                        reference_key(old, &foreign.parent_columns, parent_types, false)
+                    {
+                        wanted_parents.insert(bytes.clone());
+                        wanted_children.insert(bytes);
+                    }
+                }
+                Event::Child { .. } | Event::Parent { .. } => {}
+            }
+        }
+        let mut found = Found::default();
+        if !wanted_parents.is_empty() {
+            let columns = &foreign.parent_columns;
+            self.scan(
+                foreign.parent,
+                columns,
+                &wanted_parents,
+                &|at| columns.contains(&at),
+                &mut |bytes, _, _| {
+                    found.parents.insert(bytes);
+                },
+            )?;
+        }
+        if !wanted_children.is_empty() {
+            let columns = &foreign.child_columns;
+            self.scan(foreign.child, columns, &wanted_children, &|_| true, &mut |bytes, id, row| {
+                found.children.entry(bytes).or_default().push((id, row));
+            })?;
+        }
+        Ok(found)
+    }
+
+    fn scan(
+        &self,
+        target: usize,
+        columns: &[usize],
+        wanted: &HashSet<Vec<u8>>,
+        needed: &dyn Fn(usize) -> bool,
+        visit: &mut dyn FnMut(Vec<u8>, RowId, Vec<Datum>),
+    ) -> Result<()> {
+        let table = self.tables.get(target).ok_or_else(|| PgError::internal("a foreign key of no table"))?;
+        let range = match (wanted.iter().next(), columns.first()) {
+            (Some(only), Some(first)) if wanted.len() == 1 => {
+                lookup::ScanRange::of_key(*first, &table.types, only)
+            }
+            _ => None,
+        };
+        lookup::scan(self.run, table.target.table, &table.types, needed, range, &mut |id, row| {
+            if let ReferenceKey::Bytes(bytes) = reference_key(&row, columns, &table.types, false)
+                && wanted.contains(&bytes)
+            {
+                visit(bytes, id, row);
+            }
+            Ok(())
+        })
+    }
+
+    fn check_child(&self, key: usize, row: &[Datum], found: Option<&Found>) -> Result<()> {
+        let foreign = self.foreign(key)?;
+        let child = self.tables.get(foreign.child).map(|table| table.target);
+        let parent = self.tables.get(foreign.parent).map(|table| table.target);
+        let (Some(child), Some(parent)) = (child, parent) else {
+            return Err(PgError::internal("a foreign key of no table"));
+        };
+        match reference_key(row, &foreign.child_columns, self.types(foreign.child)?, foreign.match_full) {
+            ReferenceKey::Null => Ok(()),
+            ReferenceKey::Mixed => Err(integrity::mixed_null_key(name_of(child), &foreign.name)),
+            ReferenceKey::Bytes(bytes) if found.is_some_and(|found| found.parents.contains(&bytes)) => Ok(()),
+            // The referencing row itself may be gone by now.
+            ReferenceKey::Bytes(bytes)
+                if self.late && found.is_some_and(|found| !found.children.contains_key(&bytes)) =>
+            {
+                Ok(())
+            }
+            ReferenceKey::Bytes(_) => {
+                let key = self.shown(foreign.child, &foreign.child_columns, row)?;
+                Err(integrity::missing_parent(name_of(child), &foreign.name, &key, &parent.name))
+            }
+        }
+    }
+
+    fn parent_gone(
+        &mut self,
+        key: usize,
+        old: &[Datum],
+        new: Option<&[Datum]>,
+        found: Option<&Found>,
+    ) -> Result<()> {
+        let plan = self.plan;
+        let foreign = plan.foreign_keys.get(key).ok_or_else(|| PgError::internal("no such foreign key"))?;
+        let parent_types = self.types(foreign.parent)?;
+        let ReferenceKey::Bytes(bytes) = reference_key(old, &foreign.parent_columns, parent_types, false)
+        else {
+            return Ok(());
+        };
+        let Some(found) = found else { return Ok(()) };
+        let Some(children) = found.children.get(&bytes) else { return Ok(()) };
+        let gone = |id: &RowId| self.tables.get(foreign.child).is_some_and(|table| table.gone.contains(id));
+        let children: Vec<&(RowId, Vec<Datum>)> = children.iter().filter(|(id, _)| !gone(id)).collect();
+        if children.is_empty() {
+            return Ok(());
+        }
+        let action = if new.is_some() { foreign.on_update } else { foreign.on_delete };
+        match action {
+            ReferentialAction::NoAction if found.parents.contains(&bytes) => Ok(()),
+            ReferentialAction::NoAction | ReferentialAction::Restrict => {
+                let (child, parent) = (self.tables.get(foreign.child), self.tables.get(foreign.parent));
+                let (Some(child), Some(parent)) = (child, parent) else { return Ok(()) };
+                let key = self.shown(foreign.parent, &foreign.parent_columns, old)?;
+                let restrict = action == ReferentialAction::Restrict;
+                let name = name_of(child.target);
+                Err(integrity::still_referenced(&parent.target.name, &foreign.name, name, &key, restrict))
+            }
+            ReferentialAction::Cascade => {
+                for (id, row) in children {
+                    match new {
+                        None => self.delete(foreign.child, *id, row)?,
+                        Some(new) => {
+                            let mut changed = row.clone();
+                            for (child, parent) in foreign.child_columns.iter().zip(&foreign.parent_columns) {
+                                set(&mut changed, *child, new.get(*parent).cloned().unwrap_or_default());
+                            }
+                            self.update(foreign.child, *id, row, changed)?;
+                        }
+                    }
+                }
+                Ok(())
+            }
+            ReferentialAction::SetNull | ReferentialAction::SetDefault => {
+                let columns = if new.is_none() && !foreign.set_columns.is_empty() {
+                    &foreign.set_columns
+                } else {
+                    &foreign.child_columns
+                };
+                for (id, row) in children {
+                    let mut changed = row.clone();
+                    for column in columns {
+                        let value = match (action, plan.targets.get(foreign.child)) {
+                            (ReferentialAction::SetDefault, Some(target)) => {
+                                match target.columns.get(*column) {
+                                    Some(column) => self.evaluator().evaluate(&column.default, &[])?,
+                                    None => Datum::Null,
+                                }
+                            }
+                            _ => Datum::Null,
+                        };
+                        set(&mut changed, *column, value);
+                    }
+                    self.update(foreign.child, *id, row, changed)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns a key as `(a, b)=(1, 2)`.
+    fn shown(&self, target: usize, columns: &[usize], row: &[Datum]) -> Result<String> {
+        let types = self.types(target)?;
+        let table = self.plan.targets.get(target).ok_or_else(|| PgError::internal("a key of no table"))?;
+        let mut names = Vec::with_capacity(columns.len());
+        let mut values = Vec::with_capacity(columns.len());
+        for column in columns {
+            let (Some(info), Some(value), Some(ty)) =
+                (table.columns.get(*column), row.get(*column), types.get(*column))
+            else {
+                continue;
+            };
+            names.push(info.name.to_string());
+            values.push(lookup::shown(self.run, value, *ty));
+        }
+        Ok(format!("({})=({})", names.join(", "), values.join(", ")))
+    }
+}
+
+fn set(row: &mut [Datum], column: usize, value: Datum) {
+    if let Some(place) = row.get_mut(column) {
+        *place = value;
+    }
+}
+
+/// Returns the key of a row in some columns.
+fn reference_key(row: &[Datum], columns: &[usize], types: &[TypeRef], full: bool) -> ReferenceKey {
+    let mut bytes = Vec::new();
+    let mut nulls = 0;
+    for column in columns {
+        let (Some(value), Some(ty)) = (row.get(*column), types.get(*column)) else { continue };
+        nulls += usize::from(value.is_null());
+        lookup::append_key(value, *ty, &mut bytes);
+    }
+    match nulls {
+        0 => ReferenceKey::Bytes(bytes),
+        some if full && some < columns.len() => ReferenceKey::Mixed,
+        _ => ReferenceKey::Null,
+    }
+}

@@ -1,0 +1,238 @@
+//! Unique keys: who holds which.
+//!
+//! A key is looked for among the rows of the transaction's current view and what the statement has done since. Looking
+//! up reads the table; after a few look-ups all keys are read once and held.
+
+use std::collections::{HashMap, HashSet};
+
+use storage::RowId;
+use types::errors::integrity;
+use types::{Datum, PgError, Result, TypeRef};
+
+use super::changer::{Changer, name_of};
+use super::lookup::{self, ScanRange};
+use crate::deferred::DoubtfulKey;
+use crate::execute::Run;
+use crate::expr::ExprKind;
+use crate::operators::RowSet;
+use crate::plan::{ModifyKind, Target, TargetKey};
+use crate::rows::RowEvaluator;
+
+/// A tuning constant: single look-ups before all keys of a table are read.
+const LOOKUPS_MAX: u32 = 4;
+
+/// Who holds a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// A stored row that the statement has not touched.
+    Stored(RowId),
+    /// A row that the statement has made.
+    Fresh,
+}
+
+/// What is known of one key.
+pub(super) struct KeyIndex<'r> {
+    pub(super) key: &'r TargetKey,
+    holders: HashMap<Vec<u8>, Holder>,
+    /// Keys that were looked for.
+    asked: HashSet<Vec<u8>>,
+    /// Stored rows whose key the statement has freed or replaced.
+    freed: HashSet<RowId>,
+    /// Whether `holders` knows all stored rows.
+    complete: bool,
+    lookups: u32,
+    /// Keys taken twice, to be looked at when the statement is done.
+    doubtful: Vec<(Vec<u8>, Vec<Datum>)>,
+}
+
+impl<'r> KeyIndex<'r> {
+    /// Returns an index that knows nothing.
+    pub(super) fn new(key: &'r TargetKey) -> Self {
+        Self {
+            key,
+            holders: HashMap::new(),
+            asked: HashSet::new(),
+            freed: HashSet::new(),
+            complete: false,
+            lookups: 0,
+            doubtful: Vec::new(),
+        }
+    }
+
+    /// Returns the key of a row; `None` when it conflicts with nothing: a null in it, or outside a partial index.
+    pub(super) fn bytes(&self, run: &Run<'_>, row: &[Datum]) -> Result<Option<Vec<u8>>> {
+        let evaluator = RowEvaluator::new(run);
+        if let Some(predicate) = &self.key.predicate
+            && !evaluator.is_true(predicate, row)?
+        {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        for (expr, _) in &self.key.columns {
+            let value = match &expr.kind {
+                ExprKind::Column(id) => row.get(id.0 as usize).cloned().unwrap_or_default(),
+                _ => evaluator.evaluate(expr, row)?,
+            };
+            if value.is_null() && !self.key.nulls_equal {
+                return Ok(None);
+            }
+            lookup::append_key(&value, expr.ty, &mut bytes);
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Returns who holds a key.
+    pub(super) fn holder(
+        &mut self,
+        run: &Run<'_>,
+        target: &Target,
+        types: &[TypeRef],
+        bytes: &[u8],
+    ) -> Result<Option<Holder>> {
+        if !self.complete && !self.holders.contains_key(bytes) && !self.asked.contains(bytes) {
+            self.lookups += 1;
+            if self.lookups > LOOKUPS_MAX {
+                self.read(run, target, types, None)?;
+                self.complete = true;
+            } else {
+                self.asked.insert(bytes.to_vec());
+                self.read(run, target, types, Some(bytes))?;
+            }
+        }
+        Ok(self.holders.get(bytes).copied())
+    }
+
+    /// Reads stored keys: all, or one.
+    fn read(
+        &mut self,
+        run: &Run<'_>,
+        target: &Target,
+        types: &[TypeRef],
+        wanted: Option<&[u8]>,
+    ) -> Result<()> {
+        let mut needed = HashSet::new();
+        for expr in self.key.columns.iter().map(|(expr, _)| expr).chain(&self.key.predicate) {
+            expr.walk(&mut |part| {
+                if let ExprKind::Column(id) = part.kind {
+                    needed.insert(id.0 as usize);
+                }
+            });
+        }
+        let range = match (wanted, self.key.columns.first().map(|(expr, _)| &expr.kind)) {
+            (Some(wanted), Some(ExprKind::Column(id))) => ScanRange::of_key(id.0 as usize, types, wanted),
+            _ => None,
+        };
+        let mut found = Vec::new();
+        lookup::scan(run, target.table, types, &|column| needed.contains(&column), range, &mut |id, row| {
+            if let Some(bytes) = self.bytes(run, &row)?
+                && wanted.is_none_or(|wanted| bytes == wanted)
+            {
+                found.push((bytes, id));
+            }
+            Ok(())
+        })?;
+        for (bytes, id) in found {
+            if !self.freed.contains(&id) {
+                self.holders.entry(bytes).or_insert(Holder::Stored(id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that a stored row gives its key up.
+    pub(super) fn release(&mut self, run: &Run<'_>, old: &[Datum], id: RowId) -> Result<()> {
+        self.freed.insert(id);
+        if let Some(bytes) = self.bytes(run, old)?
+            && self.holders.get(&bytes) == Some(&Holder::Stored(id))
+        {
+            self.holders.remove(&bytes);
+        }
+        Ok(())
+    }
+
+    /// Notes that a stored row's key goes on to its new version.
+    pub(super) fn replace(&mut self, bytes: Option<Vec<u8>>, id: RowId) {
+        self.freed.insert(id);
+        if let Some(bytes) = bytes {
+            self.holders.insert(bytes, Holder::Fresh);
+        }
+    }
+
+    /// Notes who holds a key now.
+    pub(super) fn take(&mut self, bytes: Vec<u8>, holder: Holder) {
+        self.holders.insert(bytes, holder);
+    }
+
+    /// Notes a key that two rows have for the time being.
+    pub(super) fn recheck(&mut self, bytes: Vec<u8>, row: &[Datum]) {
+        self.doubtful.push((bytes, row.to_vec()));
+    }
+
+    /// Returns the error of a key that is taken.
+    pub(super) fn violation(&self, run: &Run<'_>, target: &Target, row: &[Datum]) -> PgError {
+        let evaluator = RowEvaluator::new(run);
+        let names: Vec<&str> = self.key.columns.iter().map(|(_, name)| name.as_str()).collect();
+        let values: Vec<String> = self
+            .key
+            .columns
+            .iter()
+            .map(|(expr, _)| {
+                let value = evaluator.evaluate(expr, row).unwrap_or_default();
+                lookup::shown(run, &value, expr.ty)
+            })
+            .collect();
+        let key = format!("({})=({})", names.join(", "), values.join(", "));
+        integrity::duplicate_key(name_of(target), &self.key.name, &key)
+    }
+}
+
+impl Changer<'_> {
+    /// Tells the key indexes how many rows are to come, so that many are looked up in one pass.
+    pub(super) fn expect_keys(&mut self, rows: &RowSet) -> Result<()> {
+        let changes_keys = matches!(self.plan.kind, ModifyKind::Insert | ModifyKind::Merge);
+        if changes_keys && rows.len() > LOOKUPS_MAX as usize {
+            for key in self.table(0)?.keys.iter_mut() {
+                key.lookups = LOOKUPS_MAX;
+            }
+        }
+        Ok(())
+    }
+
+    /// Raises the violations of keys that could wait for the statement's end; returns those that wait longer.
+    pub(super) fn settle_keys(&mut self) -> Result<Vec<DoubtfulKey>> {
+        let run = self.run;
+        let late = self.late;
+        let mut waiting = Vec::new();
+        for (target, table) in self.tables.iter_mut().enumerate() {
+            for (position, key) in table.keys.iter_mut().enumerate() {
+                if key.doubtful.is_empty() {
+                    continue;
+                }
+                let doubtful = std::mem::take(&mut key.doubtful);
+                if !late && run.context.deferred.lock().is_deferred(key.key.oid, key.key.deferred) {
+                    waiting.extend(doubtful.into_iter().map(|(bytes, row)| DoubtfulKey {
+                        target,
+                        key: position,
+                        bytes,
+                        row,
+                    }));
+                    continue;
+                }
+                let mut counts: HashMap<Vec<u8>, usize> = HashMap::new();
+                let all = |_: usize| true;
+                lookup::scan(run, table.target.table, &table.types, &all, None, &mut |_, row| {
+                    if let Some(bytes) = key.bytes(run, &row)? {
+                        *counts.entry(bytes).or_default() += 1;
+                    }
+                    Ok(())
+                })?;
+                for (bytes, row) in &doubtful {
+                    if counts.get(bytes).copied().unwrap_or(0) > 1 {
+                        return Err(key.violation(run, table.target, row));
+                    }
+                }
+            }
+        }
+        Ok(waiting)
+    }
+}

@@ -1,0 +1,137 @@
+//! INSERT, UPDATE, DELETE and MERGE.
+//!
+//! All rows of the input are read before the first change, so a statement never sees its own changes; what other parts
+//! of the statement read later is the table as it was ([`Run::keep_table`]). Rows are changed one by one in input
+//! order by a [`Changer`], which checks what the table demands as PostgreSQL does row by row; foreign keys are checked
+//! when the statement's rows are done. Where nothing but NOT NULL is demanded of the rows, whole batches are stored.
+
+mod bulk;
+mod changer;
+mod conflict;
+mod foreign;
+mod keys;
+mod lookup;
+mod merge;
+mod stored;
+mod wide;
+
+use types::{Datum, PgError, Result, TypeRef};
+
+use super::{RowSet, Stage, collect_rows, produce_rowset};
+use crate::convert::rows_of;
+use crate::execute::Run;
+use crate::plan::{InputShape, Modify, ModifyKind, PlanNode};
+use changer::Change;
+pub(crate) use changer::Changer;
+pub(crate) use foreign::Event;
+use storage::RowId;
+
+/// Changes the table and pushes the rows of RETURNING, or the number of rows.
+pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Modify, stage: &dyn Stage) -> Result<()> {
+    let rows = collect_rows(run, &plan.input)?;
+    for target in &plan.targets {
+        run.keep_table(target.table)?;
+    }
+    let output = match bulk::change(run, plan, &rows)? {
+        Some(count) => count_row(count)?,
+        None => {
+            let mut statement = Statement { changer: Changer::new(run, plan)?, plan, returned: Vec::new() };
+            statement.changer.expect_keys(&rows)?;
+            for batch in &rows.batches {
+                run.context.cancel.check()?;
+                for row in rows_of(batch, &plan.input.output)? {
+                    statement.row(row)?;
+                }
+            }
+            let count = statement.changer.finish()?;
+            match plan.returning {
+                Some(_) => RowSet::from_rows(&statement.returned, &node.output)?,
+                None => count_row(count)?,
+            }
+        }
+    };
+    produce_rowset(run, &output, stage)
+}
+
+fn count_row(count: i64) -> Result<RowSet> {
+    RowSet::from_rows(&[vec![Datum::I64(count)]], &[TypeRef::plain(types::oids::INT8)])
+}
+
+/// A running statement with the rows of its RETURNING.
+struct Statement<'r> {
+    changer: Changer<'r>,
+    plan: &'r Modify,
+    returned: Vec<Vec<Datum>>,
+}
+
+impl Statement<'_> {
+    /// Handles one input row.
+    fn row(&mut self, input: Vec<Datum>) -> Result<()> {
+        let shape = self.plan.shape;
+        match self.plan.kind {
+            ModifyKind::Insert => {
+                let new = part(&input, shape.new, self.changer.width())?;
+                match &self.plan.conflict {
+                    Some(conflict) => self.insert_or(conflict, new, &input),
+                    None => {
+                        let new = self.changer.insert(0, new)?;
+                        self.changed(Change::inserted(new, "INSERT"), &input)
+                    }
+                }
+            }
+            ModifyKind::Update => {
+                let Some(row_id) = row_id(&input, &shape)? else { return Ok(()) };
+                if !self.changer.claim(row_id) {
+                    return Ok(());
+                }
+                let old = part(&input, shape.old, self.changer.width())?;
+                let new = part(&input, shape.new, self.changer.width())?;
+                let new = self.changer.update(0, row_id, &old, new)?;
+                self.changed(
+                    Change { old: Some((row_id, old)), new: Some(new), xmax: 0, action: "UPDATE" },
+                    &input,
+                )
+            }
+            ModifyKind::Delete => {
+                let Some(row_id) = row_id(&input, &shape)? else { return Ok(()) };
+                if !self.changer.claim(row_id) {
+                    return Ok(());
+                }
+                let old = part(&input, shape.old, self.changer.width())?;
+                self.changer.delete(0, row_id, &old)?;
+                self.changed(
+                    Change { old: Some((row_id, old)), new: None, xmax: 0, action: "DELETE" },
+                    &input,
+                )
+            }
+            ModifyKind::Merge => self.merge(&input),
+        }
+    }
+
+    /// Counts a change and computes RETURNING.
+    fn changed(&mut self, change: Change, input: &[Datum]) -> Result<()> {
+        self.changer.count += 1;
+        if let Some(exprs) = &self.plan.returning {
+            let wide = wide::row(&change, self.changer.width(), &input[self.plan.shape.extra..]);
+            let evaluator = self.changer.evaluator();
+            let row = exprs.iter().map(|expr| evaluator.evaluate(expr, &wide)).collect::<Result<Vec<_>>>()?;
+            self.returned.push(row);
+        }
+        Ok(())
+    }
+}
+
+/// Returns the row that starts at `start` of an input row.
+fn part(input: &[Datum], start: Option<usize>, width: usize) -> Result<Vec<Datum>> {
+    let part = start.and_then(|start| input.get(start..start + width));
+    part.map(<[Datum]>::to_vec).ok_or_else(|| PgError::internal("a changed row lacks its columns"))
+}
+
+/// Returns the row id of an input row; `None` when it is NULL.
+fn row_id(input: &[Datum], shape: &InputShape) -> Result<Option<RowId>> {
+    match shape.row_id.and_then(|position| input.get(position)) {
+        Some(Datum::I64(id)) => Ok(Some(RowId(*id as u64))),
+        Some(Datum::Null) => Ok(None),
+        _ => Err(PgError::internal("row ids are not int8")),
+    }
+}

@@ -1,0 +1,156 @@
+//! ON CONFLICT: which keys count, and what DO UPDATE does.
+
+use executor::expr::{ColumnId, Expr};
+use executor::plan::{Conflict, ConflictUpdate, TargetKey};
+use pg_query::NodeEnum;
+use pg_query::protobuf::{InferClause, OnConflictAction, OnConflictClause};
+use types::{PgError, Result, SqlState};
+
+use super::Changed;
+use super::target::Happens;
+use crate::analyzer::raw;
+use crate::analyzer::state::{Analyzer, Clause, at, error, unsupported};
+use crate::analyzer::{ExpressionUse, node_expression};
+
+impl Analyzer<'_> {
+    /// Analyzes ON CONFLICT; the level keeps the result.
+    pub(super) fn on_conflict(&mut self, clause: &OnConflictClause, table: &Changed<'_>) -> Result<()> {
+        let updates = clause.action == OnConflictAction::OnconflictUpdate as i32;
+        if updates && clause.infer.is_none() {
+            let message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
+            return Err(error(SqlState::SYNTAX_ERROR, message, at(clause.location))
+                .with_hint("For example, ON CONFLICT (column_name)."));
+        }
+        let (targets, _) = self.targets_of(&table.relation, Happens { arrives: false, goes: false })?;
+        let keys = targets.first().map_or(&[][..], |target| &target.keys);
+        let arbiters = match &clause.infer {
+            None => None,
+            Some(infer) => Some(self.arbiters(infer, table, keys)?),
+        };
+        let update = if updates { Some(self.conflict_update(clause, table)?) } else { None };
+        if let Some(deferrable) =
+            arbiters.iter().flatten().find_map(|at| keys.get(*at).filter(|key| key.deferrable))
+        {
+            let _ = deferrable;
+            return Err(PgError::new(
+                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters",
+            ));
+        }
+        self.level().conflict = Some(Conflict { arbiters, update });
+        Ok(())
+    }
+
+    fn conflict_update(&mut self, clause: &OnConflictClause, table: &Changed<'_>) -> Result<ConflictUpdate> {
+        let own = self.row_item(table, &table.name, &table.row.old, false)?;
+        let mut excluded = self.row_item(table, &"excluded".into(), &table.row.new, true)?;
+        excluded.alias = Some("excluded".into());
+        self.level().items = vec![own];
+        self.check_unique(std::slice::from_ref(&excluded), &[])?;
+        self.level().items.push(excluded);
+        let base: Vec<Expr> = table
+            .row
+            .old
+            .iter()
+            .take(table.relation.columns.len())
+            .map(|(id, ty)| Expr::column(*id, *ty))
+            .collect();
+        let values = self.set_list(&clause.target_list, table, &base)?;
+        let values = values.into_iter().zip(&base).map(|(value, old)| value.unwrap_or_else(|| old.clone()));
+        let values = values.collect();
+        let filter = match raw::inner(&clause.where_clause) {
+            Some(node) => Some(self.condition(node, Clause::Where)?),
+            None => None,
+        };
+        self.level().items.clear();
+        Ok(ConflictUpdate { values, filter })
+    }
+
+    /// Finds the keys that an inference clause means (`infer_arbiter_indexes`).
+    fn arbiters(
+        &mut self,
+        infer: &InferClause,
+        table: &Changed<'_>,
+        keys: &[TargetKey],
+    ) -> Result<Vec<usize>> {
+        let relation = &table.relation;
+        if !infer.conname.is_empty() {
+            let found = keys.iter().position(|key| key.constraint && key.name == infer.conname.as_str());
+            return match found {
+                Some(position) => Ok(vec![position]),
+                None => {
+                    let message = format!(
+                        "constraint \"{}\" for table \"{}\" does not exist",
+                        infer.conname, relation.name
+                    );
+                    Err(error(SqlState::UNDEFINED_OBJECT, message, None))
+                }
+            };
+        }
+        let positions: Vec<ColumnId> = (0..).take(relation.columns.len()).map(ColumnId).collect();
+        let mut wanted = Vec::new();
+        for node in &infer.index_elems {
+            let Some(NodeEnum::IndexElem(element)) = &node.node else { continue };
+            if !element.collation.is_empty() || !element.opclass.is_empty() {
+                return Err(unsupported("COLLATE or an operator class in ON CONFLICT", at(infer.location)));
+            }
+            if element.ordering > 1 {
+                let message = "ASC/DESC is not allowed in ON CONFLICT clause";
+                return Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, at(infer.location)));
+            }
+            if element.nulls_ordering > 1 {
+                let message = "NULLS FIRST/LAST is not allowed in ON CONFLICT clause";
+                return Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, at(infer.location)));
+            }
+            wanted.push(match raw::inner(&element.expr) {
+                Some(node) => node_expression(node, ExpressionUse::Key, relation, &positions, self.context)?,
+                None => {
+                    let position = match &table.view {
+                        Some(view) => view
+                            .relation
+                            .column_position(&element.name)
+                            .and_then(|column| view.columns.get(column))
+                            .and_then(|column| column.base),
+                        None => relation.column_position(&element.name),
+                    };
+                    let position = position.ok_or_else(|| {
+                        let message = format!("column \"{}\" does not exist", element.name);
+                        error(SqlState::UNDEFINED_COLUMN, message, at(infer.location))
+                    })?;
+                    Expr::column(ColumnId(position as u32), relation.columns[position].ty)
+                }
+            });
+        }
+        let filter = match raw::inner(&infer.where_clause) {
+            Some(node) => {
+                Some(node_expression(node, ExpressionUse::Check, relation, &positions, self.context)?)
+            }
+            None => None,
+        };
+        let fits = |key: &TargetKey| {
+            let same = key.columns.iter().all(|(expr, _)| wanted.contains(expr))
+                && wanted.iter().all(|expr| key.columns.iter().any(|(known, _)| known == expr));
+            let implied = match (&key.predicate, &filter) {
+                (None, _) => true,
+                (Some(predicate), Some(filter)) => implies(filter, predicate),
+                (Some(_), None) => false,
+            };
+            same && implied
+        };
+        let found: Vec<usize> =
+            (0..keys.len()).filter(|position| keys.get(*position).is_some_and(fits)).collect();
+        if found.is_empty() {
+            return Err(PgError::new(
+                SqlState::INVALID_COLUMN_REFERENCE,
+                "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+            ));
+        }
+        Ok(found)
+    }
+}
+
+/// Returns whether every conjunct of `predicate` is among those of `filter`.
+fn implies(filter: &Expr, predicate: &Expr) -> bool {
+    let given = crate::optimizer::expressions::conjuncts(filter.clone());
+    crate::optimizer::expressions::conjuncts(predicate.clone()).iter().all(|wanted| given.contains(wanted))
+}

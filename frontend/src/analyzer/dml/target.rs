@@ -1,0 +1,327 @@
+//! What a table demands of its rows, in the form that the executor checks, and the tables that its foreign keys reach.
+
+use std::sync::Arc;
+
+use ecow::EcoString;
+use executor::expr::{ColumnId, Expr, ExprKind};
+use executor::plan::{ForeignKey, ModifyKind, ReferentialAction, Target, TargetColumn, TargetKey};
+use types::{Datum, PgError, Result};
+
+use crate::analyzer::state::Analyzer;
+use crate::analyzer::{self, ExpressionUse};
+use crate::catalog::ForeignKey as CatalogKey;
+use crate::catalog::{
+    Constraint, ConstraintKind, ForeignKeyAction, Generated, Index, IndexKeySource, Relation,
+};
+
+/// What happens to the rows of a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Happens {
+    /// New rows or new values.
+    pub(super) arrives: bool,
+    /// Rows or values go.
+    pub(super) goes: bool,
+}
+
+impl Happens {
+    /// Returns what a statement does to its table; `updates` for ON CONFLICT DO UPDATE.
+    pub(super) fn of(kind: ModifyKind, updates: bool) -> Self {
+        match kind {
+            ModifyKind::Insert => Self { arrives: true, goes: updates },
+            ModifyKind::Update | ModifyKind::Merge => Self { arrives: true, goes: true },
+            ModifyKind::Delete => Self { arrives: false, goes: true },
+        }
+    }
+}
+
+/// The tables found so far.
+struct Reached {
+    relations: Vec<Arc<Relation>>,
+    keys: Vec<ForeignKey>,
+    /// Columns that SET DEFAULT needs the default of: table and column.
+    defaults: Vec<(usize, usize)>,
+    /// What happens to which table, to be looked at; what was looked at stays in front of `next`.
+    work: Vec<(usize, Happens)>,
+}
+
+impl Analyzer<'_> {
+    /// Returns the targets of a statement on `relation` and the foreign keys between them.
+    pub(super) fn targets_of(
+        &self,
+        relation: &Arc<Relation>,
+        happens: Happens,
+    ) -> Result<(Vec<Target>, Vec<ForeignKey>)> {
+        let mut reached = Reached {
+            relations: vec![Arc::clone(relation)],
+            keys: Vec::new(),
+            defaults: Vec::new(),
+            work: vec![(0, happens)],
+        };
+        let mut next = 0;
+        while let Some((position, happens)) = reached.work.get(next).copied() {
+            if let Some(relation) = reached.relations.get(position).cloned() {
+                self.reach(&mut reached, position, &relation, happens)?;
+            }
+            next += 1;
+        }
+        reached.keys.sort_by_key(|key| key.oid);
+        let targets = reached.relations.iter().map(|relation| self.target(relation));
+        let mut targets = targets.collect::<Result<Vec<_>>>()?;
+        for (target, column) in reached.defaults {
+            let Some(relation) = reached.relations.get(target) else { continue };
+            let default = self.default_of(relation, column)?;
+            if let Some(column) = targets.get_mut(target).and_then(|target| target.columns.get_mut(column)) {
+                column.default = default;
+            }
+        }
+        Ok((targets, reached.keys))
+    }
+
+    fn reach(
+        &self,
+        reached: &mut Reached,
+        position: usize,
+        relation: &Arc<Relation>,
+        happens: Happens,
+    ) -> Result<()> {
+        let nothing = Happens { arrives: false, goes: false };
+        if happens.arrives {
+            for (constraint, key) in relation.foreign_keys().filter(|(constraint, _)| constraint.enforced) {
+                let Some(parent) = self.context.catalog.relation(key.table) else { continue };
+                let parent_position = add(reached, parent, nothing);
+                push_key(reached, constraint, key, (position, parent_position), parent)?;
+            }
+        }
+        if !happens.goes {
+            return Ok(());
+        }
+        let referencing: Vec<Arc<Relation>> = self
+            .context
+            .catalog
+            .relations
+            .values()
+            .filter(|child| child.foreign_keys().any(|(_, key)| key.table == relation.oid))
+            .cloned()
+            .collect();
+        for child in referencing {
+            for (constraint, key) in child.foreign_keys() {
+                if key.table != relation.oid || !constraint.enforced {
+                    continue;
+                }
+                let happens = child_happens(key);
+                let child_position = add(reached, &child, happens);
+                push_key(reached, constraint, key, (child_position, position), relation)?;
+                let acts = [key.on_update, key.on_delete];
+                if acts.contains(&ForeignKeyAction::SetDefault) {
+                    reached.defaults.extend(key.columns.iter().map(|column| (child_position, *column)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what a relation demands. Expressions are over positions.
+    fn target(&self, relation: &Relation) -> Result<Target> {
+        let positions: Vec<ColumnId> = (0..).take(relation.columns.len()).map(ColumnId).collect();
+        let computed = self.computed_columns(relation, &positions)?;
+        let analyze = |text: &str, usage: ExpressionUse| -> Result<Expr> {
+            let mut expr = analyzer::expression(text, usage, relation, &positions, self.context)?;
+            inline(&mut expr, &computed);
+            Ok(expr)
+        };
+        let mut checks: Vec<(EcoString, Expr)> = Vec::new();
+        let mut keys: Vec<TargetKey> = Vec::new();
+        for constraint in relation.constraints.iter().filter(|constraint| constraint.enforced) {
+            match &constraint.kind {
+                ConstraintKind::Check { definition } => {
+                    checks.push((constraint.name.clone(), analyze(definition, ExpressionUse::Check)?));
+                }
+                ConstraintKind::PrimaryKey { columns, index } | ConstraintKind::Unique { columns, index } => {
+                    if relation.index(*index).is_some() {
+                        continue;
+                    }
+                    let columns = columns.iter().map(|column| named_column(relation, *column));
+                    keys.push(TargetKey {
+                        name: constraint.name.clone(),
+                        index: *index,
+                        oid: constraint.oid,
+                        columns: columns.collect::<Result<_>>()?,
+                        predicate: None,
+                        nulls_equal: false,
+                        deferrable: constraint.deferrable,
+                        deferred: constraint.deferred,
+                        stored: matches!(constraint.kind, ConstraintKind::PrimaryKey { .. }),
+                        constraint: true,
+                    });
+                }
+                ConstraintKind::NotNull { .. } | ConstraintKind::ForeignKey(_) => {}
+            }
+        }
+        for index in relation.indexes.iter().filter(|index| index.unique) {
+            keys.push(unique_index(relation, index, &analyze)?);
+        }
+        checks.sort_by(|(left, _), (right, _)| left.cmp(right));
+        keys.sort_by_key(|key: &TargetKey| key.index);
+        let mut generated = Vec::new();
+        for (position, expr) in &computed {
+            let kind = relation.columns.get(*position).and_then(|column| column.generated);
+            if kind == Some(Generated::Stored) {
+                generated.push((*position, expr.clone()));
+            }
+        }
+        let columns = relation.columns.iter().enumerate().map(|(position, column)| TargetColumn {
+            name: column.name.clone(),
+            ty: column.ty,
+            not_null: column.not_null,
+            default: Expr::constant(Datum::Null, column.ty),
+            computed: match column.generated {
+                Some(Generated::Virtual) => {
+                    computed.iter().find(|(at, _)| *at == position).map(|(_, expr)| expr.clone())
+                }
+                Some(Generated::Stored) | None => None,
+            },
+        });
+        Ok(Target {
+            table: relation.table_id().0,
+            schema: self.context.catalog.schema_name(relation.schema).unwrap_or_default().into(),
+            name: relation.name.clone(),
+            columns: columns.collect(),
+            generated,
+            checks,
+            keys,
+            check_options: Vec::new(),
+        })
+    }
+
+    /// Returns the generated columns of a relation with their expressions over `ids`.
+    pub(in crate::analyzer) fn computed_columns(
+        &self,
+        relation: &Relation,
+        ids: &[ColumnId],
+    ) -> Result<Vec<(usize, Expr)>> {
+        let mut computed = Vec::new();
+        for (position, column) in relation.columns.iter().enumerate() {
+            if let (Some(_), Some(text)) = (column.generated, &column.default) {
+                let usage = ExpressionUse::Generated { column: position };
+                computed.push((position, analyzer::expression(text, usage, relation, ids, self.context)?));
+            }
+        }
+        Ok(computed)
+    }
+}
+
+/// Replaces virtual columns (by position) by their expressions.
+fn inline(expr: &mut Expr, computed: &[(usize, Expr)]) {
+    if let ExprKind::Column(id) = expr.kind
+        && let Some((_, value)) = computed.iter().find(|(position, _)| *position == id.0 as usize)
+    {
+        *expr = value.clone();
+        return;
+    }
+    expr.for_each_child_mut(&mut |child| inline(child, computed));
+}
+
+fn named_column(relation: &Relation, position: usize) -> Result<(Expr, EcoString)> {
+    let info = relation.columns.get(position).ok_or_else(|| PgError::internal("a key of no column"))?;
+    let id = ColumnId(u32::try_from(position).unwrap_or(u32::MAX));
+    Ok((Expr::column(id, info.ty), info.name.clone()))
+}
+
+fn unique_index(
+    relation: &Relation,
+    index: &Index,
+    analyze: &dyn Fn(&str, ExpressionUse) -> Result<Expr>,
+) -> Result<TargetKey> {
+    let constraint = relation.constraints.iter().find(|constraint| constraint.oid == index.constraint);
+    let constraint = constraint.filter(|_| index.constraint != 0);
+    let mut columns = Vec::with_capacity(index.keys.len());
+    for key in &index.keys {
+        columns.push(match &key.source {
+            IndexKeySource::Column(position) => named_column(relation, *position)?,
+            IndexKeySource::Expression { definition, .. } => {
+                (analyze(definition, ExpressionUse::Key)?, definition.clone())
+            }
+        });
+    }
+    let predicate = index.predicate.as_ref().map(|text| analyze(text, ExpressionUse::Check)).transpose()?;
+    Ok(TargetKey {
+        name: index.name.clone(),
+        index: index.oid,
+        oid: index.constraint,
+        columns,
+        predicate,
+        nulls_equal: index.nulls_not_distinct,
+        deferrable: constraint.is_some_and(|constraint| constraint.deferrable),
+        deferred: constraint.is_some_and(|constraint| constraint.deferred),
+        stored: index.primary,
+        constraint: constraint.is_some(),
+    })
+}
+
+/// Returns what a foreign key does to the referencing table when referenced rows go.
+fn child_happens(key: &CatalogKey) -> Happens {
+    let changes = |action| match action {
+        ForeignKeyAction::NoAction | ForeignKeyAction::Restrict => false,
+        ForeignKeyAction::Cascade | ForeignKeyAction::SetNull | ForeignKeyAction::SetDefault => true,
+    };
+    let updates = changes(key.on_update)
+        || matches!(key.on_delete, ForeignKeyAction::SetNull | ForeignKeyAction::SetDefault);
+    Happens { arrives: updates, goes: updates || changes(key.on_delete) }
+}
+
+/// Adds a table and what happens to it, and returns its position.
+fn add(reached: &mut Reached, relation: &Arc<Relation>, happens: Happens) -> usize {
+    let position = match reached.relations.iter().position(|known| known.oid == relation.oid) {
+        Some(position) => position,
+        None => {
+            reached.relations.push(Arc::clone(relation));
+            reached.relations.len() - 1
+        }
+    };
+    let known = |(at, before): &(usize, Happens)| {
+        *at == position && (before.arrives || !happens.arrives) && (before.goes || !happens.goes)
+    };
+    if (happens.arrives || happens.goes) && !reached.work.iter().any(known) {
+        reached.work.push((position, happens));
+    }
+    position
+}
+
+fn push_key(
+    reached: &mut Reached,
+    constraint: &Constraint,
+    key: &CatalogKey,
+    (child, parent): (usize, usize),
+    parent_relation: &Relation,
+) -> Result<()> {
+    if reached.keys.iter().any(|known| known.oid == constraint.oid) {
+        return Ok(());
+    }
+    let parent_columns: Option<Vec<usize>> =
+        key.referenced.iter().map(|attnum| parent_relation.position_of(*attnum)).collect();
+    reached.keys.push(ForeignKey {
+        oid: constraint.oid,
+        name: constraint.name.clone(),
+        child,
+        child_columns: key.columns.clone(),
+        parent,
+        parent_columns: parent_columns.ok_or_else(|| PgError::internal("a foreign key to no column"))?,
+        on_update: action(key.on_update),
+        on_delete: action(key.on_delete),
+        set_columns: key.delete_columns.clone(),
+        match_full: key.full,
+        deferrable: constraint.deferrable,
+        deferred: constraint.deferred,
+    });
+    Ok(())
+}
+
+fn action(action: ForeignKeyAction) -> ReferentialAction {
+    match action {
+        ForeignKeyAction::NoAction => ReferentialAction::NoAction,
+        ForeignKeyAction::Restrict => ReferentialAction::Restrict,
+        ForeignKeyAction::Cascade => ReferentialAction::Cascade,
+        ForeignKeyAction::SetNull => ReferentialAction::SetNull,
+        ForeignKeyAction::SetDefault => ReferentialAction::SetDefault,
+    }
+}

@@ -1,0 +1,247 @@
+//! Changes through views that PostgreSQL updates automatically (`rewriteTargetView`): the statement changes the table
+//! below, under the view's names, among the rows that the view shows.
+
+use std::sync::Arc;
+
+use ecow::EcoString;
+use executor::expr::{ColumnId, Expr, ExprKind};
+use executor::plan::ModifyKind;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{RangeVar, SelectStmt, SetOperation};
+use types::errors::views::{ViewChange, view_column_not_updatable, view_not_updatable};
+use types::{PgError, Result};
+
+use crate::analyzer::raw;
+use crate::analyzer::state::{Analyzer, Clause, Level};
+use crate::catalog::{CheckOption, Relation, RelationKind};
+
+/// Views inside views, at most.
+const VIEW_DEPTH_MAX: u32 = 100;
+
+/// A view as names and conditions over the table below. Expressions are over the table's positions.
+#[derive(Debug, Clone)]
+pub(in crate::analyzer) struct ViewLayer {
+    /// The view.
+    pub(super) relation: Arc<Relation>,
+    /// Its columns.
+    pub(super) columns: Vec<ViewColumn>,
+    /// Which rows it shows: conditions with the views they belong to, inner ones first.
+    pub(super) filters: Vec<(EcoString, Expr)>,
+    /// WITH CHECK OPTION of it and the views below: name and condition.
+    pub(super) checks: Vec<(EcoString, Expr)>,
+}
+
+/// A column of a view.
+#[derive(Debug, Clone)]
+pub(in crate::analyzer) struct ViewColumn {
+    pub(super) name: EcoString,
+    /// Its value.
+    pub(super) value: Expr,
+    /// The table's column that it is.
+    pub(super) base: Option<usize>,
+    /// Whether it is a system column.
+    system: bool,
+}
+
+impl ViewLayer {
+    /// Returns the table's position of a view's column that is assigned to.
+    pub(super) fn position(&self, column: usize, insert: bool) -> Result<usize> {
+        let found = self.columns.get(column).ok_or_else(|| PgError::internal("a view without its column"))?;
+        found.base.ok_or_else(|| {
+            let why = if found.system {
+                "View columns that refer to system columns are not updatable."
+            } else {
+                "View columns that are not columns of their base relation are not updatable."
+            };
+            view_column_not_updatable(&self.relation.name, &found.name, insert, why)
+        })
+    }
+}
+
+/// Returns an expression with positions replaced by ids.
+pub(super) fn over(expr: &Expr, ids: &[ColumnId]) -> Expr {
+    let mut copy = expr.clone();
+    rename(&mut copy, ids);
+    copy
+}
+
+fn rename(expr: &mut Expr, ids: &[ColumnId]) {
+    if let ExprKind::Column(id) = &mut expr.kind
+        && let Some(new) = ids.get(id.0 as usize)
+    {
+        *id = *new;
+    }
+    expr.for_each_child_mut(&mut |child| rename(child, ids));
+}
+
+impl Analyzer<'_> {
+    /// Returns the table below a view and the view over it.
+    pub(super) fn view_layer(
+        &self,
+        view: &Arc<Relation>,
+        kind: ModifyKind,
+        depth: u32,
+    ) -> Result<(Arc<Relation>, ViewLayer)> {
+        let RelationKind::View { definition, check_option } = &view.kind else {
+            return Err(PgError::internal("a view that is none"));
+        };
+        if depth >= VIEW_DEPTH_MAX {
+            return Err(PgError::not_supported("views nested so deep"));
+        }
+        let parsed = crate::parser::parse(definition)?;
+        let Some(NodeEnum::SelectStmt(select)) = parsed.statements.first().map(|statement| &statement.node)
+        else {
+            return Err(PgError::internal("a view that is not a SELECT"));
+        };
+        let refuse = |why: &str| not_updatable(view, kind, why);
+        let range = single_table(select).map_err(refuse)?;
+        // Positions take the place of ids, so they must not meet those of the statement.
+        let mut analyzer = Analyzer::new(self.context);
+        analyzer.levels.push(Level::new());
+        let (base, mut layer, own) = analyzer.layer_here(view, select, range, kind, depth)?;
+        let own: Vec<(EcoString, Expr)> = own.into_iter().map(|filter| (view.name.clone(), filter)).collect();
+        match check_option {
+            Some(CheckOption::Local) => layer.checks.extend(own.iter().cloned()),
+            Some(CheckOption::Cascaded) => {
+                for filter in layer.filters.iter().chain(&own) {
+                    if !layer.checks.contains(filter) {
+                        layer.checks.push(filter.clone());
+                    }
+                }
+            }
+            None => {}
+        }
+        layer.filters.extend(own);
+        Ok((base, layer))
+    }
+
+    /// Analyzes a view's SELECT over the table below. Returns the view's own conditions beside it.
+    fn layer_here(
+        &mut self,
+        view: &Arc<Relation>,
+        select: &SelectStmt,
+        range: &RangeVar,
+        kind: ModifyKind,
+        depth: u32,
+    ) -> Result<(Arc<Relation>, ViewLayer, Vec<Expr>)> {
+        let below = self.find_relation(range)?;
+        let (base, inner) = match below.kind {
+            RelationKind::Table => (Arc::clone(&below), None),
+            RelationKind::View { .. } => {
+                let (base, inner) = self.view_layer(&below, kind, depth + 1)?;
+                (base, Some(inner))
+            }
+            RelationKind::System
+            | RelationKind::Materialized { .. }
+            | RelationKind::Sequence(_)
+            | RelationKind::Composite => {
+                let why =
+                    "Views that do not select from a single table or view are not automatically updatable.";
+                return Err(not_updatable(view, kind, why));
+            }
+        };
+        let positions: Vec<ColumnId> = (0..).take(base.columns.len()).map(ColumnId).collect();
+        let columns: Vec<(EcoString, Expr)> = match &inner {
+            Some(inner) => {
+                inner.columns.iter().map(|column| (column.name.clone(), column.value.clone())).collect()
+            }
+            None => {
+                let computed = self.computed_columns(&base, &positions)?;
+                let value = |position: usize, ty| {
+                    let found = computed.iter().find(|(at, _)| *at == position);
+                    found.map_or_else(|| Expr::column(positions[position], ty), |(_, value)| value.clone())
+                };
+                let columns = base.columns.iter().enumerate();
+                columns.map(|(position, column)| (column.name.clone(), value(position, column.ty))).collect()
+            }
+        };
+        let alias = range.alias.as_ref();
+        let name: EcoString = alias.map_or(below.name.clone(), |alias| alias.aliasname.as_str().into());
+        let columns = columns.into_iter().map(|(name, value)| (name, value, None)).collect();
+        let mut item = self.item_over(&name, columns, alias)?;
+        item.relation = Some(below.oid);
+        if alias.is_none() {
+            item.schema = Some(below.schema);
+        }
+        self.level().items.push(item);
+        let targets = self.within(Clause::Select, |analyzer| analyzer.targets(&select.target_list))?;
+        let level = self.level();
+        let why = if !level.aggregates.is_empty() {
+            "Views that return aggregate functions are not automatically updatable."
+        } else if !level.window_calls.is_empty() {
+            "Views that return window functions are not automatically updatable."
+        } else if targets.iter().any(|target| crate::optimizer::expressions::has_set_call(&target.expr)) {
+            "Views that return set-returning functions are not automatically updatable."
+        } else {
+            ""
+        };
+        if !why.is_empty() {
+            return Err(not_updatable(view, kind, why));
+        }
+        let filter = match raw::inner(&select.where_clause) {
+            Some(node) => Some(self.condition(node, Clause::Where)?),
+            None => None,
+        };
+        if !self.level().subqueries.is_empty() {
+            return Err(PgError::not_supported("a change through a view with subqueries"));
+        }
+        let names = view.columns.iter().map(|column| column.name.clone());
+        let columns = names
+            .zip(targets)
+            .map(|(name, target)| {
+                let base = match &target.expr.kind {
+                    ExprKind::Column(id) if (id.0 as usize) < base.columns.len() => Some(id.0 as usize),
+                    _ => None,
+                };
+                let system = matches!(&target.expr.kind,
+                    ExprKind::Call { function, .. } if function.prosrc == "surus_ctid");
+                ViewColumn { name, value: target.expr, base, system }
+            })
+            .collect();
+        let (filters, checks) = inner.map_or_else(Default::default, |inner| (inner.filters, inner.checks));
+        Ok((
+            base,
+            ViewLayer { relation: Arc::clone(view), columns, filters, checks },
+            filter.into_iter().collect(),
+        ))
+    }
+}
+
+fn not_updatable(view: &Relation, kind: ModifyKind, why: &str) -> PgError {
+    let (change, merge) = match kind {
+        ModifyKind::Insert => (ViewChange::Insert, false),
+        ModifyKind::Update => (ViewChange::Update, false),
+        ModifyKind::Delete => (ViewChange::Delete, false),
+        ModifyKind::Merge => (ViewChange::Delete, true),
+    };
+    view_not_updatable(&view.name, change, why, merge)
+}
+
+/// Returns the one table of a view's SELECT, or why there is none (`view_query_is_auto_updatable`).
+fn single_table(select: &SelectStmt) -> std::result::Result<&RangeVar, &'static str> {
+    if !select.distinct_clause.is_empty() {
+        return Err("Views containing DISTINCT are not automatically updatable.");
+    }
+    if !select.group_clause.is_empty() {
+        return Err("Views containing GROUP BY are not automatically updatable.");
+    }
+    if select.having_clause.is_some() {
+        return Err("Views containing HAVING are not automatically updatable.");
+    }
+    if SetOperation::try_from(select.op).is_ok_and(|op| op as i32 > SetOperation::SetopNone as i32) {
+        return Err("Views containing UNION, INTERSECT, or EXCEPT are not automatically updatable.");
+    }
+    if select.with_clause.is_some() {
+        return Err("Views containing WITH are not automatically updatable.");
+    }
+    if select.limit_count.is_some() || select.limit_offset.is_some() {
+        return Err("Views containing LIMIT or OFFSET are not automatically updatable.");
+    }
+    match select.from_clause.as_slice() {
+        [only] => match &only.node {
+            Some(NodeEnum::RangeVar(range)) => Ok(range),
+            _ => Err("Views that do not select from a single table or view are not automatically updatable."),
+        },
+        _ => Err("Views that do not select from a single table or view are not automatically updatable."),
+    }
+}

@@ -1,0 +1,379 @@
+//! `surus-compat`: runs statements on a reference PostgreSQL 18 and a target and compares every observable.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use surus_compat::fuzz::{self, FuzzOptions, Oracle};
+use surus_compat::isolation;
+use surus_compat::known::{self, Known};
+use surus_compat::outcome::Mode;
+use surus_compat::report;
+use surus_compat::run::{self, Case, RunOptions};
+use surus_compat::url::ServerUrl;
+use surus_compat::walk::{self, WalkOptions};
+
+#[derive(Parser)]
+#[command(about = "Measures how a server differs from PostgreSQL 18")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs SQL files (default: the corpus) on both servers, or on the target against recorded answers.
+    Run {
+        #[command(flatten)]
+        servers: Servers,
+        #[command(flatten)]
+        output: Output,
+        /// Modes: simple, extended, binary.
+        #[arg(long, value_delimiter = ',', default_value = "simple,extended,binary")]
+        modes: Vec<String>,
+        /// Statements to run on the target first in each session, e.g. "SET surus.execution = row".
+        #[arg(long)]
+        prelude: Vec<String>,
+        /// SQL files or folders.
+        files: Vec<PathBuf>,
+    },
+    /// Calls every built-in function, operator, cast and aggregate with edge values.
+    Walk {
+        #[command(flatten)]
+        servers: Servers,
+        #[command(flatten)]
+        output: Output,
+        /// Only built-ins whose name contains this, or of this type family.
+        #[arg(long, default_value = "")]
+        only: String,
+        /// Calls per built-in at most.
+        #[arg(long, default_value_t = 60)]
+        calls: usize,
+    },
+    /// Runs random queries.
+    Fuzz {
+        #[command(flatten)]
+        servers: Servers,
+        #[command(flatten)]
+        output: Output,
+        /// First seed.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Queries to run.
+        #[arg(long, default_value_t = 1000)]
+        count: u64,
+        /// reference, tlp, norec, settings.
+        #[arg(long, value_delimiter = ',', default_value = "reference")]
+        oracles: Vec<String>,
+        /// Do not shrink failing queries.
+        #[arg(long)]
+        no_reduce: bool,
+    },
+    /// Runs isolation scripts (default: all) and compares the traces, blocking included.
+    Isolation {
+        #[command(flatten)]
+        servers: Servers,
+        /// Scripts.
+        files: Vec<PathBuf>,
+    },
+    /// Records the reference's answers beside the SQL files.
+    Record {
+        #[command(flatten)]
+        servers: Servers,
+        /// SQL files or folders.
+        files: Vec<PathBuf>,
+    },
+    /// Makes an HTML page and the README's table from the JSON of a run.
+    Report {
+        /// JSON of `run`, `walk` or `fuzz`.
+        #[arg(long)]
+        json: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct Servers {
+    /// The reference PostgreSQL 18; recorded answers are used without one.
+    #[arg(long)]
+    reference: Option<String>,
+    /// The server under test.
+    #[arg(long, default_value = "postgres://postgres@127.0.0.1:5433/postgres")]
+    target: String,
+    /// Time limit of a statement in seconds.
+    #[arg(long, default_value_t = 60)]
+    timeout: u64,
+}
+
+#[derive(Args)]
+struct Output {
+    /// Write counts and differences as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Write a page with each difference side by side.
+    #[arg(long)]
+    html: Option<PathBuf>,
+    /// The list of known differences.
+    #[arg(long)]
+    known: Option<PathBuf>,
+    /// Print this many differences.
+    #[arg(long, default_value_t = 20)]
+    show: usize,
+}
+
+impl Servers {
+    fn reference(&self) -> Result<Option<ServerUrl>, String> {
+        self.reference.as_deref().map(ServerUrl::parse).transpose()
+    }
+    fn needed_reference(&self) -> Result<ServerUrl, String> {
+        self.reference()?.ok_or_else(|| {
+            "this command needs a live PostgreSQL 18: --reference postgres://... (tests/compat/reference start)".to_owned()
+        })
+    }
+    fn target(&self) -> Result<ServerUrl, String> {
+        ServerUrl::parse(&self.target)
+    }
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+}
+
+/// The folder of this package, from the source tree that built it or the working directory.
+fn package_folder() -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if built.is_dir() { built.to_owned() } else { PathBuf::from("tests/compat") }
+}
+
+fn known_differences(output: &Output) -> Result<Vec<Known>, String> {
+    known::read(&output.known.clone().unwrap_or_else(|| package_folder().join("known.tsv")))
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run { servers, output, modes, prelude, files } => {
+            run_files(&servers, &output, &modes, prelude, &files)
+        }
+        Command::Walk { servers, output, only, calls } => run_walk(&servers, &output, only, calls),
+        Command::Fuzz { servers, output, seed, count, oracles, no_reduce } => {
+            run_fuzz(&servers, &output, seed, count, &oracles, !no_reduce)
+        }
+        Command::Isolation { servers, files } => run_isolation(&servers, &files),
+        Command::Record { servers, files } => record(&servers, &files),
+        Command::Report { json } => render(&json),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("surus-compat: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn progress(length: u64, what: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len} {msg} {eta}") {
+        bar.set_style(style);
+    }
+    bar.set_prefix(what.to_owned());
+    bar
+}
+
+fn mode(name: &str) -> Result<Mode, String> {
+    [Mode::Simple, Mode::Extended, Mode::Binary]
+        .into_iter()
+        .find(|mode| mode.name() == name)
+        .ok_or_else(|| format!("{name} is not a mode: simple, extended, binary"))
+}
+
+fn run_files(
+    servers: &Servers,
+    output: &Output,
+    modes: &[String],
+    prelude: Vec<String>,
+    files: &[PathBuf],
+) -> Result<bool, String> {
+    let options = RunOptions {
+        reference: servers.reference()?,
+        target: servers.target()?,
+        modes: modes.iter().map(|name| mode(name)).collect::<Result<_, _>>()?,
+        known: known_differences(output)?,
+        timeout: servers.timeout(),
+        target_prelude: prelude,
+    };
+    let files = run::files_or_corpus(files, &package_folder().join("corpus"))?;
+    let bar = progress(files.len() as u64, "files");
+    let mut cases = Vec::new();
+    for file in &files {
+        cases.extend(run::run_file(file, &options)?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    finish(output, &cases)
+}
+
+fn run_walk(servers: &Servers, output: &Output, only: String, calls: usize) -> Result<bool, String> {
+    let options = WalkOptions {
+        reference: servers.needed_reference()?,
+        target: servers.target()?,
+        only,
+        calls_max: calls,
+        known: known_differences(output)?,
+        timeout: servers.timeout(),
+    };
+    let built_ins = walk::built_ins(&options)?;
+    let bar = progress(built_ins.len() as u64, "built-ins");
+    let (cases, coverage) = walk::walk(&options, &built_ins, &mut || bar.inc(1))?;
+    bar.finish_and_clear();
+    print!("{}", walk::coverage_table(&coverage));
+    finish(output, &cases)
+}
+
+fn oracle(name: &str) -> Result<Oracle, String> {
+    match name {
+        "reference" => Ok(Oracle::Reference),
+        "tlp" => Ok(Oracle::Tlp),
+        "norec" => Ok(Oracle::NoRec),
+        "settings" => Ok(Oracle::Settings),
+        _ => Err(format!("{name} is not an oracle: reference, tlp, norec, settings")),
+    }
+}
+
+fn run_fuzz(
+    servers: &Servers,
+    output: &Output,
+    seed: u64,
+    count: u64,
+    oracles: &[String],
+    reduce: bool,
+) -> Result<bool, String> {
+    let oracles: Vec<Oracle> = oracles.iter().map(|name| oracle(name)).collect::<Result<_, _>>()?;
+    let reference = if oracles.contains(&Oracle::Reference) {
+        Some(servers.needed_reference()?)
+    } else {
+        servers.reference()?
+    };
+    let options = FuzzOptions {
+        reference,
+        target: servers.target()?,
+        seed,
+        count,
+        oracles,
+        reduce,
+        timeout: servers.timeout(),
+    };
+    println!("seeds {seed} to {}", seed + count.saturating_sub(1));
+    let bar = progress(count, "queries");
+    let findings = fuzz::fuzz(&options, &mut |failures| {
+        bar.inc(1);
+        bar.set_message(format!("{failures} differ"));
+    })?;
+    bar.finish_and_clear();
+    let states: Vec<String> =
+        findings.states.iter().map(|(state, count)| format!("{state} {count}")).collect();
+    println!(
+        "{count} queries, {} differ; the reference's answers by SQLSTATE: {}",
+        findings.cases.len(),
+        states.join(", ")
+    );
+    finish(output, &findings.cases)
+}
+
+fn run_isolation(servers: &Servers, files: &[PathBuf]) -> Result<bool, String> {
+    let folder = package_folder().join("isolation");
+    let files = if files.is_empty() { scripts(&folder)? } else { files.to_vec() };
+    let reference = servers.needed_reference()?;
+    let target = servers.target()?;
+    let mut same = 0;
+    let mut different = 0;
+    for file in &files {
+        let script = isolation::read(file)?;
+        let expected = isolation::run(&script, &reference, servers.timeout())?;
+        let actual = isolation::run(&script, &target, servers.timeout())?;
+        for (expected, actual) in expected.iter().zip(&actual) {
+            if expected == actual {
+                same += 1;
+            } else {
+                different += 1;
+                println!("{}: {}", file.display(), expected.permutation);
+                println!(
+                    "  reference\n    {}\n  target\n    {}",
+                    expected.lines.join("\n    "),
+                    actual.lines.join("\n    ")
+                );
+            }
+        }
+    }
+    println!("{same} interleavings identical, {different} different");
+    Ok(different == 0)
+}
+
+fn scripts(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "iso"))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+fn record(servers: &Servers, files: &[PathBuf]) -> Result<bool, String> {
+    let reference = servers.needed_reference()?;
+    run::demand_postgres_18(&reference, servers.timeout())?;
+    let files = run::files_or_corpus(files, &package_folder().join("corpus"))?;
+    let bar = progress(files.len() as u64, "files");
+    let mut answers = 0;
+    for file in &files {
+        answers += run::record_file(
+            file,
+            &reference,
+            &[Mode::Simple, Mode::Extended, Mode::Binary],
+            servers.timeout(),
+        )?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    println!("{answers} answers of {} files recorded", files.len());
+    Ok(true)
+}
+
+fn render(json: &Path) -> Result<bool, String> {
+    let text = std::fs::read_to_string(json).map_err(|error| format!("{}: {error}", json.display()))?;
+    let summary: report::Summary = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    println!("| area | statements | exact | exact % |\n| --- | ---: | ---: | ---: |");
+    for (area, counts) in &summary.areas {
+        println!("| {area} | {} | {} | {:.1} |", counts.total(), counts.by_class[0], counts.exact_percent());
+    }
+    Ok(true)
+}
+
+fn finish(output: &Output, cases: &[Case]) -> Result<bool, String> {
+    print!("{}", report::table(&report::by_area(cases)));
+    for (class, reason, count) in report::reasons(cases).iter().take(output.show) {
+        println!("{count:>8}  {:<12} {reason}", class.name());
+    }
+    let failures = cases.iter().filter(|case| case.is_failure());
+    for case in failures.clone().take(output.show) {
+        println!(
+            "\n{} {}:{} ({}): {}",
+            case.verdict.class.name(),
+            case.file,
+            case.line,
+            case.mode.name(),
+            case.verdict.reason
+        );
+        println!("{}\n-- reference\n{}-- target\n{}", case.sql, case.expected, case.actual);
+    }
+    let command = std::env::args().collect::<Vec<_>>().join(" ");
+    let mut history = Vec::new();
+    if let Some(path) = &output.json {
+        history = report::write_json(path, &command, cases)?;
+    }
+    if let Some(path) = &output.html {
+        report::write_html(path, &command, cases, &history)?;
+    }
+    Ok(failures.count() == 0)
+}
