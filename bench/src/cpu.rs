@@ -1,4 +1,4 @@
-//! The processor time of a server on this machine, from the operating system's accounting.
+//! The processor time and the memory of a server on this machine, from the operating system's accounting.
 //!
 //! The server is the process that listens on a port, and all its descendants: PostgreSQL has a process for each
 //! connection, Surus threads of one process.
@@ -45,8 +45,14 @@ impl ServerProcess {
         self.0
     }
 
-    /// Returns the processor time that the server has used since it started.
-    pub fn time(self) -> Duration {
+    /// Returns the bytes of memory that belong to the server alone or that its processes share, without mapped files.
+    pub fn memory(self) -> u64 {
+        let kilobytes: u64 = self.family().into_iter().filter_map(|(id, _)| memory_kilobytes(id)).sum();
+        kilobytes * 1024
+    }
+
+    /// Returns the server's processes.
+    fn family(self) -> Vec<(u32, Used)> {
         let all: BTreeMap<u32, Used> = process_ids().filter_map(|id| Some((id, used(id)?))).collect();
         let belongs = |id: u32| {
             let mut id = id;
@@ -58,7 +64,13 @@ impl ServerProcess {
             }
             true
         };
-        let ticks: u64 = all.iter().filter(|(id, _)| belongs(**id)).map(|(_, used)| used.ticks).sum();
+        let members: Vec<u32> = all.keys().copied().filter(|&id| belongs(id)).collect();
+        all.into_iter().filter(|(id, _)| members.contains(id)).collect()
+    }
+
+    /// Returns the processor time that the server has used since it started.
+    pub fn time(self) -> Duration {
+        let ticks: u64 = self.family().iter().map(|(_, used)| used.ticks).sum();
         Duration::from_secs_f64(ticks as f64 / TICKS_PER_SECOND)
     }
 }
@@ -93,6 +105,14 @@ fn used(id: u32) -> Option<Used> {
     parse_stat(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?)
 }
 
+/// Sums up the anonymous and the shared memory of `/proc/PID/smaps_rollup`; shared pages count once over all
+/// processes.
+fn memory_kilobytes(id: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
+    let fields = text.lines().filter(|line| line.starts_with("Pss_Anon:") || line.starts_with("Pss_Shmem:"));
+    Some(fields.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum())
+}
+
 /// Reads the parent, and utime, stime, cutime and cstime of `/proc/PID/stat`.
 fn parse_stat(text: &str) -> Option<Used> {
     // The second field is the program's name in parentheses, which may hold anything.
@@ -124,5 +144,6 @@ mod tests {
             sum = std::hint::black_box(sum + 1);
         }
         assert!(found.time() > before);
+        assert!(found.memory() > 100_000);
     }
 }

@@ -174,8 +174,11 @@ fn measure(url: &str, options: &Options, run: u32) -> Result<Figures, Failure> {
         let connection = Connection::connect(url)?;
         terminals.push(Box::new(Client::new(connection, options.script, options.scale, seed)?));
     }
-    let span =
-        Span { warmup: Duration::from_secs(options.warmup), measured: Duration::from_secs(options.seconds) };
+    let span = Span {
+        warmup: Duration::from_secs(options.warmup),
+        measured: Duration::from_secs(options.seconds),
+        sample: None,
+    };
     terminals::run(terminals, span, ServerProcess::listening_on(address(url)?.1))
 }
 

@@ -2,7 +2,7 @@
 //! time after a warm-up.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
@@ -72,6 +72,19 @@ pub struct Span {
     pub warmup: Duration,
     /// What is measured.
     pub measured: Duration,
+    /// How often a sample is taken and printed, to see whether memory and throughput stay flat.
+    pub sample: Option<Duration>,
+}
+
+/// What a load looks like after some time.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sample {
+    /// Seconds since the measured time began.
+    pub seconds: f64,
+    /// Transactions in each second since the last sample.
+    pub per_second: f64,
+    /// The server's memory in megabytes, where the server is on this machine.
+    pub memory_mb: Option<f64>,
 }
 
 /// The figures of one kind of transaction; times in milliseconds.
@@ -102,6 +115,8 @@ pub struct Figures {
     pub server_cpu_ms: Option<f64>,
     /// How many processors the server kept busy.
     pub server_cpus: Option<f64>,
+    /// The samples, when they were asked for.
+    pub samples: Vec<Sample>,
 }
 
 const WARMING_UP: u8 = 0;
@@ -115,14 +130,15 @@ pub fn run(
     server: Option<ServerProcess>,
 ) -> Result<Figures, Failure> {
     let phase = Arc::new(AtomicU8::new(WARMING_UP));
+    let done = Arc::new(AtomicU64::new(0));
     let barrier = Arc::new(Barrier::new(terminals.len() + 1));
     let threads: Vec<_> = terminals
         .into_iter()
         .map(|terminal| {
-            let (phase, barrier) = (phase.clone(), barrier.clone());
+            let (phase, barrier, done) = (phase.clone(), barrier.clone(), done.clone());
             std::thread::spawn(move || {
                 barrier.wait();
-                let result = work(terminal, &phase);
+                let result = work(terminal, &phase, &done);
                 if result.is_err() {
                     phase.store(STOPPED, Ordering::Relaxed);
                 }
@@ -135,16 +151,40 @@ pub fn run(
     let cpu_before = server.map(ServerProcess::time);
     let _ = phase.compare_exchange(WARMING_UP, MEASURING, Ordering::Relaxed, Ordering::Relaxed);
     let start = Instant::now();
-    sleep(span.measured, &phase);
+    let samples = watch(span, &phase, &done, server);
     let elapsed = start.elapsed();
     let cpu = server.zip(cpu_before).map(|(server, before)| server.time().saturating_sub(before));
     phase.store(STOPPED, Ordering::Relaxed);
     let mut tally = Tally::default();
     for thread in threads {
-        let done = thread.join().map_err(|_| "a terminal's thread panicked")?;
-        tally.add(done?);
+        let worked = thread.join().map_err(|_| "a terminal's thread panicked")?;
+        tally.add(worked?);
     }
-    Ok(figures(tally, elapsed, cpu))
+    Ok(Figures { samples, ..figures(tally, elapsed, cpu) })
+}
+
+/// Waits for the end of the measured time; takes samples when they are wanted.
+fn watch(span: Span, phase: &AtomicU8, done: &AtomicU64, server: Option<ServerProcess>) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    let start = Instant::now();
+    let (mut last, mut last_done) = (start, done.load(Ordering::Relaxed));
+    while start.elapsed() < span.measured && phase.load(Ordering::Relaxed) != STOPPED {
+        let left = span.measured.saturating_sub(start.elapsed());
+        sleep(left.min(span.sample.unwrap_or(left)), phase);
+        if span.sample.is_some() {
+            let now_done = done.load(Ordering::Relaxed);
+            let sample = Sample {
+                seconds: start.elapsed().as_secs_f64(),
+                per_second: (now_done - last_done) as f64 / last.elapsed().as_secs_f64(),
+                memory_mb: server.map(|server| server.memory() as f64 / 1e6),
+            };
+            let memory = sample.memory_mb.map_or(String::new(), |memory| format!(", {memory:.0} MB"));
+            println!("  after {:.0} s: {:.1} transactions/s{memory}", sample.seconds, sample.per_second);
+            samples.push(sample);
+            (last, last_done) = (Instant::now(), now_done);
+        }
+    }
+    samples
 }
 
 /// Sleeps, unless the load is stopped before.
@@ -160,7 +200,7 @@ fn sleep(time: Duration, phase: &AtomicU8) {
 }
 
 /// One terminal's work until the load is stopped.
-fn work(mut terminal: Box<dyn Terminal>, phase: &AtomicU8) -> Result<Tally, Failed> {
+fn work(mut terminal: Box<dyn Terminal>, phase: &AtomicU8, done: &AtomicU64) -> Result<Tally, Failed> {
     let mut warm = Tally::default();
     let mut tally = Tally::default();
     loop {
@@ -169,6 +209,7 @@ fn work(mut terminal: Box<dyn Terminal>, phase: &AtomicU8) -> Result<Tally, Fail
             MEASURING => terminal.transact(&mut tally)?,
             _ => terminal.transact(&mut warm)?,
         }
+        done.fetch_add(1, Ordering::Relaxed);
     }
 }
 

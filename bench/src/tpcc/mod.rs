@@ -2,9 +2,10 @@
 //!
 //! The tables live in a schema of their own, `tpcc`. Each terminal has a home warehouse, no think times, and draws its
 //! transactions with the specification's mix; an attempt that ends with a serialization failure or a deadlock is
-//! made again with the same input. With two servers the runs alternate. At the end the consistency conditions 1 to
+//! made again with the same input. With --analytics the run is made again beside an analyst. With two servers the runs alternate. At the end the consistency conditions 1 to
 //! 12 are checked on each.
 
+mod analyst;
 mod dialogue;
 mod load;
 mod report;
@@ -13,6 +14,8 @@ mod terminal;
 mod transactions;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
@@ -23,6 +26,7 @@ use crate::cpu::ServerProcess;
 use crate::direct::{Connection, address};
 use crate::terminals::{self, Figures, Span, Terminal};
 use crate::wire::Server;
+use analyst::Findings;
 
 /// What `surus-bench tpcc` is told.
 #[derive(Args, Debug)]
@@ -54,6 +58,12 @@ pub struct Options {
     /// Send the statements of a transaction that do not depend on each other together
     #[arg(long)]
     pipelined: bool,
+    /// After each run, run again while another connection asks whole-table questions, and print what that costs
+    #[arg(long)]
+    analytics: bool,
+    /// Print throughput and the server's memory every so many seconds
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    sample: Option<u64>,
     /// A setting of the terminals' sessions, as in default_transaction_isolation=serializable
     #[arg(long = "set")]
     settings: Vec<String>,
@@ -76,6 +86,8 @@ struct Measured {
     process: Option<ServerProcess>,
     load_seconds: Option<f64>,
     runs: Vec<Figures>,
+    /// The runs beside the analyst, and what it saw.
+    beside: Vec<(Figures, Findings)>,
     /// For each condition, how many rows break it, or why it could not be checked.
     consistency: Vec<Result<u64, String>>,
 }
@@ -100,6 +112,7 @@ pub async fn run(options: Options) -> Result<bool, Failure> {
             process: options.server_pids.get(at).map(|&id| ServerProcess::with_id(id)).or_else(by_port),
             load_seconds,
             runs: Vec::new(),
+            beside: Vec::new(),
             consistency: Vec::new(),
         });
     }
@@ -107,6 +120,11 @@ pub async fn run(options: Options) -> Result<bool, Failure> {
         for server in &mut servers {
             let figures = tokio::task::block_in_place(|| measure(server, &options, run))?;
             report::print_run(server, &figures, &options);
+            if options.analytics {
+                let beside = with_analyst(server, &options, run).await?;
+                report::print_beside(server, &figures, &beside);
+                server.beside.push(beside);
+            }
             server.runs.push(figures);
         }
     }
@@ -137,9 +155,29 @@ fn measure(server: &Measured, options: &Options, run: u32) -> Result<Figures, Fa
         let terminal = terminal::TpccTerminal::new(connection, place, constants, random, options.pipelined)?;
         terminals.push(Box::new(terminal));
     }
-    let span =
-        Span { warmup: Duration::from_secs(options.warmup), measured: Duration::from_secs(options.seconds) };
+    let span = Span {
+        warmup: Duration::from_secs(options.warmup),
+        measured: Duration::from_secs(options.seconds),
+        sample: options.sample.map(Duration::from_secs),
+    };
     terminals::run(terminals, span, server.process)
+}
+
+/// Runs the terminals while an analyst asks.
+async fn with_analyst(
+    server: &Measured,
+    options: &Options,
+    run: u32,
+) -> Result<(Figures, Findings), Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let analyst = tokio::spawn({
+        let (url, stop) = (server.url.clone(), stop.clone());
+        async move { analyst::ask(&url, &stop).await }
+    });
+    let figures = tokio::task::block_in_place(|| measure(server, options, run));
+    stop.store(true, Ordering::Relaxed);
+    let findings = analyst.await??;
+    Ok((figures?, findings))
 }
 
 /// Counts what breaks each consistency condition.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::json;
 
+use super::analyst::Findings;
 use super::terminal::KINDS;
 use super::{Measured, Options};
 use crate::Failure;
@@ -28,6 +29,24 @@ pub fn print_run(server: &Measured, figures: &Figures, options: &Options) {
     );
     print!("{}", table(&figures.rows(&KINDS)));
     println!("{}", figures.summary());
+}
+
+/// Prints what the terminals did beside the analyst, and what it saw.
+pub fn print_beside(server: &Measured, alone: &Figures, (figures, findings): &(Figures, Findings)) {
+    println!(
+        "{}: beside the analyst tpmC {:.0}, {:.0} % of that alone; {} answers from one snapshot each, {} wrong",
+        server.name,
+        tpmc(figures),
+        100.0 * tpmc(figures) / tpmc(alone),
+        findings.answers,
+        findings.wrong.len()
+    );
+    for wrong in findings.wrong.iter().take(10) {
+        println!("  {wrong}");
+    }
+    let times: Vec<String> =
+        findings.milliseconds.iter().map(|(name, time)| format!("{name} {time:.0}")).collect();
+    println!("  mean ms: {}", times.join(", "));
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {
@@ -77,7 +96,8 @@ pub fn finish(servers: &[Measured], options: &Options) -> Result<bool, Failure> 
         for line in &broken {
             println!("  {line}");
         }
-        consistent &= broken.is_empty();
+        consistent &=
+            broken.is_empty() && server.beside.iter().all(|(_, findings)| findings.wrong.is_empty());
     }
     if let Some(path) = &options.json {
         let report = json!({
@@ -110,6 +130,9 @@ fn as_json(server: &Measured) -> serde_json::Value {
         "tpmc": server.runs.iter().map(tpmc).collect::<Vec<_>>(),
         "medians": medians(server),
         "runs": server.runs,
+        "beside_the_analyst": server.beside.iter().map(|(figures, findings)| json!({
+            "tpmc": tpmc(figures), "figures": figures, "findings": findings,
+        })).collect::<Vec<_>>(),
         "consistency": consistency,
     })
 }
