@@ -33,8 +33,11 @@ columns() {
                 WHEN attname = 'reltuples' THEN '-1 AS reltuples'
                 WHEN attname IN ('relfrozenxid', 'datfrozenxid') THEN '3 AS ' || attname
                 WHEN attname IN ('relminmxid', 'datminmxid') THEN '1 AS ' || attname
-                WHEN attname IN ('prosqlbody', 'ev_action', 'ev_qual', 'attmissingval', 'rolpassword')
-                    THEN 'NULL AS ' || attname
+                WHEN attname IN ('ev_qual', 'attmissingval', 'rolpassword') THEN 'NULL AS ' || attname
+                WHEN attname = 'prosqlbody' THEN 'pg_get_function_sqlbody(oid) AS prosqlbody'
+                WHEN attname = 'ev_action' THEN
+                    'CASE WHEN rulename = ''_RETURN'' THEN pg_get_viewdef(ev_class)
+                     ELSE pg_get_ruledef(oid) END AS ev_action'
                 WHEN attname = 'proargdefaults' THEN 'pg_get_expr(proargdefaults, 0) AS proargdefaults'
                 WHEN attname = 'adbin' THEN 'pg_get_expr(adbin, adrelid) AS adbin'
                 WHEN attname = 'conbin' THEN

@@ -142,6 +142,7 @@ fn run(plan: &Plan, force_row: bool, threads: usize, batch_lanes: usize) -> Vec<
         memory: MemoryTracker::new(MemoryPool::new(1 << 32)),
         cancel: Arc::new(CancelFlag::default()),
         options: ExecutionOptions { threads, force_row, batch_lanes },
+        deferred: Arc::default(),
     });
     let mut sink = Rows::default();
     execute(plan, &context, &mut sink).unwrap();

@@ -1,6 +1,8 @@
 //! The analyzer held to what PostgreSQL says of the same statements.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+
 use ecow::EcoString;
 use frontend::analyzer::{Analyzed, AnalyzerContext, analyze};
 use frontend::catalog::Catalog;
@@ -11,7 +13,11 @@ use types::{PgError, Result};
 
 fn analyze_sql(catalog: &Catalog, sql: &str) -> Result<Analyzed> {
     let path = [EcoString::from("public")];
-    let io = IoContext::default();
+    let names = frontend::system::names::Names {
+        catalog: Arc::new(catalog.clone()),
+        search_path: vec!["public".into()],
+    };
+    let io = IoContext { names: Some(Arc::new(names)), ..IoContext::default() };
     let context =
         AnalyzerContext { catalog, search_path: &path, param_types: &[], fixed_params: false, io: &io };
     let parsed = frontend::parser::parse(sql)?;

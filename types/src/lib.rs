@@ -11,6 +11,7 @@ pub mod errors;
 pub mod fast;
 pub mod float;
 pub mod float_functions;
+pub mod formatting;
 mod gamma;
 pub mod hashing;
 pub mod identifiers;

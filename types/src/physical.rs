@@ -156,6 +156,11 @@ pub fn is_oid_like(oid: Oid) -> bool {
     )
 }
 
+/// Returns whether values of `oid` are written with names from the catalog (`regclass`, ...).
+pub fn is_object_name(oid: Oid) -> bool {
+    is_oid_like(oid) && !matches!(oid, oids::OID | oids::XID | oids::CID)
+}
+
 /// Returns whether values of `oid` are [`crate::Datum::Text`].
 pub fn is_text_like(oid: Oid) -> bool {
     matches!(

@@ -23,6 +23,7 @@ mod casts;
 mod comparisons;
 mod dates;
 mod floats;
+mod formatting;
 mod hashes;
 mod identifiers;
 mod integers;
@@ -109,6 +110,7 @@ const TOPICS: &[&[FunctionEntry]] = &[
     comparisons::TABLE,
     dates::TABLE,
     floats::TABLE,
+    formatting::TABLE,
     hashes::TABLE,
     identifiers::TABLE,
     integers::TABLE,
@@ -153,6 +155,14 @@ pub fn register(table: &'static [FunctionEntry]) {
     let mut registry = registry().write();
     for entry in table {
         registry.insert(entry.prosrc, entry);
+    }
+}
+
+/// Adds functions that have no body yet.
+pub fn register_missing(table: &'static [FunctionEntry]) {
+    let mut registry = registry().write();
+    for entry in table {
+        registry.entry(entry.prosrc).or_insert(entry);
     }
 }
 

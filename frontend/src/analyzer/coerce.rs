@@ -342,8 +342,12 @@ impl Analyzer<'_> {
 
     /// Applies a type modifier (`coerce_type_typmod`).
     pub(super) fn apply_typmod(&mut self, expr: Expr, typmod: i32, context: CastContext) -> Result<Expr> {
-        if typmod < 0 || expr.ty.typmod == typmod {
+        if expr.ty.typmod == typmod {
             return Ok(expr);
+        }
+        if typmod < 0 {
+            let ty = expr.ty.with_typmod(-1);
+            return Ok(Expr { kind: ExprKind::Relabel(Box::new(expr)), ty });
         }
         let oid = base_type(expr.ty.oid);
         let element = element_type(oid);

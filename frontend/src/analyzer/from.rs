@@ -100,6 +100,13 @@ impl Analyzer<'_> {
     pub(super) fn find_relation(&self, range: &RangeVar) -> Result<Arc<Relation>> {
         let location = at(range.location);
         let catalog = self.context.catalog;
+        if !range.catalogname.is_empty() && range.catalogname != crate::session::DATABASE {
+            let message = format!(
+                "cross-database references are not implemented: \"{}.{}.{}\"",
+                range.catalogname, range.schemaname, range.relname
+            );
+            return Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, location));
+        }
         let (found, shown) = if range.schemaname.is_empty() {
             (catalog.find_relation(self.context.search_path, &range.relname), range.relname.clone())
         } else {

@@ -1,5 +1,4 @@
-//! Literals of unknown type become constants of a type: through the type's text input, or through the catalog for names
-//! of objects (`'x'::regclass`).
+//! Literals of unknown type become constants of a type: through the type's text input.
 
 use executor::expr::{Expr, ExprKind};
 use types::oids;
@@ -13,9 +12,6 @@ use super::coerce::{base_type, plain};
 /// # Errors
 /// What the type's input function raises.
 pub(super) fn input(context: &AnalyzerContext<'_>, text: &str, target: Oid, typmod: i32) -> Result<Expr> {
-    if let Some(oid) = super::registry::object_oid(context, text, target)? {
-        return Ok(Expr::constant(Datum::I64(i64::from(oid)), plain(target)));
-    }
     match types::io::text_input(base_type(target), typmod, text, context.io) {
         Ok(datum) => Ok(Expr::constant(datum, plain(target))),
         Err(error) if error.sqlstate() == SqlState::FEATURE_NOT_SUPPORTED => {

@@ -43,7 +43,7 @@ use crate::catalog::{Catalog, Relation};
 use crate::query::Statement;
 use state::{Analyzer, Clause};
 
-pub use registry::{name_parts, object_oid};
+pub use registry::name_parts;
 pub use typename::from_text as type_from_text;
 
 /// What names and literals of a statement depend on.

@@ -269,7 +269,15 @@ impl Analyzer<'_> {
         for key in leading {
             if !positions.contains(&key.target) {
                 let message = "SELECT DISTINCT ON expressions must match initial ORDER BY expressions";
-                let location = positions.iter().find_map(|position| targets[*position].location);
+                let sorted: Vec<usize> = sort.iter().map(|key| key.target).collect();
+                // `get_matching_location`: the expression that comes too late in ORDER BY, or not at all.
+                let skip = sorted.iter().position(|target| !positions.contains(target));
+                let late = sorted.iter().skip(skip.unwrap_or(0)).find(|target| positions.contains(target));
+                let late = late.or_else(|| positions.iter().find(|position| !sorted.contains(position)));
+                let location = late
+                    .and_then(|late| positions.iter().position(|position| position == late))
+                    .and_then(|index| clause.get(index)?.node.as_ref())
+                    .and_then(raw::location);
                 return Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, location));
             }
         }

@@ -1,31 +1,143 @@
 //! Constant folding: immutable expressions without columns become constants.
 //!
-//! An expression whose evaluation raises an error is left as it is: the error belongs to run time, to the row that
-//! gets there, if any does.
+//! An error of such an expression is the statement's, as in PostgreSQL: `SELECT 1/0 FROM empty` fails although no row
+//! gets there. What a constant decides before is not looked at: the arms of CASE behind a true condition, the arguments of
+//! AND, OR and COALESCE behind the one that settles it.
 
 use executor::expr::{Expr, ExprKind, Volatility};
-use types::{Oid, oids};
+use types::{Datum, Oid, oids};
 
 use super::Planner;
-use super::expressions;
 use super::logical::Logical;
 
 impl Planner<'_> {
-    /// Folds the constants of a plan.
+    /// Folds the constants of a plan; the first error is kept in `fold_error`.
     pub(super) fn fold(&self, mut plan: Logical) -> Logical {
         plan.for_each_expr_mut(&mut |expr| self.fold_expr(expr));
         plan.map_inputs(&mut |input| self.fold(input))
     }
 
     fn fold_expr(&self, expr: &mut Expr) {
-        expressions::rewrite(expr, &mut |part| {
-            if is_computation(part)
-                && is_closed(part)
-                && let Some(value) = (self.context.evaluate)(part)
-            {
-                *part = Expr::constant(value, part.ty);
+        match &mut expr.kind {
+            ExprKind::And(items) => self.fold_until(items, &Datum::Bool(false)),
+            ExprKind::Or(items) => self.fold_until(items, &Datum::Bool(true)),
+            ExprKind::Coalesce(items) => self.fold_coalesce(items),
+            ExprKind::Case { .. } => self.fold_case(expr),
+            _ => expr.for_each_child_mut(&mut |child| self.fold_expr(child)),
+        }
+        if is_computation(expr) && is_closed(expr) {
+            self.replace(expr);
+        }
+    }
+
+    /// Puts the value in the place of a closed expression.
+    fn replace(&self, expr: &mut Expr) {
+        match (self.context.evaluate)(expr) {
+            Ok(value) => *expr = Expr::constant(value, expr.ty),
+            // What is not there yet is missed when a row gets there.
+            Err(error) if error.is_unsupported() => {}
+            Err(error) => {
+                self.fold_error.borrow_mut().get_or_insert(error);
+            }
+        }
+    }
+
+    /// Folds items in order and drops those behind a constant that settles the result.
+    fn fold_until(&self, items: &mut Vec<Expr>, settling: &Datum) {
+        for index in 0..items.len() {
+            self.fold_expr(&mut items[index]);
+            if constant(&items[index]) == Some(settling) {
+                // AND and OR have two items at least.
+                let settled = items[index].clone();
+                *items = vec![settled.clone(), settled];
+                return;
+            }
+        }
+    }
+
+    fn fold_coalesce(&self, items: &mut Vec<Expr>) {
+        for index in 0..items.len() {
+            self.fold_expr(&mut items[index]);
+            if constant(&items[index]).is_some_and(|value| *value != Datum::Null) {
+                items.truncate(index + 1);
+                return;
+            }
+        }
+    }
+
+    fn fold_case(&self, expr: &mut Expr) {
+        let ExprKind::Case { operand, arms, otherwise } = &mut expr.kind else { return };
+        if let Some(operand) = operand {
+            self.fold_expr(operand);
+        }
+        let mut kept = Vec::new();
+        let mut settled = false;
+        for (mut condition, mut result) in std::mem::take(arms) {
+            self.fold_expr(&mut condition);
+            let decided = match (operand.as_deref(), constant(&condition)) {
+                (_, Some(value)) => Some(value.clone()),
+                (Some(operand), None) if constant(operand).is_some() => self.decide(operand, &condition),
+                (Some(_) | None, None) => None,
+            };
+            match decided {
+                Some(Datum::Bool(true)) => {
+                    self.fold_expr(&mut result);
+                    **otherwise = result;
+                    settled = true;
+                    break;
+                }
+                Some(_) => {}
+                None => {
+                    self.fold_expr(&mut result);
+                    kept.push((condition, result));
+                }
+            }
+        }
+        if !settled {
+            self.fold_expr(otherwise);
+        }
+        if kept.is_empty() {
+            *expr = Expr { kind: otherwise.kind.clone(), ty: expr.ty };
+        } else {
+            *arms = kept;
+        }
+    }
+
+    /// Returns whether the condition of a CASE with a constant operand holds, when that is constant too.
+    fn decide(&self, operand: &Expr, condition: &Expr) -> Option<Datum> {
+        let mut others_closed = true;
+        condition.walk(&mut |part| {
+            if !matches!(part.kind, ExprKind::CaseOperand(_)) && !part_is_closed(part) {
+                others_closed = false;
             }
         });
+        if !others_closed {
+            return None;
+        }
+        let truth = |value| Expr::bool(value);
+        let asked = Expr {
+            kind: ExprKind::Case {
+                operand: Some(Box::new(operand.clone())),
+                arms: vec![(condition.clone(), truth(true))],
+                otherwise: Box::new(truth(false)),
+            },
+            ty: truth(true).ty,
+        };
+        match (self.context.evaluate)(&asked) {
+            Ok(value) => Some(value),
+            Err(error) if error.is_unsupported() => None,
+            Err(error) => {
+                self.fold_error.borrow_mut().get_or_insert(error);
+                None
+            }
+        }
+    }
+}
+
+fn constant(expr: &Expr) -> Option<&Datum> {
+    match &expr.kind {
+        ExprKind::Const(value) => Some(value),
+        _ => None,
     }
 }
 
@@ -40,24 +152,26 @@ fn is_computation(expr: &Expr) -> bool {
 /// Returns whether the expression is immutable and uses nothing but constants.
 fn is_closed(expr: &Expr) -> bool {
     let mut closed = true;
-    expr.walk(&mut |part| match &part.kind {
+    expr.walk(&mut |part| closed &= part_is_closed(part) && !matches!(part.kind, ExprKind::CaseOperand(_)));
+    closed
+}
+
+/// Returns whether a node itself, not what is below it, is immutable and no column.
+fn part_is_closed(part: &Expr) -> bool {
+    match &part.kind {
         ExprKind::Column(_)
         | ExprKind::Param(_)
         | ExprKind::Outer(_)
-        | ExprKind::CaseOperand(_)
         | ExprKind::Subquery { .. }
         | ExprKind::SubqueryColumn(_)
         | ExprKind::SetCall { .. }
-        | ExprKind::ArrayCoerce { .. } => closed = false,
-        ExprKind::CoerceViaIo(arg) => {
-            closed &= has_immutable_text(arg.ty.oid) && has_immutable_text(part.ty.oid)
-        }
+        | ExprKind::ArrayCoerce { .. } => false,
+        ExprKind::CoerceViaIo(arg) => has_immutable_text(arg.ty.oid) && has_immutable_text(part.ty.oid),
         ExprKind::Call { function, .. } | ExprKind::ScalarArray { function, .. } => {
-            closed &= function.volatility == Volatility::Immutable;
+            function.volatility == Volatility::Immutable
         }
-        _ => {}
-    });
-    closed
+        _ => true,
+    }
 }
 
 /// Returns whether input and output of the type do not depend on settings.

@@ -19,6 +19,7 @@ mod statistics;
 mod tests;
 mod unnest;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -36,18 +37,21 @@ use logical::{ColumnSet, Logical, Shared, Subquery};
 pub struct PlannerContext<'a> {
     /// Row counts and value distributions.
     pub statistics: &'a dyn Statistics,
-    /// Evaluates an expression without columns; `None` when that raises an error (it is left to run time then).
-    pub evaluate: &'a dyn Fn(&Expr) -> Option<Datum>,
+    /// Evaluates an expression without columns.
+    pub evaluate: &'a dyn Fn(&Expr) -> Result<Datum>,
 }
 
 /// Plans a statement.
 ///
 /// # Errors
-/// `0A000` for what is not supported yet.
+/// `0A000` for what is not supported yet; the error of a constant expression.
 pub fn plan(statement: &query::Statement, context: &PlannerContext<'_>) -> Result<Plan> {
     let mut planner = Planner::new(context);
     let mut root = planner.build_statement(statement)?;
     planner.optimize(&mut root);
+    if let Some(error) = planner.fold_error.take() {
+        return Err(error);
+    }
     crate::lower::lower(planner, root)
 }
 
@@ -76,6 +80,8 @@ pub struct Planner<'a> {
     pub(crate) types: HashMap<ColumnId, TypeRef>,
     /// The table columns that ids stand for.
     pub(crate) origins: HashMap<ColumnId, (Arc<Relation>, usize)>,
+    /// The first error of a constant expression.
+    fold_error: RefCell<Option<PgError>>,
     next_column: u32,
     pub(crate) next_working: u32,
     pub(crate) ctes: BTreeMap<u32, CteState>,
@@ -94,6 +100,7 @@ impl<'a> Planner<'a> {
             context,
             types: HashMap::new(),
             origins: HashMap::new(),
+            fold_error: RefCell::new(None),
             next_column: FIRST_FRESH_COLUMN,
             next_working: 0,
             ctes: BTreeMap::new(),

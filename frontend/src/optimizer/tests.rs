@@ -98,7 +98,10 @@ fn explained(catalog: &Catalog, sql: &str) -> Result<String, types::PgError> {
     let parsed = crate::parser::parse(sql)?;
     let analyzed = analyzer::analyze(&parsed.statements.first().unwrap().node, &context)?;
     let statistics = Synthetic(catalog);
-    let context = PlannerContext { statistics: &statistics, evaluate: &|_| None };
+    let context = PlannerContext {
+        statistics: &statistics,
+        evaluate: &|_| Err(types::PgError::not_supported("folding")),
+    };
     let plan = super::plan(&analyzed.statement, &context)?;
     let names = |table: u64, column: usize| {
         let relation = catalog.relation(u32::try_from(table).ok()?)?;

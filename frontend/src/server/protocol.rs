@@ -197,9 +197,18 @@ impl Session {
                 format!("cursor \"{}\" already exists", bind.portal),
             ));
         }
+        // As in exec_bind_message, planning is part of Bind: an error of it comes before the columns are described.
+        let planned = match &prepared.source {
+            Some(source) => {
+                self.running_types.clone_from(&prepared.param_types);
+                statements::plan_bound(self, source, &params)?
+            }
+            None => None,
+        };
         let portal = Portal {
             prepared: Some(prepared),
             params,
+            planned,
             formats: bind.result_formats,
             state: PortalState::New,
             cursor: None,
@@ -263,7 +272,12 @@ impl Session {
             let params = std::mem::take(&mut portal.params);
             let formats = portal.formats.clone();
             portal.state = PortalState::Done;
-            return self.start_portal(client, name, &prepared, &params, &formats, rows_max);
+            let planned = portal.planned.take();
+            self.bound_plan = planned;
+            let outcome = self.start_portal(client, name, &prepared, &params, &formats, rows_max);
+            // Not taken when the statement was refused before it ran.
+            self.bound_plan = None;
+            return outcome;
         }
         let failed = self.is_failed();
         let access = self.access()?;

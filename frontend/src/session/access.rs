@@ -8,14 +8,14 @@ use parking_lot::Mutex;
 use types::io::IoContext;
 use types::{Datum, Oid, Result};
 
+use super::Session;
 use super::engine::Engine;
 use super::portal::Cursor;
 use super::prepared::Prepared;
 use super::settings::Settings;
-use super::{Session, names};
 use crate::catalog::Catalog;
 use crate::server::backends::Backend;
-use crate::system;
+use crate::system::{self, names::Names};
 
 /// What one statement sees of its session.
 pub struct Access {
@@ -29,6 +29,8 @@ pub struct Access {
     pub catalog: Arc<Catalog>,
     /// Schemas that names are looked for in.
     pub search_path: Vec<String>,
+    /// Both, as values of `regclass`, ... need them.
+    pub names: Arc<Names>,
     /// Prepared statements, for `pg_prepared_statements`.
     pub prepared: Vec<Arc<Prepared>>,
     /// Cursors, for `pg_cursors`.
@@ -46,7 +48,7 @@ pub struct Access {
 impl Access {
     /// Returns the schemas of the search path by oid, `pg_catalog` included.
     pub fn path(&self) -> Vec<Oid> {
-        names::effective_path(&self.catalog, &self.search_path)
+        self.names.path()
     }
     /// Returns the storage's transaction.
     pub fn storage(&self) -> &Arc<Mutex<storage::Transaction>> {
@@ -82,12 +84,16 @@ impl Session {
     /// When no transaction is open: a bug of ours.
     pub fn access(&self) -> Result<Arc<Access>> {
         let open = self.open()?;
+        let names = Arc::new(Names { catalog: Arc::clone(&open.catalog), search_path: self.search_path() });
+        let mut io = io_context(&self.settings.lock(), open.started_at);
+        io.names = Some(Arc::<Names>::clone(&names));
         Ok(Arc::new(Access {
             engine: Arc::clone(&self.engine),
             backend: Arc::clone(&self.backend),
             settings: Arc::clone(&self.settings),
             catalog: Arc::clone(&open.catalog),
-            search_path: self.search_path(),
+            search_path: names.search_path.clone(),
+            names,
             prepared: self.prepared.values().filter(|prepared| !prepared.name.is_empty()).cloned().collect(),
             cursors: self
                 .portals
@@ -96,7 +102,7 @@ impl Session {
                 .collect(),
             generator: Arc::clone(&self.generator),
             in_block: open.explicit,
-            io: io_context(&self.settings.lock(), open.started_at),
+            io,
             transaction_at: open.started_at,
             statement_at: self.statement_at,
             storage: Arc::clone(&open.storage),
@@ -178,5 +184,6 @@ fn io_context(settings: &Settings, now: i64) -> IoContext {
             ByteaOutput::Hex
         },
         now,
+        names: None,
     }
 }

@@ -21,6 +21,7 @@ use types::{PgError, Result, SqlState};
 
 use crate::server::backends::Backend;
 use crate::server::output::Severity;
+use crate::statements::query::Planned;
 use engine::Engine;
 use portal::Portal;
 use prepared::Prepared;
@@ -53,6 +54,8 @@ pub struct Session {
     /// Types of the parameters of the statement that runs.
     pub running_types: Vec<types::Oid>,
     generator: Arc<Mutex<types::random::Generator>>,
+    /// The plan that Bind made of the statement that is about to run.
+    pub bound_plan: Option<Planned>,
     notices: Vec<(Severity, ErrorFields)>,
 }
 
@@ -70,6 +73,7 @@ impl Session {
             current_sql: None,
             running_types: Vec::new(),
             generator: Arc::new(Mutex::new(types::random::Generator::from_entropy())),
+            bound_plan: None,
             notices: Vec::new(),
         }
     }

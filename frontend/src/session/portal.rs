@@ -11,6 +11,7 @@ use types::{Datum, PgError, Result, SqlState};
 use super::Session;
 use super::prepared::Prepared;
 use crate::server::output::FieldDescription;
+use crate::statements::query::Planned;
 
 /// A bound statement.
 pub struct Portal {
@@ -18,6 +19,8 @@ pub struct Portal {
     pub prepared: Option<Arc<Prepared>>,
     /// Values of the parameters.
     pub params: Vec<Datum>,
+    /// The plan that Bind made, until it is executed.
+    pub planned: Option<Planned>,
     /// Result formats as Bind gave them.
     pub formats: Vec<i16>,
     /// How far it is.

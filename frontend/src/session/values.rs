@@ -1,14 +1,12 @@
 //! Text and binary forms of values, as the wire, COPY and commands need them.
 //!
-//! Types whose text needs the catalog (`regclass` and its relatives) go through `system`; all others are
-//! [`types::io`]'s.
+//! Types whose text needs the catalog (`regclass` and its relatives) find it in the session's `IoContext`.
 
 use executor::context::SessionAccess;
 use types::io::{binary_input, binary_output, text_input, text_output};
-use types::{Datum, Result, TypeRef, oids};
+use types::{Datum, Result, TypeRef};
 
 use super::access::Access;
-use crate::system;
 
 /// Characters of a value that "Failing row contains" shows.
 const SHOWN_BYTES_MAX: usize = 64;
@@ -18,10 +16,6 @@ const SHOWN_BYTES_MAX: usize = 64;
 /// # Errors
 /// Those of the type's output function.
 pub fn write_text(value: &Datum, ty: TypeRef, access: &Access, out: &mut Vec<u8>) -> Result<()> {
-    if let Some(text) = system::object_name(access, ty.oid, value) {
-        out.extend_from_slice(text.as_bytes());
-        return Ok(());
-    }
     let mut text = String::new();
     text_output(ty.oid, value, access.io(), &mut text)?;
     out.extend_from_slice(text.as_bytes());
@@ -41,9 +35,6 @@ pub fn write_binary(value: &Datum, ty: TypeRef, _access: &Access, out: &mut Vec<
 /// # Errors
 /// Those of the type's input function.
 pub fn read_text(text: &str, ty: TypeRef, access: &Access) -> Result<Datum> {
-    if let Some(oid) = system::object_oid(access, ty.oid, text)? {
-        return Ok(Datum::I64(i64::from(oid)));
-    }
     text_input(ty.oid, ty.typmod, text, access.io())
 }
 
@@ -73,22 +64,4 @@ pub fn shown(value: &Datum, ty: TypeRef, access: &Access) -> String {
         end -= 1;
     }
     format!("{}...", &text[..end])
-}
-
-/// Says whether values of a type are written with names from the catalog.
-pub fn is_named(oid: types::Oid) -> bool {
-    matches!(
-        oid,
-        oids::REGCLASS
-            | oids::REGTYPE
-            | oids::REGPROC
-            | oids::REGPROCEDURE
-            | oids::REGNAMESPACE
-            | oids::REGROLE
-            | oids::REGCOLLATION
-            | oids::REGOPER
-            | oids::REGOPERATOR
-            | oids::REGCONFIG
-            | oids::REGDICTIONARY
-    )
 }

@@ -50,6 +50,7 @@ pub(super) fn declare(
         params: Vec::new(),
         formats: Vec::new(),
         state: PortalState::Held(held),
+        planned: None,
         cursor: Some(cursor),
     };
     session.portals.insert(statement.portalname.clone(), portal);

@@ -6,7 +6,7 @@ mod explain;
 pub mod fields;
 mod maintenance;
 mod prepare;
-mod query;
+pub mod query;
 mod schema;
 mod statistics;
 mod table;
@@ -42,6 +42,23 @@ pub struct Description {
 /// Says whether a statement may run in a failed transaction.
 pub fn ends_transaction(node: &NodeEnum) -> bool {
     matches!(node, NodeEnum::TransactionStmt(statement) if transaction::ends(statement))
+}
+
+/// Plans a statement that Bind has given its parameters, if it is one that is planned.
+///
+/// # Errors
+/// The analyzer's and the optimizer's.
+pub fn plan_bound(
+    session: &mut Session,
+    source: &Source,
+    params: &[Datum],
+) -> Result<Option<query::Planned>> {
+    let planned = match source.node()? {
+        NodeEnum::SelectStmt(select) => select.into_clause.is_none(),
+        NodeEnum::InsertStmt(_) | NodeEnum::UpdateStmt(_) | NodeEnum::DeleteStmt(_) => true,
+        _ => false,
+    };
+    planned.then(|| query::plan(session, source, params)).transpose()
 }
 
 /// Runs a statement and returns its command tag.

@@ -45,7 +45,10 @@ pub(super) fn run(
     params: &[Datum],
     destination: &mut Destination<'_>,
 ) -> Result<String> {
-    let planned = plan(session, source, params)?;
+    let planned = match session.bound_plan.take() {
+        Some(planned) => planned,
+        None => plan(session, source, params)?,
+    };
     if planned.returns_rows {
         let access = session.access()?;
         let mut sink = destination.open(client, &planned.columns, &access)?;
@@ -131,7 +134,7 @@ pub(super) fn plan_statement(session: &mut Session, statement: &Statement) -> Re
     let access = session.access()?;
     let statistics = StoreStatistics::new(&access);
     let folding = executor::context::QueryContext::without_tables(access.clone(), Vec::new());
-    let evaluate = |expr: &executor::expr::Expr| executor::evaluate_constant(expr, &folding).ok();
+    let evaluate = |expr: &executor::expr::Expr| executor::evaluate_constant(expr, &folding);
     let context = PlannerContext { statistics: &statistics, evaluate: &evaluate };
     let plan = optimizer::plan(statement, &context)?;
     let columns = result_columns(statement);

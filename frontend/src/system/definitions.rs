@@ -6,13 +6,14 @@ use datasets::catalog::{self as rows, PG_AUTHID};
 use ecow::EcoString;
 use types::Oid;
 
+use super::built_in;
+use super::names::Names;
 use crate::catalog::builtin::{builtin, operator_class};
 use crate::catalog::{
     self, Catalog, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, IndexKey, IndexKeySource,
     Relation,
 };
-use crate::session::access::Access;
-use crate::session::names::{self, Found, SYSTEM_RELATIONS};
+use crate::session::names::{self as lookup, Found};
 use crate::session::settings::quote_identifier;
 
 /// An index of a user's table.
@@ -71,7 +72,7 @@ impl Index<'_> {
     }
     /// Returns CREATE INDEX, as `pg_get_indexdef`.
     pub fn definition(&self, catalog: &Catalog) -> String {
-        let schema = names::schema_name(catalog, self.table.schema).unwrap_or_default();
+        let schema = lookup::schema_name(catalog, self.table.schema).unwrap_or_default();
         let index = self.index;
         let keys: Vec<String> =
             index.keys.iter().enumerate().map(|(at, key)| self.key_text(at, key)).collect();
@@ -172,7 +173,7 @@ fn foreign_key_definition(catalog: &Catalog, table: &Relation, key: &ForeignKey)
     let Some(referenced) = referenced else { return "FOREIGN KEY".to_owned() };
     let columns: Vec<usize> =
         key.referenced.iter().filter_map(|attnum| referenced.position_of(*attnum)).collect();
-    let schema = names::schema_name(catalog, referenced.schema).unwrap_or_default();
+    let schema = lookup::schema_name(catalog, referenced.schema).unwrap_or_default();
     let qualified = if referenced.schema == types::oids::PUBLIC_NAMESPACE {
         quote_identifier(&referenced.name)
     } else {
@@ -203,41 +204,60 @@ fn foreign_key_definition(catalog: &Catalog, table: &Relation, key: &ForeignKey)
 }
 
 /// Returns schema and name of a relation or index.
-pub fn relation_schema_and_name(access: &Access, oid: Oid) -> Option<(Oid, String)> {
-    if let Some(relation) = access.catalog.relations.get(&oid) {
+pub fn relation_schema_and_name(names: &Names, oid: Oid) -> Option<(Oid, String)> {
+    if let Some(relation) = names.catalog.relations.get(&oid) {
         return Some((relation.schema, relation.name.to_string()));
     }
-    if let Some(index) = indexes(&access.catalog).find(|index| index.oid == oid) {
+    if let Some(index) = indexes(&names.catalog).find(|index| index.oid == oid) {
         return Some((index.table.schema, index.index.name.to_string()));
     }
-    let system = SYSTEM_RELATIONS.values().find(|relation| relation.oid == oid)?;
-    Some((system.schema, system.name.clone()))
+    let system = built_in::row(rows::PG_CLASS, oid)?;
+    Some((system.oid("relnamespace"), system.text("relname").into_owned()))
 }
 
 /// Returns the oid of a relation or index by schema and name.
-pub fn relation_oid_in(access: &Access, schema: Oid, name: &str) -> Option<Oid> {
-    match names::find_in(&access.catalog, schema, name) {
+pub fn relation_oid_in(names: &Names, schema: Oid, name: &str) -> Option<Oid> {
+    match lookup::find_in(&names.catalog, schema, name) {
         Some(Found::User(relation)) => Some(relation.oid),
         Some(Found::System(relation)) => Some(relation.oid),
-        None => indexes(&access.catalog)
+        None => indexes(&names.catalog)
             .find(|index| index.table.schema == schema && index.index.name == name)
             .map(|index| index.oid),
     }
 }
 
 /// Says whether the search path finds a relation by its bare name.
-pub fn relation_is_visible(access: &Access, oid: Oid) -> bool {
-    let Some((_, name)) = relation_schema_and_name(access, oid) else { return false };
-    let found = access.path().into_iter().find_map(|schema| relation_oid_in(access, schema, &name));
+pub fn relation_is_visible(names: &Names, oid: Oid) -> bool {
+    let Some((_, name)) = relation_schema_and_name(names, oid) else { return false };
+    let found = names.path().into_iter().find_map(|schema| relation_oid_in(names, schema, &name));
     found == Some(oid)
 }
 
 /// Returns the name of a role.
 pub fn role_name(oid: Oid) -> Option<String> {
-    rows::rows(PG_AUTHID).find(|row| row.oid("oid") == oid).map(|row| row.text("rolname").into_owned())
+    built_in::row(PG_AUTHID, oid).map(|row| row.text("rolname").into_owned())
 }
 
 /// Returns the oid of a role.
 pub fn role_oid(name: &str) -> Option<Oid> {
     rows::rows(PG_AUTHID).find(|row| row.text("rolname") == name).map(|row| row.oid("oid"))
+}
+
+/// Returns the names of a relation's columns.
+pub fn relation_columns(names: &Names, oid: Oid) -> Vec<String> {
+    match names.catalog.relation(oid) {
+        Some(relation) => relation.columns.iter().map(|column| column.name.to_string()).collect(),
+        None => Vec::new(),
+    }
+}
+
+/// Returns `pg_class.relkind` of a relation or index.
+pub fn relation_kind(names: &Names, oid: Oid) -> Option<char> {
+    if let Some(relation) = names.catalog.relations.get(&oid) {
+        return Some(relation.kind.letter());
+    }
+    if indexes(&names.catalog).any(|index| index.oid == oid) {
+        return Some('i');
+    }
+    built_in::row(rows::PG_CLASS, oid).map(|row| row.char("relkind"))
 }

@@ -94,7 +94,7 @@ impl Client {
         if self.send(sql, mode).is_err() {
             return self.lost(Lost::Crash);
         }
-        self.finish(copy_data)
+        self.finish(mode, copy_data)
     }
 
     /// Sends a statement without waiting.
@@ -125,8 +125,8 @@ impl Client {
         self.writer.write_all(&packet)
     }
 
-    /// Reads the answer to what was sent, to the end.
-    pub fn finish(&mut self, copy_data: Option<&[u8]>) -> Outcome {
+    /// Reads the answer to what was sent in `mode`, to the end.
+    pub fn finish(&mut self, mode: Mode, copy_data: Option<&[u8]>) -> Outcome {
         let mut outcome = Outcome { status: self.status, ..Outcome::default() };
         let mut current = ResultSet::default();
         loop {
@@ -153,7 +153,7 @@ impl Client {
                     outcome.error = Some(read_fields(&body));
                 }
                 b'N' => outcome.notices.push(read_fields(&body)),
-                b'G' if self.send_copy(copy_data).is_err() => {
+                b'G' if self.send_copy(copy_data, mode).is_err() => {
                     return Outcome { lost: self.lost(Lost::Crash).lost, ..outcome };
                 }
                 b'H' => current.copied = Some(String::new()),
@@ -187,7 +187,7 @@ impl Client {
         seen || !restored
     }
 
-    fn send_copy(&mut self, data: Option<&[u8]>) -> io::Result<()> {
+    fn send_copy(&mut self, data: Option<&[u8]>, mode: Mode) -> io::Result<()> {
         let mut packet = Vec::new();
         match data {
             Some(data) => {
@@ -197,6 +197,10 @@ impl Client {
                 message(&mut packet, b'c', |_| {});
             }
             None => message(&mut packet, b'f', |body| text(body, "no data in the script")),
+        }
+        if mode != Mode::Simple {
+            // The server leaves out the Sync that came before the data.
+            message(&mut packet, b'S', |_| {});
         }
         self.writer.write_all(&packet)
     }

@@ -1,25 +1,52 @@
 //! The corpus and its recorded expectations.
 //!
 //! `corpus/<area>/<file>.sql` holds statements written from the manual; `corpus/<area>/<file>.expected` what PostgreSQL
-//! 18 answered, one JSON object a line: mode and outcome of each statement in order.
+//! 18 answered, one JSON object a statement, in order: the text, and the outcome of each mode. An outcome that is the
+//! same as that of the mode before it is left out, so that most lines hold one.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{Mode, Outcome};
 
-/// One recorded answer.
+/// The recorded answers to one statement.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Recorded {
-    /// Line of the statement in its file.
-    pub line: usize,
-    /// Mode.
-    pub mode: Mode,
-    /// What PostgreSQL did.
-    pub outcome: Outcome,
+    /// The statement.
+    pub sql: String,
+    /// Set when two recordings had other rows or texts: only the shape and the SQLSTATE are compared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub volatile: bool,
+    /// What PostgreSQL did over the simple protocol.
+    pub simple: Outcome,
+    /// Over the extended protocol with text results, when that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extended: Option<Outcome>,
+    /// With binary results, when that is another than with text results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binary: Option<Outcome>,
+}
+
+impl Recorded {
+    /// Makes an entry from the outcomes of the three modes.
+    pub fn new(sql: &str, volatile: bool, simple: Outcome, extended: Outcome, binary: Outcome) -> Self {
+        let binary = (binary != extended).then_some(binary);
+        let extended = (extended != simple).then_some(extended);
+        Self { sql: sql.to_owned(), volatile, simple, extended, binary }
+    }
+
+    /// Returns the outcome of a mode.
+    pub fn outcome(&self, mode: Mode) -> &Outcome {
+        let extended = self.extended.as_ref().unwrap_or(&self.simple);
+        match mode {
+            Mode::Simple => &self.simple,
+            Mode::Extended => extended,
+            Mode::Binary => self.binary.as_ref().unwrap_or(extended),
+        }
+    }
 }
 
 /// Returns the SQL files under `paths` (files, or folders searched deep), sorted.
@@ -67,14 +94,10 @@ pub fn expected_path(file: &Path) -> PathBuf {
 /// When there are none or they do not parse.
 pub fn read_expected(file: &Path) -> Result<Vec<Recorded>, String> {
     let path = expected_path(file);
-    let reader =
-        BufReader::new(fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?);
-    reader
-        .lines()
-        .map(|line| {
-            let line = line.map_err(|error| error.to_string())?;
-            serde_json::from_str(&line).map_err(|error| format!("{}: {error}", path.display()))
-        })
+    let text = fs::read_to_string(&path)
+        .map_err(|error| format!("{}: {error}; `surus-compat record` makes it", path.display()))?;
+    text.lines()
+        .map(|line| serde_json::from_str(line).map_err(|error| format!("{}: {error}", path.display())))
         .collect()
 }
 

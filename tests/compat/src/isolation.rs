@@ -154,7 +154,7 @@ fn interleave(
         // A session does one thing at a time: wait for its earlier step.
         if let Some(position) = waiting.iter().position(|entry| entry.session == session) {
             let earlier = waiting.remove(position);
-            let outcome = clients[session].finish(None);
+            let outcome = clients[session].finish(Mode::Simple, None);
             lines.push(format!("{} went on before {step}: {}", earlier.step, brief(&outcome)));
         }
         if clients[session].send(sql, Mode::Simple).is_err() {
@@ -162,7 +162,7 @@ fn interleave(
             continue;
         }
         if clients[session].answered(PATIENCE) {
-            lines.push(format!("{step}: {}", brief(&clients[session].finish(None))));
+            lines.push(format!("{step}: {}", brief(&clients[session].finish(Mode::Simple, None))));
         } else {
             lines.push(format!("{step}: blocked"));
             waiting.push(Waiting { session, step: step.clone() });
@@ -170,7 +170,7 @@ fn interleave(
         collect(&mut clients, &mut waiting, &mut lines, step);
     }
     for entry in waiting {
-        let outcome = clients[entry.session].finish(None);
+        let outcome = clients[entry.session].finish(Mode::Simple, None);
         lines.push(format!("{} at the end: {}", entry.step, brief(&outcome)));
     }
     Ok(lines)
@@ -181,7 +181,7 @@ fn collect(clients: &mut [Client], waiting: &mut Vec<Waiting>, lines: &mut Vec<S
     let mut still = Vec::new();
     for entry in waiting.drain(..) {
         if entry.step != after && clients[entry.session].answered(PATIENCE) {
-            let outcome = clients[entry.session].finish(None);
+            let outcome = clients[entry.session].finish(Mode::Simple, None);
             lines.push(format!("{} went on after {after}: {}", entry.step, brief(&outcome)));
         } else {
             still.push(entry);

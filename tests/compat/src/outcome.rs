@@ -17,6 +17,8 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// All modes.
+    pub const ALL: [Self; 3] = [Self::Simple, Self::Extended, Self::Binary];
     /// Returns the name that the command line uses.
     pub fn name(self) -> &'static str {
         match self {

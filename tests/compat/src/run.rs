@@ -5,14 +5,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
 use crate::compare::{Class, Verdict, compare, is_ordered};
 use crate::corpus::{self, Recorded};
-use crate::known::{Known, explain};
+use crate::known::{Check, FileList, Known, explain};
 use crate::outcome::{Mode, Outcome};
 use crate::split::{ScriptStatement, split};
 use crate::url::ServerUrl;
@@ -21,12 +23,14 @@ use crate::url::ServerUrl;
 pub struct RunOptions {
     /// The reference; recorded answers are used without one.
     pub reference: Option<ServerUrl>,
-    /// The server under test.
-    pub target: ServerUrl,
+    /// The server under test; with more than one, files are shared out among them.
+    pub targets: Vec<ServerUrl>,
     /// Modes to run each file in.
     pub modes: Vec<Mode>,
-    /// Known differences.
+    /// Known differences of the framework's list.
     pub known: Vec<Known>,
+    /// Whether the lists beside the files are used.
+    pub file_lists: bool,
     /// Time limit of a statement.
     pub timeout: Duration,
     /// Statements that are run on the target first in every session (settings under test).
@@ -34,7 +38,7 @@ pub struct RunOptions {
 }
 
 /// One compared statement.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Case {
     /// File.
     pub file: String,
@@ -51,11 +55,14 @@ pub struct Case {
     /// Reason, when the difference is known.
     pub known: Option<String>,
     /// Reference's outcome as text, for differences.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub expected: String,
     /// Target's outcome as text, for differences.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub actual: String,
+    /// The target's transaction status afterwards.
+    #[serde(skip)]
+    pub target_status: char,
 }
 
 impl Case {
@@ -65,47 +72,158 @@ impl Case {
     }
 }
 
-/// Runs `file` in every mode.
+/// The cases of one file, and what its list of known differences says of them.
+#[derive(Debug)]
+pub struct FileRun {
+    /// The file.
+    pub file: PathBuf,
+    /// Its statements in each mode.
+    pub cases: Vec<Case>,
+    /// Entries of the list whose difference is gone.
+    pub check: Check,
+}
+
+/// Runs files on the targets, one thread per target; `progress` is told after each file.
 ///
 /// # Errors
 /// When a file cannot be read or a server cannot be reached.
-pub fn run_file(file: &Path, options: &RunOptions) -> Result<Vec<Case>, String> {
-    let statements = read_statements(file)?;
-    let mut cases = Vec::new();
-    for &mode in &options.modes {
-        let expected = match &options.reference {
-            Some(url) => run_script(url, &statements, mode, options.timeout, &[])?,
-            None => recorded_outcomes(file, &statements, mode)?,
-        };
-        let actual =
-            run_script(&options.target, &statements, mode, options.timeout, &options.target_prelude)?;
-        for ((statement, expected), actual) in statements.iter().zip(expected).zip(actual) {
-            cases.push(judge(file, statement, mode, &expected, &actual, &options.known));
+pub fn run_files(
+    files: &[PathBuf],
+    options: &RunOptions,
+    progress: &(dyn Fn(&Path) + Sync),
+) -> Result<Vec<FileRun>, String> {
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<Result<FileRun, String>>> = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for target in &options.targets {
+            let (next, done) = (&next, &done);
+            scope.spawn(move || {
+                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let run = run_file(file, target, options);
+                    let failed = run.is_err();
+                    match done.lock() {
+                        Ok(mut done) => done.push(run),
+                        Err(_) => return,
+                    }
+                    if failed {
+                        next.store(files.len(), Ordering::Relaxed);
+                    }
+                    progress(file);
+                }
+            });
         }
-    }
-    Ok(cases)
+    });
+    let done = done.into_inner().map_err(|_| "a worker panicked".to_owned())?;
+    let mut runs = done.into_iter().collect::<Result<Vec<_>, _>>()?;
+    runs.sort_by(|left, right| left.file.cmp(&right.file));
+    Ok(runs)
 }
 
-/// Records the reference's answers to `file` in every mode.
+/// Runs `file` in every mode on one target.
 ///
 /// # Errors
-/// When the server is not PostgreSQL 18, or files cannot be read or written.
+/// When the file cannot be read or a server cannot be reached.
+pub fn run_file(file: &Path, target: &ServerUrl, options: &RunOptions) -> Result<FileRun, String> {
+    let statements = read_statements(file)?;
+    let recorded = match &options.reference {
+        Some(_) => None,
+        None => Some(recorded_answers(file, &statements)?),
+    };
+    let mut cases = Vec::new();
+    for &mode in &options.modes {
+        let actual = run_script(target, &statements, mode, options.timeout, &options.target_prelude)
+            .map_err(|error| format!("{} ({}): {error}", file.display(), mode.name()))?;
+        let live = match &options.reference {
+            Some(url) => run_script(url, &statements, mode, options.timeout, &[])?,
+            None => Vec::new(),
+        };
+        for (index, (statement, actual)) in statements.iter().zip(&actual).enumerate() {
+            let verdict = match recorded.as_ref().map(|recorded| &recorded[index]) {
+                Some(entry) if entry.volatile => {
+                    compare(&shape(entry.outcome(mode)), &shape(actual), is_ordered(&statement.sql))
+                }
+                Some(entry) => compare(entry.outcome(mode), actual, is_ordered(&statement.sql)),
+                None => compare(&live[index], actual, is_ordered(&statement.sql)),
+            };
+            let expected =
+                recorded.as_ref().map_or_else(|| &live[index], |recorded| recorded[index].outcome(mode));
+            cases.push(case(file, statement, mode, verdict, expected, actual));
+        }
+    }
+    let list = if options.file_lists { FileList::read(file)? } else { FileList::default() };
+    let check = list.check(&mut cases);
+    for case in cases.iter_mut().filter(|case| case.is_failure()) {
+        case.known = explain(&options.known, case.verdict.class, &case.sql).map(|entry| entry.reason.clone());
+    }
+    Ok(FileRun { file: file.to_owned(), cases, check })
+}
+
+/// Returns an outcome without what changes from run to run.
+fn shape(outcome: &Outcome) -> Outcome {
+    let mut shape = outcome.clone();
+    for result in &mut shape.results {
+        result.rows.iter_mut().for_each(Vec::clear);
+        result.copied = result.copied.as_ref().map(|_| String::new());
+    }
+    for fields in shape.error.iter_mut().chain(&mut shape.notices) {
+        fields.retain(|letter, _| matches!(letter, 'S' | 'C' | 'P'));
+    }
+    shape
+}
+
+fn case(
+    file: &Path,
+    statement: &ScriptStatement,
+    mode: Mode,
+    verdict: Verdict,
+    expected: &Outcome,
+    actual: &Outcome,
+) -> Case {
+    let same = verdict.class == Class::Exact;
+    Case {
+        file: file.display().to_string(),
+        area: corpus::area(file),
+        line: statement.line,
+        mode,
+        sql: statement.sql.clone(),
+        verdict,
+        known: None,
+        expected: if same { String::new() } else { expected.summary() },
+        actual: if same { String::new() } else { actual.summary() },
+        target_status: actual.status,
+    }
+}
+
+/// Records the reference's answers to `file` in every mode, twice, to see what does not repeat; returns the number of
+/// statements and the lines of those that do not.
+///
+/// # Errors
+/// When files cannot be read or written, or the server cannot be reached.
 pub fn record_file(
     file: &Path,
     reference: &ServerUrl,
-    modes: &[Mode],
     timeout: Duration,
-) -> Result<usize, String> {
+) -> Result<(usize, Vec<usize>), String> {
     let statements = read_statements(file)?;
+    let run = |mode| run_script(reference, &statements, mode, timeout, &[]);
+    let first = [run(Mode::Simple)?, run(Mode::Extended)?, run(Mode::Binary)?];
+    let again = run(Mode::Simple)?;
     let mut recorded = Vec::new();
-    for &mode in modes {
-        let outcomes = run_script(reference, &statements, mode, timeout, &[])?;
-        for (statement, outcome) in statements.iter().zip(outcomes) {
-            recorded.push(Recorded { line: statement.line, mode, outcome });
+    let mut volatile = Vec::new();
+    let [simple, extended, binary] = first;
+    for (index, ((simple, extended), binary)) in simple.into_iter().zip(extended).zip(binary).enumerate() {
+        let statement = &statements[index];
+        if let Some(lost) = simple.lost.or(extended.lost).or(binary.lost) {
+            return Err(format!("{}:{}: {lost:?}", file.display(), statement.line));
         }
+        let repeats = compare(&simple, &again[index], is_ordered(&statement.sql)).class == Class::Exact;
+        if !repeats {
+            volatile.push(statement.line);
+        }
+        recorded.push(Recorded::new(&statement.sql, !repeats, simple, extended, binary));
     }
     corpus::write_expected(file, &recorded)?;
-    Ok(recorded.len())
+    Ok((recorded.len(), volatile))
 }
 
 /// Refuses a server that is not the real PostgreSQL 18.
@@ -134,23 +252,17 @@ fn read_statements(file: &Path) -> Result<Vec<ScriptStatement>, String> {
     Ok(split(&script))
 }
 
-fn recorded_outcomes(
-    file: &Path,
-    statements: &[ScriptStatement],
-    mode: Mode,
-) -> Result<Vec<Outcome>, String> {
-    let recorded: Vec<Recorded> =
-        corpus::read_expected(file)?.into_iter().filter(|entry| entry.mode == mode).collect();
-    let lines_agree = recorded.len() == statements.len()
-        && recorded.iter().zip(statements).all(|(entry, statement)| entry.line == statement.line);
-    if !lines_agree {
+fn recorded_answers(file: &Path, statements: &[ScriptStatement]) -> Result<Vec<Recorded>, String> {
+    let recorded = corpus::read_expected(file)?;
+    let agree = recorded.len() == statements.len()
+        && recorded.iter().zip(statements).all(|(entry, statement)| entry.sql == statement.sql);
+    if !agree {
         return Err(format!(
-            "{}: the recorded answers ({}) are of another version of the file; run `surus-compat record`",
-            file.display(),
-            mode.name()
+            "{}: the recorded answers are of another version of the file; run `surus-compat record`",
+            file.display()
         ));
     }
-    Ok(recorded.into_iter().map(|entry| entry.outcome).collect())
+    Ok(recorded)
 }
 
 /// Connects.
@@ -172,7 +284,9 @@ struct Scratch {
 impl Scratch {
     fn create(url: &ServerUrl, timeout: Duration) -> Result<Self, String> {
         let mut client = connect(url, timeout)?;
-        let name = format!("compat_{}_{}", std::process::id(), url.port);
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("compat_{}_{number}", std::process::id());
         client.run(&format!("DROP DATABASE IF EXISTS {name}"), Mode::Simple, None);
         let made = client.run(&format!("CREATE DATABASE {name}"), Mode::Simple, None);
         if made.error.is_none() && made.lost.is_none() {
@@ -200,19 +314,19 @@ impl Drop for Scratch {
     }
 }
 
-/// Drops what a script left in schema `public` of a server without CREATE DATABASE.
+/// Drops what a script left behind on a server without CREATE DATABASE: every schema that is not the system's.
 fn clear_public(client: &mut Client) {
-    for (view, kind) in [("pg_views", "VIEW"), ("pg_tables", "TABLE")] {
-        let column = if kind == "VIEW" { "viewname" } else { "tablename" };
-        let listing =
-            format!("SELECT quote_ident({column}) FROM pg_catalog.{view} WHERE schemaname = 'public'");
-        let names = client.run(&listing, Mode::Simple, None);
-        for row in names.results.iter().flat_map(|result| &result.rows) {
-            if let Some(Some(name)) = row.first() {
-                client.run(&format!("DROP {kind} IF EXISTS public.{name} CASCADE"), Mode::Simple, None);
-            }
+    let names = client.run("SELECT nspname FROM pg_catalog.pg_namespace", Mode::Simple, None);
+    for row in names.results.iter().flat_map(|result| &result.rows) {
+        if let Some(Some(name)) = row.first()
+            && !name.starts_with("pg_")
+            && name != "information_schema"
+        {
+            let quoted = name.replace('"', "\"\"");
+            client.run(&format!("DROP SCHEMA IF EXISTS \"{quoted}\" CASCADE"), Mode::Simple, None);
         }
     }
+    client.run("CREATE SCHEMA IF NOT EXISTS public", Mode::Simple, None);
 }
 
 fn run_script(
@@ -245,34 +359,6 @@ fn run_script(
 fn run_prelude(client: &mut Client, prelude: &[String]) {
     for sql in prelude {
         client.run(sql, Mode::Simple, None);
-    }
-}
-
-fn judge(
-    file: &Path,
-    statement: &ScriptStatement,
-    mode: Mode,
-    expected: &Outcome,
-    actual: &Outcome,
-    known: &[Known],
-) -> Case {
-    let verdict = compare(expected, actual, is_ordered(&statement.sql));
-    let same = verdict.class == Class::Exact;
-    let known = if same {
-        None
-    } else {
-        explain(known, verdict.class, &statement.sql).map(|entry| entry.reason.clone())
-    };
-    Case {
-        file: file.display().to_string(),
-        area: corpus::area(file),
-        line: statement.line,
-        mode,
-        sql: statement.sql.clone(),
-        verdict,
-        known,
-        expected: if same { String::new() } else { expected.summary() },
-        actual: if same { String::new() } else { actual.summary() },
     }
 }
 

@@ -369,6 +369,7 @@ fn case(built_in: &BuiltIn, sql: &str, expected: &Outcome, actual: &Outcome, kno
         verdict,
         expected: if same { String::new() } else { expected.summary() },
         actual: if same { String::new() } else { actual.summary() },
+        target_status: actual.status,
     }
 }
 

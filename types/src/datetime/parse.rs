@@ -479,7 +479,7 @@ fn parse_clock(text: &str, type_name: &str, context: &IoContext) -> Result<(i64,
 }
 
 /// Returns the civil date of a timestamp and its time of day.
-pub(super) fn split_timestamp(timestamp: i64) -> ((i32, i32, i32), i64) {
+pub(crate) fn split_timestamp(timestamp: i64) -> ((i32, i32, i32), i64) {
     let days = timestamp.div_euclid(MICROSECONDS_PER_DAY);
     (civil_from_days(days), timestamp.rem_euclid(MICROSECONDS_PER_DAY))
 }

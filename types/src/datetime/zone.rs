@@ -68,6 +68,19 @@ impl Zone {
         }
     }
 
+    /// Returns the abbreviation in force at a moment, numeric ones included, as `to_char` prints it.
+    pub fn shown_abbreviation_at(&self, utc: i64) -> String {
+        match self {
+            Self::Fixed(0) => "UTC".to_string(),
+            Self::Fixed(seconds) => {
+                let mut bytes = Vec::new();
+                super::format::format_offset(*seconds, &mut bytes);
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+            Self::Rules(zone) => zone.to_offset_info(moment(utc)).abbreviation().to_string(),
+        }
+    }
+
     /// Returns the seconds east of UTC for a local time. In a gap and in an overlap PostgreSQL takes standard
     /// time: the offset before a forward jump, the one after a backward jump.
     pub fn offset_at_local(&self, local: i64) -> i32 {
@@ -121,6 +134,11 @@ pub fn parse_offset(text: &str) -> Option<i32> {
         }
     };
     (hours <= 15 && minutes < 60 && seconds < 60).then_some(sign * (hours * 3600 + minutes * 60 + seconds))
+}
+
+/// Returns the zone that an abbreviation means.
+pub fn abbreviated(name: &str) -> Option<Zone> {
+    abbreviation(name).map(Zone::Fixed)
 }
 
 /// Returns the seconds east of the abbreviations in PostgreSQL's default list that are in common use.

@@ -5,6 +5,7 @@
 pub mod array;
 pub mod data;
 pub mod datetime;
+pub mod formatting;
 pub mod integrity;
 pub mod json;
 pub mod range;
@@ -23,6 +24,9 @@ pub type Result<T, E = PgError> = std::result::Result<T, E>;
 /// A PostgreSQL error (boxed: the happy path carries one pointer).
 #[derive(Debug, Clone, PartialEq)]
 pub struct PgError(Box<ErrorFields>);
+
+/// How the message ends that names a missing feature.
+const UNSUPPORTED: &str = " is not supported yet";
 
 /// The fields of an error or notice, as the protocol's ErrorResponse names them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -56,9 +60,14 @@ impl PgError {
     pub fn new(sqlstate: SqlState, message: impl Into<String>) -> Self {
         Self(Box::new(ErrorFields { sqlstate, message: message.into(), ..ErrorFields::default() }))
     }
+    /// Returns whether this says that Surus lacks something (PostgreSQL has errors of the same code).
+    pub fn is_unsupported(&self) -> bool {
+        self.0.sqlstate == SqlState::FEATURE_NOT_SUPPORTED && self.0.message.ends_with(UNSUPPORTED)
+    }
+
     /// Returns `0A000` for something PostgreSQL has and Surus has not yet; `feature` names it.
     pub fn not_supported(feature: impl fmt::Display) -> Self {
-        Self::new(SqlState::FEATURE_NOT_SUPPORTED, format!("{feature} is not supported yet"))
+        Self::new(SqlState::FEATURE_NOT_SUPPORTED, format!("{feature}{UNSUPPORTED}"))
     }
     /// Returns `XX000`: a bug of ours that was noticed in time.
     pub fn internal(message: impl Into<String>) -> Self {

@@ -58,7 +58,18 @@ pub enum ByteaOutput {
     Escape,
 }
 
-/// The session's settings that input and output depend on, and its clock.
+/// Names of catalog objects, which values of `regclass`, `regtype`, ... are read and written with.
+pub trait ObjectNames: std::fmt::Debug + Send + Sync {
+    /// Returns the name of object `oid` as type `ty` writes it; `None` when there is no such object.
+    fn output(&self, ty: crate::Oid, oid: crate::Oid) -> Option<String>;
+    /// Reads a name as type `ty` does.
+    ///
+    /// # Errors
+    /// PostgreSQL's for a name that stands for nothing.
+    fn input(&self, ty: crate::Oid, text: &str) -> crate::errors::Result<crate::Oid>;
+}
+
+/// The session's settings that input and output depend on, its clock, and the names it knows.
 #[derive(Debug, Clone)]
 pub struct IoContext {
     /// `DateStyle`, first part.
@@ -75,6 +86,8 @@ pub struct IoContext {
     pub bytea_output: ByteaOutput,
     /// Start of the transaction: microseconds from 2000-01-01 UTC.
     pub now: i64,
+    /// Names of catalog objects; without them, they are numbers.
+    pub names: Option<std::sync::Arc<dyn ObjectNames>>,
 }
 
 impl Default for IoContext {
@@ -87,6 +100,7 @@ impl Default for IoContext {
             extra_float_digits: 1,
             bytea_output: ByteaOutput::Hex,
             now: 0,
+            names: None,
         }
     }
 }

@@ -71,6 +71,7 @@ pub fn text_input(oid: Oid, typmod: i32, text: &str, context: &IoContext) -> Res
         oids::MONEY => Datum::I64(money::parse(text)?),
         oids::BIT => bits::parse_fixed(text, typmod)?,
         oids::VARBIT => bits::parse_varying(text, typmod)?,
+        _ if physical::is_object_name(oid) => Datum::I64(i64::from(object_input(oid, text, context)?)),
         oids::TID => Datum::I64(parse_tid(text).ok_or_else(|| data::invalid_input_syntax("tid", text))?),
         _ if physical::is_oid_like(oid) => Datum::I64(parse_oid(text, "oid")?),
         _ if physical::range_subtype(oid).is_some() => range::range_input(oid, text, context)?,
@@ -100,6 +101,9 @@ pub fn text_output(oid: Oid, value: &Datum, context: &IoContext, out: &mut Strin
             out.push_str(&format!("({},{})", *tid as u64 >> TID_OFFSET_BITS, (tid & TID_OFFSET_MASK) + 1));
         }
         (oids::VOID, _) | (_, Datum::Null) => {}
+        (_, Datum::I64(number)) if physical::is_object_name(oid) => {
+            out.push_str(&object_output(oid, *number as Oid, context));
+        }
         (_, Datum::Bool(flag)) => out.push(if *flag { 't' } else { 'f' }),
         (_, Datum::I16(number)) => write_i64(i64::from(*number), &mut bytes),
         (_, Datum::I32(number)) => write_i64(i64::from(*number), &mut bytes),
@@ -134,6 +138,28 @@ pub fn text_output(oid: Oid, value: &Datum, context: &IoContext, out: &mut Strin
     // The formatters above write ASCII only.
     out.push_str(&String::from_utf8_lossy(&bytes));
     Ok(())
+}
+
+/// Reads a name or number of a catalog object.
+fn object_input(oid: Oid, text: &str, context: &IoContext) -> Result<Oid> {
+    if text == "-" && !matches!(oid, oids::REGOPER | oids::REGOPERATOR) {
+        return Ok(0);
+    }
+    match &context.names {
+        Some(names) if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            names.input(oid, text)
+        }
+        Some(_) | None => Ok(parse_oid(text, "oid")? as Oid),
+    }
+}
+
+/// Returns the name of a catalog object, its number when it has none.
+fn object_output(oid: Oid, object: Oid, context: &IoContext) -> String {
+    if object == 0 {
+        return if oid == oids::REGOPER || oid == oids::REGOPERATOR { "0" } else { "-" }.to_owned();
+    }
+    let name = context.names.as_ref().and_then(|names| names.output(oid, object));
+    name.unwrap_or_else(|| object.to_string())
 }
 
 /// A `tid` is a row id: the block above the offset, which counts from 0 here and from 1 in text.

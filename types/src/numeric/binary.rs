@@ -11,6 +11,8 @@ const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xC000;
 const INFINITY: u16 = 0xD000;
 const NEGATIVE_INFINITY: u16 = 0xF000;
+/// What `numeric_send` writes as the scale of an infinity: NUMERIC_DSCALE reads bits of its header there.
+const INFINITE_SCALE: u16 = 0x20;
 
 impl Numeric {
     /// Appends the binary form, as `numeric_send` writes it.
@@ -19,12 +21,12 @@ impl Numeric {
         let (unscaled, scale) = match self.parts() {
             Ok(parts) => parts,
             Err(special) => {
-                let sign = match special {
-                    Special::NaN => NAN,
-                    Special::Infinity => INFINITY,
-                    Special::NegativeInfinity => NEGATIVE_INFINITY,
+                let (sign, scale) = match special {
+                    Special::NaN => (NAN, 0),
+                    Special::Infinity => (INFINITY, INFINITE_SCALE),
+                    Special::NegativeInfinity => (NEGATIVE_INFINITY, INFINITE_SCALE),
                 };
-                return [0, 0, sign, 0].into_iter().for_each(put);
+                return [0, 0, sign, scale].into_iter().for_each(put);
             }
         };
         let negative = unscaled < IBig::ZERO;

@@ -1,6 +1,9 @@
 //! Functions that need the session or the catalog, by `prosrc`.
 
+mod arrays;
 mod names;
+mod privileges;
+mod routines;
 mod session;
 
 use executor::functions::CallContext;
@@ -12,6 +15,9 @@ use crate::session::access::Access;
 pub fn register() {
     executor::functions::register(names::TABLE);
     executor::functions::register(session::TABLE);
+    executor::functions::register(privileges::TABLE);
+    executor::functions::register(routines::TABLE);
+    executor::functions::register_missing(arrays::TABLE);
 }
 
 /// Returns the session of a call.

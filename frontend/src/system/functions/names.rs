@@ -1,14 +1,20 @@
-//! Names, visibility and SQL text of catalog objects; privileges (there is one role, a superuser).
+//! Names, visibility and SQL text of catalog objects.
 
+use datasets::catalog::{
+    PG_COLLATION, PG_CONVERSION, PG_OPCLASS, PG_OPERATOR, PG_OPFAMILY, PG_TS_CONFIG, PG_TS_DICT,
+    PG_TS_PARSER, PG_TS_TEMPLATE,
+};
 use executor::functions::{CallContext, FunctionEntry, row};
 use types::{Datum, Result};
 
-use super::super::definitions::{constraint_definition, indexes, relation_is_visible, role_name};
+use super::super::built_in;
+use super::super::definitions::{
+    constraint_definition, indexes, relation_is_visible, relation_schema_and_name, role_name,
+};
 use super::{access, oid_at, text_at};
 use crate::catalog::RelationKind;
 use crate::catalog::builtin::builtin;
 use crate::catalog::type_names::format_type;
-use crate::session::settings::quote_identifier;
 
 /// Sorted by `prosrc`.
 pub(super) const TABLE: &[FunctionEntry] = &[
@@ -17,53 +23,69 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     }),
     row("PG_encoding_to_char", encoding_to_char),
     row("format_type", format_type_row),
-    row("has_any_column_privilege_id", allowed),
-    row("has_any_column_privilege_name", allowed),
-    row("has_column_privilege_name_name", allowed),
-    row("has_database_privilege_id", allowed),
-    row("has_database_privilege_name", allowed),
-    row("has_database_privilege_name_id", allowed),
-    row("has_function_privilege_id", allowed),
-    row("has_function_privilege_name", allowed),
-    row("has_schema_privilege_id", allowed),
-    row("has_schema_privilege_name", allowed),
-    row("has_schema_privilege_name_name", allowed),
-    row("has_table_privilege_id", allowed),
-    row("has_table_privilege_name", allowed),
-    row("has_table_privilege_name_id", allowed),
-    row("has_table_privilege_name_name", allowed),
-    row("pg_collation_is_visible", visible),
-    row("pg_function_is_visible", visible),
+    row("pg_collation_is_visible", |args, context| {
+        built_in_visible(PG_COLLATION, "collnamespace", args, context)
+    }),
+    row("pg_conversion_is_visible", |args, context| {
+        built_in_visible(PG_CONVERSION, "connamespace", args, context)
+    }),
+    row("pg_function_is_visible", function_is_visible),
     row("pg_get_constraintdef", constraint),
     row("pg_get_constraintdef_ext", constraint),
     row("pg_get_expr", expression),
     row("pg_get_expr_ext", expression),
-    row("pg_get_function_result", function_result),
     row("pg_get_indexdef", index_definition),
     row("pg_get_indexdef_ext", index_column),
     row("pg_get_userbyid", user_by_id),
     row("pg_get_viewdef", view_definition),
     row("pg_get_viewdef_ext", view_definition),
-    row("pg_has_role_id", allowed),
-    row("pg_has_role_name", allowed),
     row("pg_is_other_temp_schema", |_, _| Ok(Datum::Bool(false))),
     row("pg_my_temp_schema", |_, _| Ok(Datum::I64(0))),
-    row("pg_opclass_is_visible", visible),
-    row("pg_operator_is_visible", visible),
+    row("pg_opclass_is_visible", |args, context| built_in_visible(PG_OPCLASS, "opcnamespace", args, context)),
+    row("pg_operator_is_visible", |args, context| {
+        built_in_visible(PG_OPERATOR, "oprnamespace", args, context)
+    }),
+    row("pg_opfamily_is_visible", |args, context| {
+        built_in_visible(PG_OPFAMILY, "opfnamespace", args, context)
+    }),
     row("pg_relation_is_publishable", publishable),
+    row("pg_statistics_obj_is_visible", |_, _| Ok(Datum::Null)),
     row("pg_table_is_visible", table_is_visible),
     row("pg_tablespace_location", |_, _| Ok(Datum::text(""))),
+    row("pg_ts_config_is_visible", |args, context| {
+        built_in_visible(PG_TS_CONFIG, "cfgnamespace", args, context)
+    }),
+    row("pg_ts_dict_is_visible", |args, context| {
+        built_in_visible(PG_TS_DICT, "dictnamespace", args, context)
+    }),
+    row("pg_ts_parser_is_visible", |args, context| {
+        built_in_visible(PG_TS_PARSER, "prsnamespace", args, context)
+    }),
+    row("pg_ts_template_is_visible", |args, context| {
+        built_in_visible(PG_TS_TEMPLATE, "tmplnamespace", args, context)
+    }),
     row("pg_type_is_visible", type_is_visible),
+    row("pg_typeof", |_, context| {
+        Ok(Datum::I64(context.arg_types.first().map_or(0, |ty| i64::from(ty.oid))))
+    }),
     row("to_regclass", to_regclass),
 ];
 
-fn allowed(_: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
-    Ok(Datum::Bool(true))
+/// Says whether the schema of a built-in object is in the search path.
+fn built_in_visible(
+    file: &'static str,
+    schema: &str,
+    args: &[Datum],
+    context: &CallContext<'_>,
+) -> Result<Datum> {
+    let oid = oid_at(args, 0);
+    let Some(row) = built_in::row(file, oid) else { return Ok(Datum::Null) };
+    Ok(Datum::Bool(access(context)?.names.in_path(row.oid(schema))))
 }
 
-/// Every object of these kinds is built in and in `pg_catalog`.
-fn visible(_: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
-    Ok(Datum::Bool(true))
+fn function_is_visible(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let Some(function) = builtin().function(oid_at(args, 0)) else { return Ok(Datum::Null) };
+    Ok(Datum::Bool(access(context)?.names.in_path(function.namespace)))
 }
 
 fn encoding_to_char(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
@@ -87,7 +109,12 @@ fn format_type_row(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
 }
 
 fn table_is_visible(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
-    Ok(Datum::Bool(relation_is_visible(access(context)?, oid_at(args, 0))))
+    let names = &access(context)?.names;
+    let oid = oid_at(args, 0);
+    Ok(match relation_schema_and_name(names, oid) {
+        Some(_) => Datum::Bool(relation_is_visible(names, oid)),
+        None => Datum::Null,
+    })
 }
 
 fn type_is_visible(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
@@ -147,19 +174,12 @@ fn view_definition(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     })
 }
 
-fn function_result(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
-    let Some(function) = builtin().function(oid_at(args, 0)) else { return Ok(Datum::Null) };
-    let result = format_type(function.result, None);
-    Ok(Datum::text(if function.returns_set { format!("SETOF {result}") } else { result }))
-}
-
 fn publishable(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let relation = access(context)?.catalog.relations.get(&oid_at(args, 0));
     Ok(Datum::Bool(relation.is_some_and(|relation| matches!(relation.kind, RelationKind::Table))))
 }
 
 fn to_regclass(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
-    let found = super::super::find_relation(access(context)?, text_at(args, 0))?;
-    let _ = quote_identifier;
+    let found = access(context)?.names.find_relation(text_at(args, 0))?;
     Ok(found.map_or(Datum::Null, |oid| Datum::I64(i64::from(oid))))
 }

@@ -140,6 +140,7 @@ fn check(
         known: None,
         expected: expected.summary(),
         actual: actual.summary(),
+        target_status: actual.status,
     }))
 }
 

@@ -1,5 +1,8 @@
 //! `surus-compat`: runs statements on a reference PostgreSQL 18 and a target and compares every observable.
 
+#[macro_use]
+mod output;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,12 +11,14 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use surus_compat::fuzz::{self, FuzzOptions, Oracle};
 use surus_compat::isolation;
-use surus_compat::known::{self, Known};
+use surus_compat::known::{self, FileList, Known};
 use surus_compat::outcome::Mode;
 use surus_compat::report;
-use surus_compat::run::{self, Case, RunOptions};
+use surus_compat::run::{self, Case, FileRun, RunOptions};
 use surus_compat::url::ServerUrl;
 use surus_compat::walk::{self, WalkOptions};
+
+use output::Output;
 
 #[derive(Parser)]
 #[command(about = "Measures how a server differs from PostgreSQL 18")]
@@ -85,6 +90,22 @@ enum Command {
         /// SQL files or folders.
         files: Vec<PathBuf>,
     },
+    /// Keeps the lists of known differences beside the SQL files, from a run against the recorded answers.
+    Known {
+        #[command(flatten)]
+        servers: Servers,
+        /// Write the lists: what is exact comes off, what is refused with 0A000 and what follows from it comes on.
+        #[arg(long)]
+        update: bool,
+        /// List every other difference of these files too, with this reason.
+        #[arg(long)]
+        reason: Option<String>,
+        /// Print this many of the differences that need a reason, per file.
+        #[arg(long, default_value_t = 20)]
+        show: usize,
+        /// SQL files or folders.
+        files: Vec<PathBuf>,
+    },
     /// Makes an HTML page and the README's table from the JSON of a run.
     Report {
         /// JSON of `run`, `walk` or `fuzz`.
@@ -98,28 +119,12 @@ struct Servers {
     /// The reference PostgreSQL 18; recorded answers are used without one.
     #[arg(long)]
     reference: Option<String>,
-    /// The server under test.
-    #[arg(long, default_value = "postgres://postgres@127.0.0.1:5433/postgres")]
-    target: String,
+    /// The server under test; several, with commas, share the work.
+    #[arg(long, value_delimiter = ',', default_value = "postgres://postgres@127.0.0.1:5433/postgres")]
+    target: Vec<String>,
     /// Time limit of a statement in seconds.
     #[arg(long, default_value_t = 60)]
     timeout: u64,
-}
-
-#[derive(Args)]
-struct Output {
-    /// Write counts and differences as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
-    /// Write a page with each difference side by side.
-    #[arg(long)]
-    html: Option<PathBuf>,
-    /// The list of known differences.
-    #[arg(long)]
-    known: Option<PathBuf>,
-    /// Print this many differences.
-    #[arg(long, default_value_t = 20)]
-    show: usize,
 }
 
 impl Servers {
@@ -131,18 +136,21 @@ impl Servers {
             "this command needs a live PostgreSQL 18: --reference postgres://... (tests/compat/reference start)".to_owned()
         })
     }
+    fn targets(&self) -> Result<Vec<ServerUrl>, String> {
+        self.target.iter().map(|url| ServerUrl::parse(url)).collect()
+    }
     fn target(&self) -> Result<ServerUrl, String> {
-        ServerUrl::parse(&self.target)
+        self.targets()?.into_iter().next().ok_or_else(|| "no target".to_owned())
     }
     fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout)
     }
 }
 
-/// The folder of this package, from the source tree that built it or the working directory.
+/// The folder of this package: of the source tree one is in, or of the one that built the program.
 fn package_folder() -> PathBuf {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR"));
-    if built.is_dir() { built.to_owned() } else { PathBuf::from("tests/compat") }
+    let here = PathBuf::from("tests/compat");
+    if here.is_dir() { here } else { PathBuf::from(env!("CARGO_MANIFEST_DIR")) }
 }
 
 fn known_differences(output: &Output) -> Result<Vec<Known>, String> {
@@ -160,6 +168,9 @@ fn main() -> ExitCode {
         }
         Command::Isolation { servers, files } => run_isolation(&servers, &files),
         Command::Record { servers, files } => record(&servers, &files),
+        Command::Known { servers, update, reason, show, files } => {
+            known_lists(&servers, update, reason.as_deref(), show, &files)
+        }
         Command::Report { json } => render(&json),
     };
     match result {
@@ -197,21 +208,78 @@ fn run_files(
 ) -> Result<bool, String> {
     let options = RunOptions {
         reference: servers.reference()?,
-        target: servers.target()?,
+        targets: servers.targets()?,
         modes: modes.iter().map(|name| mode(name)).collect::<Result<_, _>>()?,
         known: known_differences(output)?,
+        file_lists: !output.no_known,
         timeout: servers.timeout(),
         target_prelude: prelude,
     };
+    let runs = run_with_bar(files, &options)?;
+    let stale: Vec<String> = runs
+        .iter()
+        .flat_map(|run| run.check.stale.iter().map(|entry| format!("{}: {entry}", run.file.display())))
+        .collect();
+    let cases: Vec<Case> = runs.into_iter().flat_map(|run| run.cases).collect();
+    let passed = output::finish(output, &cases)?;
+    if !stale.is_empty() {
+        sayln!(
+            "\n{} listed differences are gone; `surus-compat known --update` takes them off:",
+            stale.len()
+        );
+        for entry in stale.iter().take(output.show) {
+            sayln!("  {entry}");
+        }
+    }
+    Ok(passed && stale.is_empty())
+}
+
+fn run_with_bar(files: &[PathBuf], options: &RunOptions) -> Result<Vec<FileRun>, String> {
     let files = run::files_or_corpus(files, &package_folder().join("corpus"))?;
     let bar = progress(files.len() as u64, "files");
-    let mut cases = Vec::new();
-    for file in &files {
-        cases.extend(run::run_file(file, &options)?);
+    let runs = run::run_files(&files, options, &|file| {
+        bar.set_message(file.file_stem().unwrap_or_default().to_string_lossy().into_owned());
         bar.inc(1);
-    }
+    });
     bar.finish_and_clear();
-    finish(output, &cases)
+    runs
+}
+
+/// Compares with the recorded answers and brings the files' lists of known differences up to date.
+fn known_lists(
+    servers: &Servers,
+    update: bool,
+    reason: Option<&str>,
+    show: usize,
+    files: &[PathBuf],
+) -> Result<bool, String> {
+    let options = RunOptions {
+        reference: servers.reference()?,
+        targets: servers.targets()?,
+        modes: Mode::ALL.to_vec(),
+        known: Vec::new(),
+        file_lists: true,
+        timeout: servers.timeout(),
+        target_prelude: Vec::new(),
+    };
+    let (mut open, mut added, mut removed) = (0, 0, 0);
+    for run in run_with_bar(files, &options)? {
+        let list = FileList::read(&run.file)?;
+        let (updated, unexplained) = list.updated(&run.cases, reason);
+        added += updated.count_not_in(&list);
+        removed += list.count_not_in(&updated);
+        let cases: Vec<&Case> = unexplained.iter().map(|&position| &run.cases[position]).collect();
+        output::print_differences(&cases, show);
+        open += unexplained.len();
+        if update && updated != list {
+            updated.write(&run.file)?;
+        }
+    }
+    let verb = if update { "" } else { " (not written: --update)" };
+    sayln!(
+        "{added} differences listed, {removed} taken off{verb}; {open} need a reason (--reason TEXT) or a repair"
+    );
+    Ok(open == 0)
 }
 
 fn run_walk(servers: &Servers, output: &Output, only: String, calls: usize) -> Result<bool, String> {
@@ -227,8 +295,8 @@ fn run_walk(servers: &Servers, output: &Output, only: String, calls: usize) -> R
     let bar = progress(built_ins.len() as u64, "built-ins");
     let (cases, coverage) = walk::walk(&options, &built_ins, &mut || bar.inc(1))?;
     bar.finish_and_clear();
-    print!("{}", walk::coverage_table(&coverage));
-    finish(output, &cases)
+    say!("{}", walk::coverage_table(&coverage));
+    output::finish(output, &cases)
 }
 
 fn oracle(name: &str) -> Result<Oracle, String> {
@@ -264,7 +332,7 @@ fn run_fuzz(
         reduce,
         timeout: servers.timeout(),
     };
-    println!("seeds {seed} to {}", seed + count.saturating_sub(1));
+    sayln!("seeds {seed} to {}", seed + count.saturating_sub(1));
     let bar = progress(count, "queries");
     let findings = fuzz::fuzz(&options, &mut |failures| {
         bar.inc(1);
@@ -273,12 +341,12 @@ fn run_fuzz(
     bar.finish_and_clear();
     let states: Vec<String> =
         findings.states.iter().map(|(state, count)| format!("{state} {count}")).collect();
-    println!(
+    sayln!(
         "{count} queries, {} differ; the reference's answers by SQLSTATE: {}",
         findings.cases.len(),
         states.join(", ")
     );
-    finish(output, &findings.cases)
+    output::finish(output, &findings.cases)
 }
 
 fn run_isolation(servers: &Servers, files: &[PathBuf]) -> Result<bool, String> {
@@ -297,8 +365,8 @@ fn run_isolation(servers: &Servers, files: &[PathBuf]) -> Result<bool, String> {
                 same += 1;
             } else {
                 different += 1;
-                println!("{}: {}", file.display(), expected.permutation);
-                println!(
+                sayln!("{}: {}", file.display(), expected.permutation);
+                sayln!(
                     "  reference\n    {}\n  target\n    {}",
                     expected.lines.join("\n    "),
                     actual.lines.join("\n    ")
@@ -306,7 +374,7 @@ fn run_isolation(servers: &Servers, files: &[PathBuf]) -> Result<bool, String> {
             }
         }
     }
-    println!("{same} interleavings identical, {different} different");
+    sayln!("{same} interleavings identical, {different} different");
     Ok(different == 0)
 }
 
@@ -325,55 +393,27 @@ fn record(servers: &Servers, files: &[PathBuf]) -> Result<bool, String> {
     run::demand_postgres_18(&reference, servers.timeout())?;
     let files = run::files_or_corpus(files, &package_folder().join("corpus"))?;
     let bar = progress(files.len() as u64, "files");
-    let mut answers = 0;
+    let (mut statements, mut odd) = (0, Vec::new());
     for file in &files {
-        answers += run::record_file(
-            file,
-            &reference,
-            &[Mode::Simple, Mode::Extended, Mode::Binary],
-            servers.timeout(),
-        )?;
+        let (count, volatile) = run::record_file(file, &reference, servers.timeout())?;
+        statements += count;
+        odd.extend(volatile.into_iter().map(|line| format!("{}:{line}", file.display())));
         bar.inc(1);
     }
     bar.finish_and_clear();
-    println!("{answers} answers of {} files recorded", files.len());
+    sayln!("{statements} statements of {} files recorded", files.len());
+    if !odd.is_empty() {
+        sayln!("answers that do not repeat (only their shape will be compared):\n  {}", odd.join("\n  "));
+    }
     Ok(true)
 }
 
 fn render(json: &Path) -> Result<bool, String> {
     let text = std::fs::read_to_string(json).map_err(|error| format!("{}: {error}", json.display()))?;
     let summary: report::Summary = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-    println!("| area | statements | exact | exact % |\n| --- | ---: | ---: | ---: |");
+    sayln!("| area | statements | exact | exact % |\n| --- | ---: | ---: | ---: |");
     for (area, counts) in &summary.areas {
-        println!("| {area} | {} | {} | {:.1} |", counts.total(), counts.by_class[0], counts.exact_percent());
+        sayln!("| {area} | {} | {} | {:.1} |", counts.total(), counts.by_class[0], counts.exact_percent());
     }
     Ok(true)
-}
-
-fn finish(output: &Output, cases: &[Case]) -> Result<bool, String> {
-    print!("{}", report::table(&report::by_area(cases)));
-    for (class, reason, count) in report::reasons(cases).iter().take(output.show) {
-        println!("{count:>8}  {:<12} {reason}", class.name());
-    }
-    let failures = cases.iter().filter(|case| case.is_failure());
-    for case in failures.clone().take(output.show) {
-        println!(
-            "\n{} {}:{} ({}): {}",
-            case.verdict.class.name(),
-            case.file,
-            case.line,
-            case.mode.name(),
-            case.verdict.reason
-        );
-        println!("{}\n-- reference\n{}-- target\n{}", case.sql, case.expected, case.actual);
-    }
-    let command = std::env::args().collect::<Vec<_>>().join(" ");
-    let mut history = Vec::new();
-    if let Some(path) = &output.json {
-        history = report::write_json(path, &command, cases)?;
-    }
-    if let Some(path) = &output.html {
-        report::write_html(path, &command, cases, &history)?;
-    }
-    Ok(failures.count() == 0)
 }
