@@ -17,6 +17,7 @@ pub mod hashing;
 pub mod identifiers;
 pub mod io;
 pub mod json;
+pub mod jsonpath;
 pub mod key;
 pub mod money;
 pub mod numeric;

@@ -118,6 +118,7 @@ const TOPICS: &[&[FunctionEntry]] = &[
     json::change::TABLE,
     json::each::TABLE,
     json::get::TABLE,
+    json::path::TABLE,
     json::populate::TABLE,
     money::TABLE,
     numerics::TABLE,

@@ -8,6 +8,7 @@ pub mod datetime;
 pub mod formatting;
 pub mod integrity;
 pub mod json;
+pub mod jsonpath;
 pub mod range;
 pub mod regular;
 mod sqlstate;

@@ -36,6 +36,7 @@ pub fn text_input(oid: Oid, typmod: i32, text: &str, context: &IoContext) -> Res
         oids::CHAR => char_input(text),
         oids::JSON => Datum::text(crate::json::validate(text)?),
         oids::JSONB => crate::json::jsonb_input(text)?,
+        oids::JSONPATH => Datum::text(crate::jsonpath::normalize(text)?),
         oids::BOOL => {
             Datum::Bool(parse_bool(text).ok_or_else(|| data::invalid_input_syntax("boolean", text))?)
         }

@@ -5,12 +5,14 @@
 //! * `get`: elements, paths, lengths, types, comparison, casts
 //! * `each`: one row an element or field
 //! * `change`: what jsonb operators and functions change
+//! * `path`: jsonpath
 //! * `populate`: JSON to records
 
 pub(super) mod build;
 pub(super) mod change;
 pub(super) mod each;
 pub(super) mod get;
+pub(super) mod path;
 pub(super) mod populate;
 pub(crate) mod write;
 
