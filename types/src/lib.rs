@@ -20,6 +20,7 @@ pub mod json;
 pub mod jsonpath;
 pub mod key;
 pub mod money;
+pub mod network;
 pub mod numeric;
 pub mod oids;
 pub mod physical;

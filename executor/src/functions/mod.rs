@@ -29,6 +29,7 @@ mod identifiers;
 mod integers;
 pub(crate) mod json;
 mod money;
+mod network;
 mod numerics;
 mod parts;
 mod ranges;
@@ -121,6 +122,7 @@ const TOPICS: &[&[FunctionEntry]] = &[
     json::path::TABLE,
     json::populate::TABLE,
     money::TABLE,
+    network::TABLE,
     numerics::TABLE,
     parts::TABLE,
     ranges::build::TABLE,

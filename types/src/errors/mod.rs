@@ -9,6 +9,7 @@ pub mod formatting;
 pub mod integrity;
 pub mod json;
 pub mod jsonpath;
+pub mod network;
 pub mod range;
 pub mod regular;
 mod sqlstate;

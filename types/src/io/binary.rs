@@ -7,6 +7,7 @@ use super::truncate_name;
 use crate::datetime::{DATE_END, DATE_MIN, arithmetic, check_timestamp, is_infinite, is_infinite_date};
 use crate::datum::{ArrayValue, Interval, MultirangeValue, RangeBound, RangeValue};
 use crate::errors::{PgError, Result, data, datetime, text as text_errors};
+use crate::network::Inet;
 use crate::numeric::Numeric;
 use crate::{Datum, Oid, oids, physical};
 
@@ -93,6 +94,9 @@ pub fn binary_input(oid: Oid, typmod: i32, bytes: &[u8]) -> Result<Datum> {
         oids::NAME => Datum::text(truncate_name(utf8(bytes)?)),
         oids::JSON => Datum::text(crate::json::validate(utf8(bytes)?)?),
         oids::JSONB => read_jsonb(bytes)?,
+        oids::INET | oids::CIDR => read_inet(bytes)?,
+        oids::MACADDR => Datum::Bytes(Arc::from(exactly::<6>(bytes)?.as_slice())),
+        oids::MACADDR8 => Datum::Bytes(Arc::from(exactly::<8>(bytes)?.as_slice())),
         _ if physical::range_subtype(oid).is_some() => Datum::Range(Arc::new(read_range(oid, bytes)?)),
         _ if physical::multirange_range(oid).is_some() => {
             Datum::Multirange(Arc::new(read_multirange(oid, bytes)?))
@@ -169,6 +173,13 @@ pub fn binary_output(oid: Oid, value: &Datum, out: &mut Vec<u8>) -> Result<()> {
         }
         Datum::Text(text) => out.extend_from_slice(text.as_bytes()),
         Datum::Bytes(bits) if matches!(oid, oids::BIT | oids::VARBIT) => crate::bits::write_binary(bits, out),
+        Datum::Bytes(bytes) if matches!(oid, oids::INET | oids::CIDR) => {
+            let address = Inet::from_stored(bytes).ok_or_else(data::binary_too_short)?;
+            let family = if address.family() == 4 { 2 } else { 3 };
+            let size = address.address.len() as u8;
+            out.extend_from_slice(&[family, address.bits, u8::from(oid == oids::CIDR), size]);
+            out.extend_from_slice(&address.address);
+        }
         Datum::Bytes(bytes) => out.extend_from_slice(bytes),
         Datum::TimeTz(time, west) => {
             out.extend_from_slice(&time.to_be_bytes());
@@ -297,4 +308,15 @@ fn read_jsonb(bytes: &[u8]) -> Result<Datum> {
         1 => crate::json::jsonb_input(utf8(rest)?),
         version => Err(data::invalid_jsonb_version(version)),
     }
+}
+
+fn read_inet(bytes: &[u8]) -> Result<Datum> {
+    let [_, bits, _, size, address @ ..] = bytes else { return Err(data::binary_too_short()) };
+    if !matches!(*size, 4 | 16)
+        || address.len() != usize::from(*size)
+        || usize::from(*bits) > address.len() * 8
+    {
+        return Err(data::invalid_binary("invalid address in external \"inet\" value"));
+    }
+    Ok(Inet { address: address.to_vec(), bits: *bits }.datum())
 }

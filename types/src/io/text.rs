@@ -7,6 +7,7 @@ use super::{ByteaOutput, IoContext, array, bytea};
 use crate::datetime::{arithmetic, format, interval_text, parse};
 use crate::errors::{PgError, Result, data, text as text_errors};
 use crate::fast::{parse_int4_fast, parse_int8_fast, write_i64};
+use crate::network::{self, Inet};
 use crate::numeric::Numeric;
 use crate::range::io as range;
 use crate::{Datum, Oid, bits, float, identifiers, money, oids, physical};
@@ -36,6 +37,10 @@ pub fn text_input(oid: Oid, typmod: i32, text: &str, context: &IoContext) -> Res
         oids::CHAR => char_input(text),
         oids::JSON => Datum::text(crate::json::validate(text)?),
         oids::JSONB => crate::json::jsonb_input(text)?,
+        oids::INET => Inet::parse(text)?.datum(),
+        oids::CIDR => Inet::parse_cidr(text)?.datum(),
+        oids::MACADDR => Datum::Bytes(Arc::from(network::parse_mac(text)?.as_slice())),
+        oids::MACADDR8 => Datum::Bytes(Arc::from(network::parse_mac8(text)?.as_slice())),
         oids::JSONPATH => Datum::text(crate::jsonpath::normalize(text)?),
         oids::BOOL => {
             Datum::Bool(parse_bool(text).ok_or_else(|| data::invalid_input_syntax("boolean", text))?)
@@ -123,6 +128,12 @@ pub fn text_output(oid: Oid, value: &Datum, context: &IoContext, out: &mut Strin
             }
         }
         (_, Datum::Text(text)) => out.push_str(text),
+        (oids::INET | oids::CIDR, Datum::Bytes(value)) => {
+            let address =
+                Inet::from_stored(value).ok_or_else(|| PgError::internal("a stored address is damaged"))?;
+            out.push_str(&if oid == oids::CIDR { address.cidr_text() } else { address.inet_text() });
+        }
+        (oids::MACADDR | oids::MACADDR8, Datum::Bytes(value)) => out.push_str(&network::mac_text(value)),
         (_, Datum::Bytes(value)) => match context.bytea_output {
             ByteaOutput::Hex => {
                 out.push_str("\\x");
