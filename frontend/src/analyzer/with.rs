@@ -165,6 +165,7 @@ impl Analyzer<'_> {
         if let Some(scope) = self.level().ctes.iter_mut().find(|scope| scope.id == id) {
             scope.columns = Some(columns.clone());
         }
+        check_recursive_term(right, name)?;
         let mut step = self.nested_query(right, true)?;
         if let Some(scope) = self.level().ctes.iter_mut().find(|scope| scope.id == id) {
             scope.references = 0;
@@ -245,6 +246,56 @@ impl Analyzer<'_> {
             .ok_or_else(|| PgError::internal("an output column that is not there"))?;
         Ok(Expr::column(column.id, column.ty))
     }
+}
+
+/// Refuses a second reference to the query in its recursive term, and one that an outer join may fill with NULLs
+/// (`checkWellFormedRecursion`).
+fn check_recursive_term(term: &SelectStmt, name: &str) -> Result<()> {
+    let recursion = |what: &str, location: i32| {
+        let message = format!("recursive reference to query \"{name}\" must not appear {what}");
+        error(SqlState::INVALID_RECURSION, message, at(location))
+    };
+    let node = NodeEnum::SelectStmt(Box::new(term.clone()));
+    let mut references = references_to(&node, name);
+    references.sort_unstable();
+    if let Some(second) = references.get(1) {
+        return Err(recursion("more than once", *second));
+    }
+    for (node, ..) in node.nodes() {
+        let pg_query::NodeRef::JoinExpr(join) = node else { continue };
+        let inside = |side| raw::inner(side).and_then(|side| references_to(side, name).first().copied());
+        let nullable = match JoinType::try_from(join.jointype) {
+            Ok(JoinType::JoinLeft) => inside(&join.rarg),
+            Ok(JoinType::JoinRight) => inside(&join.larg),
+            Ok(JoinType::JoinFull) => inside(&join.larg).or_else(|| inside(&join.rarg)),
+            _ => None,
+        };
+        if let Some(location) = nullable {
+            return Err(recursion("within an outer join", location));
+        }
+    }
+    Ok(())
+}
+
+/// Returns where a node mentions a table of this name.
+fn references_to(node: &NodeEnum, name: &str) -> Vec<i32> {
+    let mut found = Vec::new();
+    if let NodeEnum::RangeVar(range) = node
+        && range.relname == name
+        && range.schemaname.is_empty()
+    {
+        found.push(range.location);
+        return found;
+    }
+    for (node, ..) in node.nodes() {
+        if let pg_query::NodeRef::RangeVar(range) = node
+            && range.relname == name
+            && range.schemaname.is_empty()
+        {
+            found.push(range.location);
+        }
+    }
+    found
 }
 
 /// Returns whether a WITH query mentions a table of this name.

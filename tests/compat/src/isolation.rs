@@ -1,8 +1,9 @@
 //! The isolation runner: named sessions and steps with written interleavings.
 //!
-//! A script (`*.iso`) is a list of lines:
+//! A script (`isolation/*.iso`) is a list of lines:
 //!
 //! ```text
+//! levels <level>, <level>      what $level stands for in the statements, one run each
 //! setup <statement>            run once before each interleaving
 //! teardown <statement>         run once after it
 //! session <name>
@@ -11,20 +12,29 @@
 //! permutation <step> <step> ...
 //! ```
 //!
-//! Each permutation gives the steps in order. A step that does not answer within [`PATIENCE`] is taken as *blocked* and
-//! left running; after each later step the blocked ones are looked at again. The result, the error and whether each step
-//! blocked (and after which step it went on) is one line of the trace; the traces of two servers are compared.
+//! Each permutation gives the steps in order. A step that waits for another session is *blocked* and left running;
+//! after each later step the blocked ones are looked at again. The result, the error and whether each step blocked (and
+//! after which step it went on) is one line of the trace; the traces of two servers, or one and what PostgreSQL 18 did
+//! (`*.expected`), are compared.
+//!
+//! Whether a session waits is asked of the server (`pg_blocking_pids`), from a connection of its own; a server that
+//! cannot tell is given [`PATIENCE`].
 
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
 use crate::outcome::{Mode, Outcome};
 use crate::run::connect;
 use crate::url::ServerUrl;
 
-/// How long a step may take before it counts as blocked.
-pub const PATIENCE: Duration = Duration::from_millis(250);
+/// How long a step may take before it counts as blocked on a server that does not say so.
+pub const PATIENCE: Duration = Duration::from_millis(700);
+
+/// How long a step that is said to be blocked is watched before it counts as such: a deadlock may be found.
+const SETTLING: Duration = Duration::from_millis(150);
 
 /// A parsed script.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +47,8 @@ pub struct Script {
     pub sessions: Vec<Session>,
     /// Step names in order, for each interleaving.
     pub permutations: Vec<Vec<String>>,
+    /// What `$level` stands for, one after the other; empty: nothing.
+    pub levels: Vec<String>,
 }
 
 /// A session of a script.
@@ -72,6 +84,9 @@ impl Script {
                 ("permutation", _) => {
                     script.permutations.push(rest.split_whitespace().map(str::to_owned).collect());
                 }
+                ("levels", _) => {
+                    script.levels = rest.split(',').map(|level| level.trim().to_owned()).collect();
+                }
                 ("begin", Some(session)) => session.begin.push(rest),
                 ("step", Some(session)) => {
                     let (name, sql) = rest
@@ -88,6 +103,24 @@ impl Script {
         Ok(script)
     }
 
+    /// Returns the script for each level, with the level's name.
+    fn for_each_level(&self) -> Vec<(String, Self)> {
+        if self.levels.is_empty() {
+            return vec![(String::new(), self.clone())];
+        }
+        let with = |level: &String| {
+            let mut script = self.clone();
+            let put = |sql: &mut String| *sql = sql.replace("$level", level);
+            script.setup.iter_mut().chain(&mut script.teardown).for_each(put);
+            for session in &mut script.sessions {
+                session.begin.iter_mut().for_each(put);
+                session.steps.iter_mut().for_each(|(_, sql)| put(sql));
+            }
+            (format!("{level}: "), script)
+        };
+        self.levels.iter().map(with).collect()
+    }
+
     fn find(&self, step: &str) -> Option<(usize, &str)> {
         self.sessions.iter().enumerate().find_map(|(index, session)| {
             session.steps.iter().find(|(name, _)| name == step).map(|(_, sql)| (index, sql.as_str()))
@@ -96,7 +129,7 @@ impl Script {
 }
 
 /// The trace of one interleaving.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
     /// The interleaving.
     pub permutation: String,
@@ -116,78 +149,129 @@ struct Waiting {
 /// When the server cannot be reached or the set-up fails.
 pub fn run(script: &Script, url: &ServerUrl, timeout: Duration) -> Result<Vec<Trace>, String> {
     let mut traces = Vec::new();
-    for permutation in &script.permutations {
-        let mut admin = connect(url, timeout)?;
-        for sql in &script.setup {
-            let outcome = admin.run(sql, Mode::Simple, None);
-            if outcome.error.is_some() || outcome.lost.is_some() {
-                return Err(format!("setup {sql}: {}", outcome.summary()));
+    for (level, script) in script.for_each_level() {
+        for permutation in &script.permutations {
+            let mut admin = connect(url, timeout)?;
+            for sql in &script.teardown {
+                admin.run(sql, Mode::Simple, None);
             }
+            let name = format!("{level}{}", permutation.join(" "));
+            let refused = script.setup.iter().find_map(|sql| {
+                let outcome = admin.run(sql, Mode::Simple, None);
+                (outcome.error.is_some() || outcome.lost.is_some())
+                    .then(|| format!("setup {sql}: {}", brief(&outcome)))
+            });
+            let lines = match refused {
+                Some(refused) => vec![refused],
+                None => Stage::open(&script, url, timeout)?.interleave(&script, permutation)?,
+            };
+            for sql in &script.teardown {
+                admin.run(sql, Mode::Simple, None);
+            }
+            traces.push(Trace { permutation: name, lines });
         }
-        let lines = interleave(script, permutation, url, timeout)?;
-        for sql in &script.teardown {
-            admin.run(sql, Mode::Simple, None);
-        }
-        traces.push(Trace { permutation: permutation.join(" "), lines });
     }
     Ok(traces)
 }
 
-fn interleave(
-    script: &Script,
-    permutation: &[String],
-    url: &ServerUrl,
-    timeout: Duration,
-) -> Result<Vec<String>, String> {
-    let mut clients = Vec::new();
-    for session in &script.sessions {
-        let mut client = connect(url, timeout)?;
-        for sql in &session.begin {
-            client.run(sql, Mode::Simple, None);
-        }
-        clients.push(client);
-    }
-    let mut lines = Vec::new();
-    let mut waiting: Vec<Waiting> = Vec::new();
-    for step in permutation {
-        let (session, sql) = script.find(step).ok_or_else(|| format!("no step is called {step}"))?;
-        // A session does one thing at a time: wait for its earlier step.
-        if let Some(position) = waiting.iter().position(|entry| entry.session == session) {
-            let earlier = waiting.remove(position);
-            let outcome = clients[session].finish(Mode::Simple, None);
-            lines.push(format!("{} went on before {step}: {}", earlier.step, brief(&outcome)));
-        }
-        if clients[session].send(sql, Mode::Simple).is_err() {
-            lines.push(format!("{step}: connection lost"));
-            continue;
-        }
-        if clients[session].answered(PATIENCE) {
-            lines.push(format!("{step}: {}", brief(&clients[session].finish(Mode::Simple, None))));
-        } else {
-            lines.push(format!("{step}: blocked"));
-            waiting.push(Waiting { session, step: step.clone() });
-        }
-        collect(&mut clients, &mut waiting, &mut lines, step);
-    }
-    for entry in waiting {
-        let outcome = clients[entry.session].finish(Mode::Simple, None);
-        lines.push(format!("{} at the end: {}", entry.step, brief(&outcome)));
-    }
-    Ok(lines)
+/// The connections of one interleaving.
+struct Stage {
+    clients: Vec<Client>,
+    pids: Vec<String>,
+    watcher: Client,
+    waiting: Vec<Waiting>,
+    lines: Vec<String>,
 }
 
-/// Takes the answers of blocked steps that the last step has let go on.
-fn collect(clients: &mut [Client], waiting: &mut Vec<Waiting>, lines: &mut Vec<String>, after: &str) {
-    let mut still = Vec::new();
-    for entry in waiting.drain(..) {
-        if entry.step != after && clients[entry.session].answered(PATIENCE) {
-            let outcome = clients[entry.session].finish(Mode::Simple, None);
-            lines.push(format!("{} went on after {after}: {}", entry.step, brief(&outcome)));
-        } else {
-            still.push(entry);
+impl Stage {
+    fn open(script: &Script, url: &ServerUrl, timeout: Duration) -> Result<Self, String> {
+        let mut stage = Self {
+            clients: Vec::new(),
+            pids: Vec::new(),
+            watcher: connect(url, timeout)?,
+            waiting: Vec::new(),
+            lines: Vec::new(),
+        };
+        for session in &script.sessions {
+            let mut client = connect(url, timeout)?;
+            let pid = client.run("SELECT pg_backend_pid()", Mode::Simple, None);
+            stage.pids.push(first_value(&pid).unwrap_or_else(|| "0".to_owned()));
+            for sql in &session.begin {
+                client.run(sql, Mode::Simple, None);
+            }
+            stage.clients.push(client);
+        }
+        Ok(stage)
+    }
+
+    fn interleave(mut self, script: &Script, permutation: &[String]) -> Result<Vec<String>, String> {
+        for step in permutation {
+            let (session, sql) = script.find(step).ok_or_else(|| format!("no step is called {step}"))?;
+            // A session does one thing at a time: wait for its earlier step.
+            if let Some(position) = self.waiting.iter().position(|entry| entry.session == session) {
+                let earlier = self.waiting.remove(position);
+                let outcome = self.clients[session].finish(Mode::Simple, None);
+                self.lines.push(format!("{} went on before {step}: {}", earlier.step, brief(&outcome)));
+            }
+            if self.clients[session].send(sql, Mode::Simple).is_err() {
+                self.lines.push(format!("{step}: connection lost"));
+                continue;
+            }
+            if self.answers(session) {
+                let outcome = self.clients[session].finish(Mode::Simple, None);
+                self.lines.push(format!("{step}: {}", brief(&outcome)));
+            } else {
+                self.lines.push(format!("{step}: blocked"));
+                self.waiting.push(Waiting { session, step: step.clone() });
+            }
+            self.collect(step);
+        }
+        for entry in std::mem::take(&mut self.waiting) {
+            let outcome = self.clients[entry.session].finish(Mode::Simple, None);
+            self.lines.push(format!("{} at the end: {}", entry.step, brief(&outcome)));
+        }
+        Ok(self.lines)
+    }
+
+    /// Takes the answers of blocked steps that the last step has let go on.
+    fn collect(&mut self, after: &str) {
+        for entry in std::mem::take(&mut self.waiting) {
+            if entry.step != after && self.answers(entry.session) {
+                let outcome = self.clients[entry.session].finish(Mode::Simple, None);
+                self.lines.push(format!("{} went on after {after}: {}", entry.step, brief(&outcome)));
+            } else {
+                self.waiting.push(entry);
+            }
         }
     }
-    *waiting = still;
+
+    /// Waits until a session's statement has an answer (true) or waits for another session (false).
+    fn answers(&mut self, session: usize) -> bool {
+        let start = Instant::now();
+        loop {
+            if self.clients[session].answered(Duration::from_millis(10)) {
+                return true;
+            }
+            match self.is_blocked(session) {
+                Some(true) => return self.clients[session].answered(SETTLING),
+                Some(false) if start.elapsed() < PATIENCE * 3 => {}
+                None if start.elapsed() < PATIENCE => {}
+                Some(false) | None => return false,
+            }
+        }
+    }
+
+    /// Asks the server; `None` when it cannot tell.
+    fn is_blocked(&mut self, session: usize) -> Option<bool> {
+        let sql =
+            format!("SELECT coalesce(array_length(pg_blocking_pids({}), 1), 0) > 0", self.pids[session]);
+        let outcome = self.watcher.run(&sql, Mode::Simple, None);
+        first_value(&outcome).map(|value| value == "t")
+    }
+}
+
+fn first_value(outcome: &Outcome) -> Option<String> {
+    outcome.results.first()?.rows.first()?.first()?.clone()
 }
 
 fn brief(outcome: &Outcome) -> String {
@@ -208,6 +292,91 @@ fn brief(outcome: &Outcome) -> String {
         parts.push(format!("{lost:?}"));
     }
     format!("{} ({})", parts.join(" "), outcome.status)
+}
+
+/// Returns the scripts under `folder`.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn scripts(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "iso"))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+/// Writes what PostgreSQL did beside the script.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn record(file: &Path, traces: &[Trace]) -> Result<(), String> {
+    let mut text = String::new();
+    for trace in traces {
+        text.push_str(&trace.permutation);
+        text.push('\n');
+        for line in &trace.lines {
+            text.push_str(&format!("    {}\n", line.replace('\n', "\\n")));
+        }
+    }
+    let path = file.with_extension("expected");
+    std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Reads what PostgreSQL did.
+///
+/// # Errors
+/// When there is no recording.
+pub fn recorded(file: &Path) -> Result<Vec<Trace>, String> {
+    let path = file.with_extension("expected");
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        format!("{}: {error}; `surus-compat isolation --record` makes it", path.display())
+    })?;
+    let mut traces: Vec<Trace> = Vec::new();
+    for line in text.lines() {
+        match (line.strip_prefix("    "), traces.last_mut()) {
+            (Some(event), Some(trace)) => trace.lines.push(event.to_owned()),
+            _ => traces.push(Trace { permutation: line.to_owned(), lines: Vec::new() }),
+        }
+    }
+    Ok(traces)
+}
+
+/// The interleavings of a script that are known to differ: a line each, `interleaving<TAB>reason`, in `*.known`.
+#[derive(Debug, Default)]
+pub struct KnownTraces(Vec<(String, String)>);
+
+impl KnownTraces {
+    /// Reads the list beside a script; there need not be one.
+    pub fn read(file: &Path) -> Self {
+        let text = std::fs::read_to_string(file.with_extension("known")).unwrap_or_default();
+        let entry =
+            |line: &str| line.split_once('\t').map(|(name, reason)| (name.to_owned(), reason.to_owned()));
+        Self(text.lines().filter_map(entry).collect())
+    }
+    /// Returns why an interleaving differs.
+    pub fn reason(&self, permutation: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| name == permutation).map(|(_, reason)| reason.as_str())
+    }
+    /// Writes the list of the interleavings that differ, with the reasons that were there or `reason`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, file: &Path, different: &[String], reason: &str) -> Result<(), String> {
+        let path = file.with_extension("known");
+        if different.is_empty() {
+            return if path.exists() {
+                std::fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))
+            } else {
+                Ok(())
+            };
+        }
+        let line = |name: &String| format!("{name}\t{}\n", self.reason(name).unwrap_or(reason));
+        let text: String = different.iter().map(line).collect();
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+    }
 }
 
 /// Reads and parses a script file.

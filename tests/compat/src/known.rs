@@ -84,6 +84,8 @@ struct Entry {
 pub struct Check {
     /// Differences without an entry, as positions in the cases.
     pub unlisted: Vec<usize>,
+    /// Those of them whose statement is on the list for a difference of another class.
+    pub moved: Vec<usize>,
     /// Entries whose difference is gone, as text.
     pub stale: Vec<String>,
 }
@@ -171,7 +173,12 @@ impl FileList {
             });
             match listed {
                 Some(entry) => cases[difference.case].known = Some(entry.reason.clone()),
-                None => check.unlisted.push(difference.case),
+                None => {
+                    check.unlisted.push(difference.case);
+                    if self.order.iter().any(|(statement, _)| *statement == difference.key.0) {
+                        check.moved.push(difference.case);
+                    }
+                }
             }
         }
         let mut modes: Vec<Mode> = cases.iter().map(|case| case.mode).collect();

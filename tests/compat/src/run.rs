@@ -275,14 +275,18 @@ pub fn connect(url: &ServerUrl, timeout: Duration) -> Result<Client, String> {
 }
 
 /// A database of its own for one script, dropped at the end; the connection's own database where the server has none.
-struct Scratch {
+pub struct Scratch {
     admin: Option<(ServerUrl, String)>,
     url: ServerUrl,
     timeout: Duration,
 }
 
 impl Scratch {
-    fn create(url: &ServerUrl, timeout: Duration) -> Result<Self, String> {
+    /// Makes it.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub fn create(url: &ServerUrl, timeout: Duration) -> Result<Self, String> {
         let mut client = connect(url, timeout)?;
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -298,6 +302,13 @@ impl Scratch {
         }
         clear_public(&mut client);
         Ok(Self { admin: None, url: url.clone(), timeout })
+    }
+}
+
+impl Scratch {
+    /// Returns where it is.
+    pub fn url(&self) -> &ServerUrl {
+        &self.url
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use surus_compat::fuzz::{self, FuzzOptions, Oracle};
-use surus_compat::isolation;
+use surus_compat::isolation::{self, KnownTraces};
 use surus_compat::known::{self, FileList, Known};
 use surus_compat::outcome::Mode;
 use surus_compat::report;
@@ -80,6 +80,12 @@ enum Command {
     Isolation {
         #[command(flatten)]
         servers: Servers,
+        /// Record what the reference, a PostgreSQL 18, does.
+        #[arg(long)]
+        record: bool,
+        /// Bring the lists of known differences up to date, new ones with this reason.
+        #[arg(long)]
+        update: Option<String>,
         /// Scripts.
         files: Vec<PathBuf>,
     },
@@ -166,7 +172,10 @@ fn main() -> ExitCode {
         Command::Fuzz { servers, output, seed, count, oracles, no_reduce } => {
             run_fuzz(&servers, &output, seed, count, &oracles, !no_reduce)
         }
-        Command::Isolation { servers, files } => run_isolation(&servers, &files),
+        Command::Isolation { servers, record: true, files, .. } => record_isolation(&servers, &files),
+        Command::Isolation { servers, record: false, update, files } => {
+            run_isolation(&servers, update.as_deref(), &files)
+        }
         Command::Record { servers, files } => record(&servers, &files),
         Command::Known { servers, update, reason, show, files } => {
             known_lists(&servers, update, reason.as_deref(), show, &files)
@@ -349,43 +358,61 @@ fn run_fuzz(
     output::finish(output, &findings.cases)
 }
 
-fn run_isolation(servers: &Servers, files: &[PathBuf]) -> Result<bool, String> {
-    let folder = package_folder().join("isolation");
-    let files = if files.is_empty() { scripts(&folder)? } else { files.to_vec() };
+fn isolation_scripts(files: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    if files.is_empty() {
+        isolation::scripts(&package_folder().join("isolation"))
+    } else {
+        Ok(files.to_vec())
+    }
+}
+
+fn record_isolation(servers: &Servers, files: &[PathBuf]) -> Result<bool, String> {
     let reference = servers.needed_reference()?;
+    run::demand_postgres_18(&reference, servers.timeout())?;
+    for file in &isolation_scripts(files)? {
+        let scratch = run::Scratch::create(&reference, servers.timeout())?;
+        let traces = isolation::run(&isolation::read(file)?, scratch.url(), servers.timeout())?;
+        isolation::record(file, &traces)?;
+        sayln!("{}: {} interleavings recorded", file.display(), traces.len());
+    }
+    Ok(true)
+}
+
+fn run_isolation(servers: &Servers, update: Option<&str>, files: &[PathBuf]) -> Result<bool, String> {
     let target = servers.target()?;
-    let mut same = 0;
-    let mut different = 0;
-    for file in &files {
+    let (mut same, mut known_count, mut failed) = (0, 0, 0);
+    for file in &isolation_scripts(files)? {
         let script = isolation::read(file)?;
-        let expected = isolation::run(&script, &reference, servers.timeout())?;
-        let actual = isolation::run(&script, &target, servers.timeout())?;
+        let expected = match servers.reference()? {
+            Some(url) => {
+                let scratch = run::Scratch::create(&url, servers.timeout())?;
+                isolation::run(&script, scratch.url(), servers.timeout())?
+            }
+            None => isolation::recorded(file)?,
+        };
+        let scratch = run::Scratch::create(&target, servers.timeout())?;
+        let actual = isolation::run(&script, scratch.url(), servers.timeout())?;
+        let known = KnownTraces::read(file);
+        let mut different = Vec::new();
         for (expected, actual) in expected.iter().zip(&actual) {
             if expected == actual {
                 same += 1;
+                continue;
+            }
+            different.push(actual.permutation.clone());
+            if known.reason(&actual.permutation).is_some() {
+                known_count += 1;
             } else {
-                different += 1;
-                sayln!("{}: {}", file.display(), expected.permutation);
-                sayln!(
-                    "  reference\n    {}\n  target\n    {}",
-                    expected.lines.join("\n    "),
-                    actual.lines.join("\n    ")
-                );
+                failed += 1;
+                output::print_traces(file, expected, actual);
             }
         }
+        if let Some(reason) = update {
+            known.write(file, &different, reason)?;
+        }
     }
-    sayln!("{same} interleavings identical, {different} different");
-    Ok(different == 0)
-}
-
-fn scripts(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "iso"))
-        .collect();
-    files.sort();
-    Ok(files)
+    sayln!("{same} interleavings identical, {known_count} known to differ, {failed} different");
+    Ok(failed == 0)
 }
 
 fn record(servers: &Servers, files: &[PathBuf]) -> Result<bool, String> {

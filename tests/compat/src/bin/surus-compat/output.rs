@@ -1,8 +1,9 @@
 //! What the program prints and writes: tables, differences, JSON and HTML.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use surus_compat::isolation::Trace;
 use surus_compat::report;
 use surus_compat::run::Case;
 
@@ -65,6 +66,20 @@ pub fn print_differences(cases: &[&Case], show: usize) {
     }
     if groups.len() > show {
         sayln!("\n... and {} more (--show N)", groups.len() - show);
+    }
+}
+
+/// Prints two traces of an interleaving.
+pub fn print_traces(file: &Path, expected: &Trace, actual: &Trace) {
+    sayln!("\n{}: {}", file.display(), expected.permutation);
+    for (index, line) in actual.lines.iter().enumerate() {
+        match expected.lines.get(index) {
+            Some(wanted) if wanted == line => sayln!("    {line}"),
+            wanted => sayln!("  - {}\n  + {line}", wanted.map_or("", String::as_str)),
+        }
+    }
+    for wanted in expected.lines.iter().skip(actual.lines.len()) {
+        sayln!("  - {wanted}");
     }
 }
 
