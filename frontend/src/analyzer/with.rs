@@ -3,7 +3,9 @@
 use ecow::EcoString;
 use executor::expr::Expr;
 use pg_query::NodeEnum;
-use pg_query::protobuf::{CommonTableExpr, CteMaterialize, RangeVar, SelectStmt, SetOperation, WithClause};
+use pg_query::protobuf::{
+    CommonTableExpr, CteMaterialize, JoinType, RangeVar, SelectStmt, SetOperation, WithClause,
+};
 use types::{PgError, Result, SqlState, TypeRef};
 
 use super::from::Placed;

@@ -31,7 +31,7 @@ use crate::run::connect;
 use crate::url::ServerUrl;
 
 /// How long a step may take before it counts as blocked on a server that does not say so.
-pub const PATIENCE: Duration = Duration::from_millis(700);
+pub const PATIENCE: Duration = Duration::from_millis(400);
 
 /// How long a step that is said to be blocked is watched before it counts as such: a deadlock may be found.
 const SETTLING: Duration = Duration::from_millis(150);

@@ -173,7 +173,8 @@ impl Planner<'_> {
                 _ if correlated => true,
                 Some(true) => false,
                 Some(false) => !volatile && cte.recursive.is_none(),
-                None => !volatile && cte.recursive.is_none() && cte.references == 1,
+                // A recursion that is read once streams, so that a LIMIT above may end it.
+                None => !volatile && cte.references == 1,
             };
             if correlated && volatile && cte.references > 1 {
                 return Err(PgError::not_supported("a volatile WITH query that refers to an outer query"));

@@ -10,8 +10,6 @@ SHOW datestyle;
 SHOW DateStyle;
 SHOW "DateStyle";
 SHOW intervalstyle;
-SHOW timezone;
-SHOW TIME ZONE;
 SHOW extra_float_digits;
 SHOW bytea_output;
 SHOW search_path;
