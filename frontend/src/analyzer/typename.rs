@@ -9,8 +9,11 @@ use super::AnalyzerContext;
 use super::coerce::plain;
 use super::raw;
 use super::state::{Location, at, error, unsupported};
-use crate::catalog::builtin::{Type, builtin};
+use crate::catalog::builtin::{Type, TypeKind, builtin};
 use crate::catalog::type_names::type_name;
+
+/// `pg_namespace.oid` of `information_schema`.
+const INFORMATION_SCHEMA: Oid = 13144;
 
 /// Resolves a type name.
 ///
@@ -31,6 +34,12 @@ pub(super) fn resolve(context: &AnalyzerContext<'_>, name: &TypeName) -> Result<
         let message = format!("could not find array type for data type {}", type_name(ty.oid));
         return Err(error(SqlState::UNDEFINED_OBJECT, message, location));
     }
+    // The domains of information_schema only name what a column is for; their checks hold for all that it shows.
+    let oid = if ty.namespace == INFORMATION_SCHEMA && ty.kind == TypeKind::Domain && oid == ty.oid {
+        ty.base
+    } else {
+        oid
+    };
     Ok(plain(oid).with_typmod(typmod))
 }
 

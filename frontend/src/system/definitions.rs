@@ -261,3 +261,12 @@ pub fn relation_kind(names: &Names, oid: Oid) -> Option<char> {
     }
     built_in::row(rows::PG_CLASS, oid).map(|row| row.char("relkind"))
 }
+
+/// Returns the `attnum`s of an index's key columns, 0 for an expression.
+pub fn index_attnums(index: &Index<'_>) -> Vec<i16> {
+    let number = |key: &IndexKey| match &key.source {
+        IndexKeySource::Column(position) => index.table.attnum(*position),
+        IndexKeySource::Expression { .. } => 0,
+    };
+    index.index.keys.iter().map(number).collect()
+}

@@ -1,7 +1,9 @@
 //! System relations and the functions that need the session.
 
 mod built_in;
+mod built_in_text;
 mod definitions;
+mod encodings;
 pub mod functions;
 mod layout;
 pub mod names;

@@ -32,6 +32,7 @@ pub fn add(access: &Access, name: &str, maker: &mut Maker<'_>) -> Result<bool> {
         "pg_namespace" => namespaces(access, maker),
         "pg_rewrite" => rules(access, maker),
         "pg_database" => database(maker),
+        "pg_description" | "pg_shdescription" => comments(access, name == "pg_shdescription", maker),
         _ => {}
     }
     let _ = (DATABASE, &*DEFINITIONS);
@@ -386,11 +387,16 @@ fn namespaces(access: &Access, maker: &mut Maker<'_>) {
     }
 }
 
+/// Returns the oid of a view's rule.
+pub fn rule_oid(relation: &Relation) -> Oid {
+    default_oid(relation, 0x7ff)
+}
+
 fn rules(access: &Access, maker: &mut Maker<'_>) {
     for relation in access.catalog.relations.values() {
         if matches!(relation.kind, RelationKind::View { .. }) {
             maker.add(&[
-                ("oid", oid(default_oid(relation, 0x7ff))),
+                ("oid", oid(rule_oid(relation))),
                 ("rulename", text("_RETURN")),
                 ("ev_class", oid(relation.oid)),
                 ("ev_type", text("1")),
@@ -398,6 +404,25 @@ fn rules(access: &Access, maker: &mut Maker<'_>) {
                 ("is_instead", flag(true)),
             ]);
         }
+    }
+}
+
+/// Comments on roles and databases are those of `pg_shdescription`.
+fn comments(access: &Access, shared: bool, maker: &mut Maker<'_>) {
+    const SHARED: [Oid; 3] = [1260, 1262, 1213];
+    for (object, comment) in &access.catalog.comments {
+        if SHARED.contains(&object.class) != shared {
+            continue;
+        }
+        let mut row = vec![
+            ("objoid", oid(object.oid)),
+            ("classoid", oid(object.class)),
+            ("description", text(comment)),
+        ];
+        if !shared {
+            row.push(("objsubid", Datum::I32(i32::from(object.column))));
+        }
+        maker.add(&row);
     }
 }
 

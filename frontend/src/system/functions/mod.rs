@@ -1,10 +1,16 @@
 //! Functions that need the session or the catalog, by `prosrc`.
 
 mod arrays;
+mod information;
+mod lists;
 mod names;
+mod objects;
 mod privileges;
+mod privileges_text;
 mod routines;
 mod session;
+mod sizes;
+mod statistics;
 
 use executor::functions::CallContext;
 use types::{Datum, Oid, PgError, Result};
@@ -17,6 +23,16 @@ pub fn register() {
     executor::functions::register(session::TABLE);
     executor::functions::register(privileges::TABLE);
     executor::functions::register(routines::TABLE);
+    for table in [
+        information::TABLE,
+        lists::TABLE,
+        objects::TABLE,
+        privileges_text::TABLE,
+        sizes::TABLE,
+        statistics::TABLE,
+    ] {
+        executor::functions::register(table);
+    }
     executor::functions::register_missing(arrays::TABLE);
 }
 

@@ -5,22 +5,23 @@ use datasets::catalog::{
     PG_TS_PARSER, PG_TS_TEMPLATE,
 };
 use executor::functions::{CallContext, FunctionEntry, row};
-use types::{Datum, Result};
+use types::io::ObjectNames;
+use types::{Datum, Oid, Result, oids};
 
-use super::super::built_in;
 use super::super::definitions::{
     constraint_definition, indexes, relation_is_visible, relation_schema_and_name, role_name,
 };
+use super::super::{built_in, built_in_text};
 use super::{access, oid_at, text_at};
 use crate::catalog::RelationKind;
 use crate::catalog::builtin::builtin;
 use crate::catalog::type_names::format_type;
+use crate::session::access::Access;
+use crate::system::encodings;
 
 /// Sorted by `prosrc`.
 pub(super) const TABLE: &[FunctionEntry] = &[
-    row("PG_char_to_encoding", |args, _| {
-        Ok(Datum::I32(if text_at(args, 0).eq_ignore_ascii_case("utf8") { 6 } else { -1 }))
-    }),
+    row("PG_char_to_encoding", |args, _| Ok(Datum::I32(encodings::number(text_at(args, 0)).unwrap_or(-1)))),
     row("PG_encoding_to_char", encoding_to_char),
     row("format_type", format_type_row),
     row("pg_collation_is_visible", |args, context| {
@@ -39,6 +40,9 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("pg_get_userbyid", user_by_id),
     row("pg_get_viewdef", view_definition),
     row("pg_get_viewdef_ext", view_definition),
+    row("pg_get_viewdef_name", view_definition_by_name),
+    row("pg_get_viewdef_name_ext", view_definition_by_name),
+    row("pg_get_viewdef_wrap", view_definition),
     row("pg_is_other_temp_schema", |_, _| Ok(Datum::Bool(false))),
     row("pg_my_temp_schema", |_, _| Ok(Datum::I64(0))),
     row("pg_opclass_is_visible", |args, context| built_in_visible(PG_OPCLASS, "opcnamespace", args, context)),
@@ -90,9 +94,7 @@ fn function_is_visible(args: &[Datum], context: &CallContext<'_>) -> Result<Datu
 
 fn encoding_to_char(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
     Ok(Datum::text(match args.first() {
-        Some(Datum::I32(0)) => "SQL_ASCII",
-        Some(Datum::I32(6)) => "UTF8",
-        Some(Datum::I32(8)) => "LATIN1",
+        Some(Datum::I32(number)) => encodings::name(*number),
         Some(_) | None => "",
     }))
 }
@@ -140,12 +142,15 @@ fn constraint(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
             return Ok(Datum::text(constraint_definition(&access(context)?.catalog, table, found)));
         }
     }
-    Ok(Datum::Null)
+    Ok(built_in_text::constraint(oid).map_or(Datum::Null, Datum::text))
 }
 
 fn index_definition(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let catalog = &access(context)?.catalog;
     let oid = oid_at(args, 0);
+    if let Some(text) = built_in_text::index(oid, 0) {
+        return Ok(Datum::text(text));
+    }
     let index = indexes(catalog).find(|index| index.oid == oid);
     Ok(index.map_or(Datum::Null, |index| Datum::text(index.definition(catalog))))
 }
@@ -163,15 +168,34 @@ fn index_column(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let oid = oid_at(args, 0);
     let index = indexes(catalog).find(|index| index.oid == oid);
     let name = index.and_then(|index| index.column_text(column - 1));
-    Ok(Datum::text(name.unwrap_or_default()))
+    let name = name.or_else(|| built_in_text::index(oid, column));
+    Ok(name.map_or(Datum::Null, Datum::text))
 }
 
 fn view_definition(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
-    let oid = oid_at(args, 0);
-    Ok(match access(context)?.catalog.relations.get(&oid).map(|relation| &relation.kind) {
-        Some(RelationKind::View { definition, .. }) => Datum::text(format!("{definition};")),
-        Some(_) | None => Datum::Null,
-    })
+    Ok(view_text(access(context)?, oid_at(args, 0)))
+}
+
+fn view_definition_by_name(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let access = access(context)?;
+    let oid = access.names.input(oids::REGCLASS, text_at(args, 0))?;
+    Ok(view_text(access, oid))
+}
+
+fn view_text(access: &Access, oid: Oid) -> Datum {
+    if let Some(text) = built_in_text::view(oid) {
+        return Datum::text(text);
+    }
+    match access.catalog.relations.get(&oid).map(|relation| &relation.kind) {
+        Some(RelationKind::View { definition, .. } | RelationKind::Materialized { definition, .. }) => {
+            let end = if definition.ends_with(';') { "" } else { ";" };
+            Datum::text(format!("{definition}{end}"))
+        }
+        Some(
+            RelationKind::Table | RelationKind::System | RelationKind::Sequence(_) | RelationKind::Composite,
+        )
+        | None => Datum::Null,
+    }
 }
 
 fn publishable(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {

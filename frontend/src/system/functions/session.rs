@@ -5,8 +5,7 @@ use executor::functions::{CallContext, FunctionEntry, row};
 use types::{Datum, PgError, Result, SqlState, oids};
 
 use super::super::layout::array;
-use super::super::relations::table_bytes;
-use super::{access, oid_at, text_at};
+use super::{access, text_at};
 use crate::session::{DATABASE, USER, clock, names};
 
 /// Sorted by `prosrc`.
@@ -24,15 +23,10 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("pg_cancel_backend", pg_cancel_backend),
     row("pg_client_encoding", |_, _| Ok(Datum::text("UTF8"))),
     row("pg_conf_load_time", |_, context| Ok(Datum::I64(access(context)?.engine.started_at))),
-    row("pg_database_size_name", |_, _| Err(PgError::not_supported("pg_database_size"))),
-    row("pg_indexes_size", |_, _| Ok(Datum::I64(0))),
     row("pg_is_in_recovery", |_, _| Ok(Datum::Bool(false))),
     row("pg_postmaster_start_time", |_, context| Ok(Datum::I64(access(context)?.engine.started_at))),
-    row("pg_relation_size", relation_size),
     row("pg_sleep", pg_sleep),
-    row("pg_table_size", relation_size),
     row("pg_terminate_backend", pg_terminate_backend),
-    row("pg_total_relation_size", relation_size),
     row("pgsql_version", |_, _| Ok(Datum::text(version()))),
     row("session_user", |_, _| Ok(Datum::text(USER))),
     row("set_config_by_name", set_config),
@@ -116,11 +110,6 @@ fn signal(args: &[Datum], context: &CallContext<'_>, terminate: bool) -> Result<
         backend.cancel.cancel();
     }
     Ok(Datum::Bool(true))
-}
-
-fn relation_size(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
-    let bytes = table_bytes(access(context)?, oid_at(args, 0));
-    Ok(Datum::I64(i64::try_from(bytes).unwrap_or(i64::MAX)))
 }
 
 fn pg_sleep(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
