@@ -4,7 +4,7 @@
 # usage: datasets/catalog/extract.sh [psql options, e.g. --host 127.0.0.1 --port 5432 --username postgres]
 #
 # Each file has one header line with the column names and then rows in COPY text format (tab separated,
-# \N for NULL, backslash escapes), ordered by key. `regproc` columns are written as oids, expression trees
+# \N for NULL, backslash escapes), in the order of the table. `regproc` columns are written as oids, expression trees
 # as SQL text; statistics and settings that
 # belong to one server are written as in a fresh cluster (a setting is its boot value). Prose
 # (pg_description, short_desc) is left out.
@@ -51,9 +51,10 @@ columns() {
         WHERE attrelid = 'pg_catalog.$1'::regclass AND attnum > 0 AND NOT attisdropped"
 }
 
-# table NAME ORDER [FILTER]: writes the built-in rows of a catalog.
+# table NAME KEY [FILTER]: writes the built-in rows of a catalog in the order of the table, which is the order that
+# queries without ORDER BY mostly give them in.
 table() {
-    copy "$1" "SELECT $(columns "$1") FROM pg_catalog.$1 WHERE ${3:-oid < 16384} ORDER BY $2"
+    copy "$1" "SELECT $(columns "$1") FROM pg_catalog.$1 WHERE ${3:-oid < 16384} ORDER BY ctid, $2"
 }
 
 for name in pg_am pg_amop pg_amproc pg_auth_members pg_authid pg_cast pg_class pg_collation pg_conversion \

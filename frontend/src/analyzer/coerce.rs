@@ -260,6 +260,10 @@ impl Analyzer<'_> {
         match pathway(target, source, context) {
             Some(way) => self.apply_pathway(expr, plain(target).with_typmod(typmod), way, context, location),
             None if target == oids::RECORD || target == oids::RECORD_ARRAY => Ok(relabel(expr, target)),
+            // A whole row where a function takes the table's row type.
+            None if source == oids::RECORD && matches!(expr.kind, ExprKind::Row(..)) => {
+                Ok(relabel(expr, target))
+            }
             None => Err(super::state::unsupported(
                 format!("cast from {} to {}", type_name(source), type_name(target)),
                 location,

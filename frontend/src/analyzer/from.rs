@@ -278,6 +278,17 @@ impl Analyzer<'_> {
         Ok((FromItem::Subquery { query: Box::new(query), lateral: false, alias: name }, vec![item]))
     }
 
+    /// Remembers the fields of the records among a subquery's columns.
+    fn note_records(&mut self, query: &crate::query::Query) {
+        let crate::query::QueryBody::Select(select) = &query.body else { return };
+        for column in query.output.iter().filter(|column| column.ty.oid == oids::RECORD) {
+            let target = select.targets.iter().find(|(id, _)| *id == column.id);
+            if let Some(columns) = target.and_then(|(_, expr)| self.row_columns(expr)) {
+                self.records.insert(column.id, columns);
+            }
+        }
+    }
+
     fn range_subselect(&mut self, subselect: &RangeSubselect) -> Result<Placed> {
         let Some(NodeEnum::SelectStmt(select)) = raw::inner(&subselect.subquery) else {
             return Err(PgError::not_supported("this statement in FROM"));
@@ -286,6 +297,7 @@ impl Analyzer<'_> {
         let query = self.nested_query(select, false);
         self.level().lateral_active = before;
         let query = query?;
+        self.note_records(&query);
         let alias = subselect.alias.as_ref();
         let name: EcoString =
             alias.map_or("unnamed_subquery".into(), |alias| alias.aliasname.as_str().into());

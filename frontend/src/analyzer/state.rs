@@ -342,6 +342,8 @@ pub(super) struct Analyzer<'a> {
     pub(super) levels: Vec<Level>,
     /// Where columns come from.
     pub(super) sources: HashMap<ColumnId, ColumnSource>,
+    /// Names and types of the fields of columns that hold records.
+    pub(super) records: HashMap<ColumnId, Vec<(EcoString, TypeRef)>>,
     /// Positions of unknown-type literals that became output columns.
     pub(super) unknown_outputs: HashMap<ColumnId, Location>,
     /// Positions of computed output columns.
@@ -360,6 +362,7 @@ impl<'a> Analyzer<'a> {
             params: context.param_types.to_vec(),
             levels: Vec::new(),
             sources: HashMap::new(),
+            records: HashMap::new(),
             unknown_outputs: HashMap::new(),
             output_locations: HashMap::new(),
             view_depth: 0,

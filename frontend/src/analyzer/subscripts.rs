@@ -178,13 +178,21 @@ impl Analyzer<'_> {
                     |index: usize| names.get(index).cloned().unwrap_or_else(|| eco_format!("f{}", index + 1));
                 Some(fields.iter().enumerate().map(|(index, field)| (name(index), field.ty)).collect())
             }
-            ExprKind::Call { function, .. } | ExprKind::SetCall { function, .. } => {
+            ExprKind::Call { function, args, .. } | ExprKind::SetCall { function, args, .. } => {
                 let columns = builtin().function(function.oid)?.output_columns();
                 if columns.is_empty() {
                     return named(value.ty.oid);
                 }
-                Some(columns.into_iter().map(|(name, ty)| (name, plain(ty))).collect())
+                // A polymorphic column follows the first argument, an array.
+                let array = args.first().map_or(0, |arg| arg.ty.oid);
+                let bound = |ty: types::Oid| match ty {
+                    oids::ANYELEMENT => types::element_type(array).unwrap_or(ty),
+                    oids::ANYARRAY => array,
+                    ty => ty,
+                };
+                Some(columns.into_iter().map(|(name, ty)| (name, plain(bound(ty)))).collect())
             }
+            ExprKind::Column(id) if value.ty.oid == oids::RECORD => self.records.get(id).cloned(),
             _ => named(value.ty.oid),
         }
     }

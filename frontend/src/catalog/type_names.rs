@@ -46,11 +46,14 @@ pub fn format_type(oid: Oid, typmod: Option<i32>) -> String {
         oids::TIMESTAMPTZ => format!("{} with time zone", with("timestamp", raw)),
         oids::INTERVAL => interval_name(modifier),
         oids::CHAR => "\"char\"".into(),
+        // A keyword, which would be quoted.
+        oids::JSON => "json".into(),
         _ => quoted(ty.namespace, &ty.name),
     }
 }
 
 fn quoted(namespace: Oid, name: &str) -> String {
+    let name = &crate::session::settings::quote_identifier(name);
     if namespace == oids::PG_CATALOG_NAMESPACE {
         return name.to_string();
     }

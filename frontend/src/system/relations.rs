@@ -19,7 +19,7 @@ pub const DATABASE_OID: Oid = 5;
 /// `pg_am.oid` of heap.
 const HEAP: Oid = 2;
 /// Bytes of a page, which sizes are told in.
-const PAGE_BYTES: u64 = 8192;
+pub const PAGE_BYTES: u64 = 8192;
 
 /// Adds the user's rows of table `name`. Every table of `pg_catalog` is known; most have none.
 pub fn add(access: &Access, name: &str, maker: &mut Maker<'_>) -> Result<bool> {
@@ -456,6 +456,11 @@ pub fn table_bytes(access: &Access, table: Oid) -> u64 {
         .get(&table)
         .map_or(0, |relation| relation.columns.iter().map(|column| column_bytes(column.ty.oid)).sum());
     (rows * width).div_ceil(PAGE_BYTES) * PAGE_BYTES
+}
+
+/// Says whether long values of a type go to a TOAST table.
+pub fn is_toasted(ty: Oid) -> bool {
+    storage_facts(ty).storage != "p"
 }
 
 fn column_bytes(ty: Oid) -> u64 {

@@ -13,6 +13,17 @@ use crate::session::{DATABASE, USER, names};
 
 /// Views over features that Surus has nothing of: they are empty in PostgreSQL, too, when a feature is not used.
 const EMPTY: &[&str] = &[
+    "pg_aios",
+    "pg_backend_memory_contexts",
+    "pg_file_settings",
+    "pg_shmem_allocations",
+    "pg_shmem_allocations_numa",
+    "pg_stat_io",
+    "pg_stat_recovery_prefetch",
+    "pg_stat_replication_slots",
+    "pg_stat_slru",
+    "pg_stat_subscription_stats",
+    "pg_wait_events",
     "pg_available_extension_versions",
     "pg_available_extensions",
     "pg_group",
@@ -53,6 +64,36 @@ pub fn add(access: &Access, name: &str, maker: &mut Maker<'_>) -> Result<bool> {
         "pg_stat_activity" => activity(access, maker),
         "pg_prepared_statements" => prepared(access, maker),
         "pg_cursors" => cursors(access, maker),
+        "pg_config" => config(maker),
+        "pg_stat_archiver" => maker.add(&[
+            ("archived_count", Datum::I64(0)),
+            ("failed_count", Datum::I64(0)),
+            ("stats_reset", Datum::I64(access.engine.started_at)),
+        ]),
+        "pg_stat_gssapi" => {
+            for backend in access.engine.backends.list() {
+                maker.add(&[
+                    ("pid", Datum::I32(backend.process_id)),
+                    ("gss_authenticated", Datum::Bool(false)),
+                    ("encrypted", Datum::Bool(false)),
+                    ("credentials_delegated", Datum::Bool(false)),
+                ]);
+            }
+        }
+        "pg_stat_ssl" => {
+            for backend in access.engine.backends.list() {
+                maker.add(&[("pid", Datum::I32(backend.process_id)), ("ssl", Datum::Bool(false))]);
+            }
+        }
+        "pg_stat_wal" => maker.add(&[
+            ("wal_records", Datum::I64(0)),
+            ("wal_fpi", Datum::I64(0)),
+            ("wal_bytes", Datum::Numeric(types::Numeric::ZERO)),
+            ("wal_buffers_full", Datum::I64(0)),
+            ("stats_reset", Datum::I64(access.engine.started_at)),
+        ]),
+        "pg_timezone_abbrevs" => zone_abbreviations(maker)?,
+        "pg_timezone_names" => zone_names(maker),
         _ => return Ok(EMPTY.contains(&name)),
     }
     Ok(true)
@@ -225,6 +266,41 @@ fn prepared(access: &Access, maker: &mut Maker<'_>) {
             ("from_sql", Datum::Bool(prepared.from_sql)),
             ("generic_plans", Datum::I64(0)),
             ("custom_plans", Datum::I64(0)),
+        ]);
+    }
+}
+
+fn config(maker: &mut Maker<'_>) {
+    let settings =
+        [("VERSION", format!("PostgreSQL {}", super::functions::VERSION)), ("CC", "rustc".to_owned())];
+    for (name, setting) in settings {
+        maker.add(&[("name", text(name)), ("setting", text(setting))]);
+    }
+}
+
+fn zone_abbreviations(maker: &mut Maker<'_>) -> Result<()> {
+    for row in rows::rows(rows::PG_TIMEZONE_ABBREVS) {
+        let io = types::io::IoContext::default();
+        let offset = types::io::text_input(oids::INTERVAL, -1, &row.text("utc_offset"), &io)?;
+        maker.add(&[
+            ("abbrev", text(row.text("abbrev"))),
+            ("utc_offset", offset),
+            ("is_dst", Datum::Bool(row.bool("is_dst"))),
+        ]);
+    }
+    Ok(())
+}
+
+fn zone_names(maker: &mut Maker<'_>) {
+    let now = crate::session::clock::now();
+    for (name, zone) in types::datetime::zone::all() {
+        let seconds = i64::from(zone.offset_at(now));
+        let offset = types::Interval { microseconds: seconds * 1_000_000, ..Default::default() };
+        maker.add(&[
+            ("name", text(name)),
+            ("abbrev", text(zone.shown_abbreviation_at(now))),
+            ("utc_offset", Datum::Interval(offset)),
+            ("is_dst", Datum::Bool(zone.is_daylight_at(now))),
         ]);
     }
 }

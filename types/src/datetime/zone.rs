@@ -15,6 +15,12 @@ pub enum Zone {
     Rules(TimeZone),
 }
 
+/// Returns all zones of the IANA database by name.
+pub fn all() -> Vec<(String, Zone)> {
+    let named = |name: &str| Some((name.to_owned(), Zone::Rules(TimeZone::get(name).ok()?)));
+    jiff::tz::db().available().filter_map(|name| named(name.as_str())).collect()
+}
+
 impl Zone {
     /// UTC.
     pub const UTC: Self = Self::Fixed(0);
@@ -46,6 +52,14 @@ impl Zone {
             .then(|| TimeZone::get(name).ok())
             .flatten()
             .map(Self::Rules)
+    }
+
+    /// Says whether daylight-saving time is in force at a moment.
+    pub fn is_daylight_at(&self, utc: i64) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Rules(zone) => zone.to_offset_info(moment(utc)).dst().is_dst(),
+        }
     }
 
     /// Returns the seconds east of UTC at a moment (microseconds from 2000-01-01 UTC).

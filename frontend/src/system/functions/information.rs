@@ -4,6 +4,7 @@ use executor::functions::{CallContext, FunctionEntry, row, set};
 use types::{Datum, Oid, Result, oids};
 
 use super::{access, oid_at};
+use crate::catalog::builtin::builtin;
 use crate::catalog::type_names::format_type;
 use crate::system::definitions;
 
@@ -103,9 +104,12 @@ fn interval_type(ty: Oid, typmod: i32) -> Datum {
 
 /// Returns a field of a row of `pg_attribute` (first argument), or of `pg_type` (second) when that is a domain.
 fn true_type(args: &[Datum], of_domain: &str, of_column: &str) -> Datum {
+    /// `pg_class.oid` of `pg_attribute` and `pg_type`.
+    const ROWS: [Oid; 2] = [1249, 1247];
     let field = |index: usize, name: &str| match args.get(index) {
         Some(Datum::Record(record)) => {
-            let at = record.columns.iter().position(|(column, _)| column == name);
+            let relation = ROWS.get(index).and_then(|relation| builtin().relation(*relation));
+            let at = relation.and_then(|relation| relation.column_position(name));
             at.and_then(|at| record.fields.get(at)).cloned().unwrap_or_default()
         }
         Some(_) | None => Datum::Null,

@@ -13,6 +13,7 @@ mod sizes;
 mod statistics;
 
 use executor::functions::CallContext;
+pub use session::VERSION;
 use types::{Datum, Oid, PgError, Result};
 
 use crate::session::access::Access;

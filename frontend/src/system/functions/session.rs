@@ -35,10 +35,13 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("statement_timestamp", statement_timestamp),
 ];
 
+/// The version that clients are told.
+pub const VERSION: &str = "18.4";
+
 /// Returns what `version()` says.
 pub fn version() -> String {
     format!(
-        "PostgreSQL 18.4 (Surus {}) on {}-unknown-linux-gnu, compiled by rustc, 64-bit",
+        "PostgreSQL {VERSION} (Surus {}) on {}-unknown-linux-gnu, compiled by rustc, 64-bit",
         env!("CARGO_PKG_VERSION"),
         std::env::consts::ARCH
     )

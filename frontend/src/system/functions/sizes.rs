@@ -6,7 +6,7 @@ use types::{Datum, Numeric, Oid, PgError, Result, SqlState};
 use super::{access, oid_at, text_at};
 use crate::session::DATABASE;
 use crate::system::definitions;
-use crate::system::relations::{DATABASE_OID, table_bytes};
+use crate::system::relations::{DATABASE_OID, PAGE_BYTES, table_bytes};
 
 /// Sorted by `prosrc`.
 pub(super) const TABLE: &[FunctionEntry] = &[
@@ -23,7 +23,8 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     }),
     row("pg_indexes_size", |args, context| {
         let oid = oid_at(args, 0);
-        Ok(if exists(context, oid)? { Datum::I64(0) } else { Datum::Null })
+        let count = access(context)?.catalog.relations.get(&oid).map_or(0, |relation| relation.indexes.len());
+        Ok(if exists(context, oid)? { Datum::I64(count as i64 * PAGE_BYTES as i64) } else { Datum::Null })
     }),
     row("pg_relation_size", |args, context| relation_size(args, context, text_at(args, 1))),
     row("pg_relation_size_2325", |args, context| relation_size(args, context, "main")),
@@ -40,7 +41,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
             Some(_) | None => Datum::Null,
         })
     }),
-    row("pg_table_size", |args, context| relation_size(args, context, "main")),
+    row("pg_table_size", |args, context| with_overhead(args, context, false)),
     row("pg_tablespace_size_name", |args, context| match text_at(args, 0) {
         "pg_default" | "pg_global" => all_tables(context),
         name => {
@@ -52,7 +53,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
         1663 | 1664 => all_tables(context),
         _ => Ok(Datum::Null),
     }),
-    row("pg_total_relation_size", |args, context| relation_size(args, context, "main")),
+    row("pg_total_relation_size", |args, context| with_overhead(args, context, true)),
 ];
 
 fn exists(context: &CallContext<'_>, oid: Oid) -> Result<bool> {
@@ -69,6 +70,23 @@ fn relation_size(args: &[Datum], context: &CallContext<'_>, fork: &str) -> Resul
         return Ok(Datum::Null);
     }
     let bytes = if fork == "main" { table_bytes(access(context)?, oid) } else { 0 };
+    Ok(Datum::I64(i64::try_from(bytes).unwrap_or(i64::MAX)))
+}
+
+/// As PostgreSQL counts them: a table with long values has a page of the index of its TOAST table, an index a page.
+fn with_overhead(args: &[Datum], context: &CallContext<'_>, indexes: bool) -> Result<Datum> {
+    let oid = oid_at(args, 0);
+    let access = access(context)?;
+    let Some(relation) = access.catalog.relations.get(&oid) else {
+        if definitions::indexes(&access.catalog).any(|index| index.oid == oid) {
+            return Ok(Datum::I64(PAGE_BYTES as i64));
+        }
+        return relation_size(args, context, "main");
+    };
+    let toasted = relation.kind.is_stored()
+        && relation.columns.iter().any(|column| crate::system::relations::is_toasted(column.ty.oid));
+    let pages = u64::from(toasted) + if indexes { relation.indexes.len() as u64 } else { 0 };
+    let bytes = table_bytes(access, oid) + pages * PAGE_BYTES;
     Ok(Datum::I64(i64::try_from(bytes).unwrap_or(i64::MAX)))
 }
 

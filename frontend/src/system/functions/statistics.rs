@@ -17,6 +17,12 @@ macro_rules! unused {
                 let count = access(context)?.engine.backends.list().len();
                 Ok(Datum::I32(i32::try_from(count).unwrap_or(i32::MAX)))
             }),
+            row("pg_stat_get_function_calls", |_, _| Ok(Datum::Null)),
+            row("pg_stat_get_function_self_time", |_, _| Ok(Datum::Null)),
+            row("pg_stat_get_function_total_time", |_, _| Ok(Datum::Null)),
+            row("pg_stat_get_xact_function_calls", |_, _| Ok(Datum::Null)),
+            row("pg_stat_get_xact_function_self_time", |_, _| Ok(Datum::Null)),
+            row("pg_stat_get_xact_function_total_time", |_, _| Ok(Datum::Null)),
             row("pg_stat_get_live_tuples", live),
             row("pg_stat_get_snapshot_timestamp", |_, _| Ok(Datum::Null)),
             row("pg_stat_have_stats", |_, _| Ok(Datum::Bool(false))),
@@ -80,9 +86,6 @@ unused! {
     "pg_stat_get_db_xact_commit"
     "pg_stat_get_db_xact_rollback"
     "pg_stat_get_dead_tuples"
-    "pg_stat_get_function_calls"
-    "pg_stat_get_function_self_time"
-    "pg_stat_get_function_total_time"
     "pg_stat_get_ins_since_vacuum"
     "pg_stat_get_last_analyze_time"
     "pg_stat_get_last_autoanalyze_time"
@@ -105,9 +108,6 @@ unused! {
     "pg_stat_get_vacuum_count"
     "pg_stat_get_xact_blocks_fetched"
     "pg_stat_get_xact_blocks_hit"
-    "pg_stat_get_xact_function_calls"
-    "pg_stat_get_xact_function_self_time"
-    "pg_stat_get_xact_function_total_time"
     "pg_stat_get_xact_numscans"
     "pg_stat_get_xact_tuples_deleted"
     "pg_stat_get_xact_tuples_fetched"
