@@ -42,6 +42,11 @@ impl RowAggregate for Fold {
             (Datum::I16(l), Datum::I16(r)) => Datum::I16(fold!(self.kind, l, r)),
             (Datum::I32(l), Datum::I32(r)) => Datum::I32(fold!(self.kind, l, r)),
             (Datum::I64(l), Datum::I64(r)) => Datum::I64(fold!(self.kind, l, r)),
+            (Datum::Bytes(l), Datum::Bytes(r)) => match self.kind {
+                FoldKind::And => types::bits::combine(l, r, "AND", |l, r| l & r)?,
+                FoldKind::Or => types::bits::combine(l, r, "OR", |l, r| l | r)?,
+                FoldKind::Xor => types::bits::combine(l, r, "XOR", |l, r| l ^ r)?,
+            },
             (_, first) => first.clone(),
         };
         Ok(())

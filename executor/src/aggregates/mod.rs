@@ -7,7 +7,9 @@ mod floats;
 mod json;
 mod logic;
 mod numerics;
+mod ordered_set;
 mod ranges;
+mod spans;
 
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use crate::convert::physical_type;
 use crate::values;
 
 pub(crate) use numerics::sum_or_average;
+pub(crate) use ordered_set::OrderedSet;
 
 /// The state of one group.
 pub(crate) trait RowAggregate: Send + Sync {
@@ -53,6 +56,12 @@ pub(crate) fn create(signature: &Signature) -> Result<Box<dyn RowAggregate>> {
         ("min", Some(_)) => Box::new(Extreme { best: Datum::Null, ty: signature.args[0], greatest: false }),
         ("max", Some(_)) => Box::new(Extreme { best: Datum::Null, ty: signature.args[0], greatest: true }),
         ("any_value", Some(_)) => Box::new(logic::AnyValue::default()),
+        ("sum", Some(PhysicalType::I64)) if result.oid == types::oids::MONEY => {
+            Box::new(spans::MoneySum::default())
+        }
+        (name @ ("sum" | "avg"), Some(PhysicalType::Interval)) => {
+            Box::new(spans::IntervalSum::new(name == "avg"))
+        }
         ("sum", Some(PhysicalType::I16 | PhysicalType::I32)) => Box::new(numerics::IntegerSum::default()),
         ("sum", Some(PhysicalType::I64 | PhysicalType::Numeric)) => {
             Box::new(numerics::NumericSum::new(false))
@@ -77,15 +86,17 @@ pub(crate) fn create(signature: &Signature) -> Result<Box<dyn RowAggregate>> {
         ) => Box::new(floats::Regression::new(name)),
         ("bool_and" | "every", Some(PhysicalType::Bool)) => Box::new(logic::Fold::new(logic::FoldKind::And)),
         ("bool_or", Some(PhysicalType::Bool)) => Box::new(logic::Fold::new(logic::FoldKind::Or)),
-        ("bit_and", Some(PhysicalType::I16 | PhysicalType::I32 | PhysicalType::I64)) => {
-            Box::new(logic::Fold::new(logic::FoldKind::And))
-        }
-        ("bit_or", Some(PhysicalType::I16 | PhysicalType::I32 | PhysicalType::I64)) => {
+        (
+            "bit_and",
+            Some(PhysicalType::I16 | PhysicalType::I32 | PhysicalType::I64 | PhysicalType::Bytes),
+        ) => Box::new(logic::Fold::new(logic::FoldKind::And)),
+        ("bit_or", Some(PhysicalType::I16 | PhysicalType::I32 | PhysicalType::I64 | PhysicalType::Bytes)) => {
             Box::new(logic::Fold::new(logic::FoldKind::Or))
         }
-        ("bit_xor", Some(PhysicalType::I16 | PhysicalType::I32 | PhysicalType::I64)) => {
-            Box::new(logic::Fold::new(logic::FoldKind::Xor))
-        }
+        (
+            "bit_xor",
+            Some(PhysicalType::I16 | PhysicalType::I32 | PhysicalType::I64 | PhysicalType::Bytes),
+        ) => Box::new(logic::Fold::new(logic::FoldKind::Xor)),
         ("string_agg", Some(_)) => Box::new(collecting::StringAgg::default()),
         ("array_agg", Some(_)) if types::element_type(signature.args[0].oid).is_none() => Box::new(
             collecting::ArrayAgg::new(types::element_type(result.oid).unwrap_or(signature.args[0].oid)),

@@ -36,7 +36,7 @@ mod recursive;
 mod rowset;
 mod scan;
 mod set_operation;
-mod sort;
+pub(crate) mod sort;
 mod values;
 mod window;
 

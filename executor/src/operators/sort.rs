@@ -109,13 +109,14 @@ fn is_normalizable(key: &Vector, ty: TypeRef) -> bool {
         Values::Bool(_)
         | Values::I16(_)
         | Values::I32(_)
-        | Values::I64(_)
         | Values::F32(_)
         | Values::F64(_)
         | Values::Fixed64 { .. }
         | Values::Fixed128 { .. }
         | Values::Wide(_) => true,
-        Values::Views(_) => physical_type(ty) == PhysicalType::Text,
+        // Unsigned in 64 bits, and bytes that are kept as escapes.
+        Values::I64(_) => !matches!(ty.oid, types::oids::PG_LSN | types::oids::XID8),
+        Values::Views(_) => physical_type(ty) == PhysicalType::Text && ty.oid != types::oids::CHAR,
     }
 }
 

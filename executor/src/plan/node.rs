@@ -298,6 +298,14 @@ pub struct AggregateCall {
     pub input_collation: Oid,
 }
 
+impl AggregateCall {
+    /// Returns whether the call is one of an ordered-set or hypothetical-set aggregate (WITHIN GROUP).
+    pub fn within_group(&self) -> bool {
+        // `mode` has no direct argument; the others of its kind do.
+        !self.direct_args.is_empty() || self.function.name == "mode" && !self.order_by.is_empty()
+    }
+}
+
 /// One sort key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SortKey {

@@ -28,16 +28,17 @@ impl Analyzer<'_> {
     ) -> Result<Expr> {
         let location = at(call.location);
         check_form(call, function, location)?;
-        let (mut args, result) = self.call_args(function, candidate, arguments, location)?;
-        args = args.into_iter().map(known_type).collect();
         let kind = builtin().aggregate(function.oid);
         let kind = kind.ok_or_else(|| PgError::internal("an aggregate without its row"))?;
+        let mut arguments = arguments;
+        if kind.kind == AggregateKind::HypotheticalSet {
+            self.unify_hypothetical(call, &mut arguments)?;
+        }
+        let (mut args, result) = self.call_args(function, candidate, arguments, location)?;
+        args = args.into_iter().map(known_type).collect();
         let mut direct_args = Vec::new();
         let order_by;
         if call.agg_within_group {
-            if kind.kind == AggregateKind::HypotheticalSet {
-                return Err(unsupported(format!("hypothetical-set aggregate {}", function.name), location));
-            }
             let aggregated = call.agg_order.len().min(args.len());
             let tail = args.split_off(args.len() - aggregated);
             direct_args = std::mem::replace(&mut args, tail);
@@ -77,6 +78,36 @@ impl Analyzer<'_> {
         };
         let depth = self.aggregate_level(&aggregate, location)?;
         self.place_aggregate(aggregate, depth, mentions_before, location)
+    }
+
+    /// Brings each direct argument of a hypothetical-set aggregate and its sort column to one type.
+    fn unify_hypothetical(&mut self, call: &FuncCall, arguments: &mut Arguments) -> Result<()> {
+        let sorted = call.agg_order.len();
+        let Some(direct) = arguments.operands.len().checked_sub(sorted).filter(|direct| *direct == sorted)
+        else {
+            let name = call.funcname.last().and_then(|name| raw::string(name)).unwrap_or_default();
+            let direct = arguments.operands.len().saturating_sub(sorted);
+            let hint = format!(
+                "To use the hypothetical-set aggregate {name}, the number of hypothetical direct arguments (here \
+                 {direct}) must match the number of ordering columns (here {sorted})."
+            );
+            let shown: Vec<String> = arguments
+                .operands
+                .iter()
+                .map(|(expr, _)| crate::catalog::type_names::type_name(expr.ty.oid))
+                .collect();
+            let message = format!("function {name}({}) does not exist", shown.join(", "));
+            return Err(error(SqlState::UNDEFINED_FUNCTION, message, at(call.location)).with_hint(hint));
+        };
+        for index in 0..direct {
+            let pair = vec![arguments.operands[index].clone(), arguments.operands[index + direct].clone()];
+            let (mut converted, _) = self.to_common(pair, "WITHIN GROUP")?;
+            if let (Some(last), Some(first)) = (converted.pop(), converted.pop()) {
+                arguments.operands[index + direct].0 = last;
+                arguments.operands[index].0 = first;
+            }
+        }
+        Ok(())
     }
 
     /// Analyzes ORDER BY inside the parentheses.

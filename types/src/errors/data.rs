@@ -191,3 +191,8 @@ pub fn lsn_out_of_range() -> PgError {
 pub fn lsn_nan(what: &str) -> PgError {
     PgError::new(SqlState::FEATURE_NOT_SUPPORTED, format!("cannot {what} pg_lsn"))
 }
+/// `percentile value 2 is not between 0 and 1`
+pub fn percentile_out_of_range(fraction: f64) -> PgError {
+    let shown = crate::float::format_general(fraction);
+    out_of_range(format!("percentile value {shown} is not between 0 and 1"))
+}

@@ -53,6 +53,9 @@ impl Accumulator {
             ("sum", Some(PhysicalType::I16 | PhysicalType::I32)) => {
                 Self::IntegerSum { sums: Vec::new(), seen: Vec::new() }
             }
+            ("sum", Some(PhysicalType::I64)) if signature.result.oid == types::oids::MONEY => {
+                Self::Rows { signature: signature.clone(), states: Vec::new() }
+            }
             ("sum", Some(PhysicalType::I64 | PhysicalType::Numeric))
             | (
                 "avg",
@@ -62,7 +65,9 @@ impl Accumulator {
                 counts: Vec::new(),
                 average: signature.name == "avg",
             },
-            ("min" | "max", Some(PhysicalType::I16 | PhysicalType::I32 | PhysicalType::I64)) => {
+            ("min" | "max", Some(PhysicalType::I16 | PhysicalType::I32 | PhysicalType::I64))
+                if !matches!(signature.result.oid, types::oids::PG_LSN | types::oids::XID8) =>
+            {
                 Self::IntegerExtreme {
                     best: Vec::new(),
                     seen: Vec::new(),

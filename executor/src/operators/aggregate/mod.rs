@@ -82,25 +82,25 @@ pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Aggregate, stage: &
 
 impl Call {
     fn new(run: &Run<'_>, call: &AggregateCall) -> Result<Self> {
-        if !call.direct_args.is_empty() {
-            return Err(types::PgError::not_supported(format!(
-                "ordered-set aggregate {}",
-                call.function.name
-            )));
-        }
         let signature = Signature {
             name: call.function.name.to_string(),
             args: call.args.iter().map(|arg| arg.ty).collect(),
             result: call.ty,
             io: run.context.session.io().clone().into(),
         };
-        crate::aggregates::create(&signature)?;
+        let set = match call.within_group() {
+            true => Some(ordered::Set::new(run, &signature.name, &call.direct_args)?),
+            false => None,
+        };
+        if set.is_none() {
+            crate::aggregates::create(&signature)?;
+        }
         // The order of rows is nothing to aggregates that do not look at it.
-        let order_by: &[_] = if order_matters(&signature) { &call.order_by } else { &[] };
+        let order_by: &[_] = if set.is_some() || order_matters(&signature) { &call.order_by } else { &[] };
         // DISTINCT changes neither the least nor the greatest value.
         let distinct = call.distinct && !matches!(signature.name.as_str(), "min" | "max");
         let ordered = if distinct || !order_by.is_empty() {
-            Some(ordered::Order::new(run, distinct, order_by, &signature.args)?)
+            Some(ordered::Order::new(run, distinct, order_by, &signature.args, set)?)
         } else {
             None
         };

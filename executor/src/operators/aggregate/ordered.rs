@@ -6,12 +6,14 @@ use kernels::vector::Vector;
 use types::{Datum, Result, TypeRef};
 
 use super::accumulate::Rows;
-use crate::aggregates::{Signature, create};
+use crate::aggregates::{OrderedSet, Signature, create};
 use crate::batch::Batch;
 use crate::convert::{VectorBuilder, datum_at};
 use crate::execute::Run;
+use crate::expr::Expr;
 use crate::operators::sort::compare_keys;
 use crate::plan::SortKey;
+use crate::rows::RowEvaluator;
 use crate::values;
 use crate::vectors::VectorExpr;
 
@@ -21,10 +23,43 @@ pub(super) struct Order {
     keys: Vec<VectorExpr>,
     /// (type, descending, nulls first) of each key.
     directions: Vec<(TypeRef, bool, bool)>,
+    set: Option<Set>,
+}
+
+/// An ordered-set aggregate with its direct arguments.
+pub(super) struct Set {
+    kind: OrderedSet,
+    direct: Vec<VectorExpr>,
+    direct_types: Vec<TypeRef>,
+    /// The direct arguments of a group without rows.
+    without_rows: Vec<Datum>,
+}
+
+impl Set {
+    pub(super) fn new(run: &Run<'_>, name: &str, direct_args: &[Expr]) -> Result<Self> {
+        let mut without_rows = Vec::new();
+        for arg in direct_args {
+            // Only grouped columns occur here, and where there are any no group is without rows.
+            let closed = crate::vectors::columns_of(arg).is_empty();
+            without_rows.push(if closed { RowEvaluator::new(run).evaluate(arg, &[])? } else { Datum::Null });
+        }
+        Ok(Self {
+            kind: OrderedSet::of(name)?,
+            direct: VectorExpr::compile_all(run, direct_args)?,
+            direct_types: direct_args.iter().map(|arg| arg.ty).collect(),
+            without_rows,
+        })
+    }
 }
 
 impl Order {
-    pub(super) fn new(run: &Run<'_>, distinct: bool, order_by: &[SortKey], args: &[TypeRef]) -> Result<Self> {
+    pub(super) fn new(
+        run: &Run<'_>,
+        distinct: bool,
+        order_by: &[SortKey],
+        args: &[TypeRef],
+        set: Option<Set>,
+    ) -> Result<Self> {
         let keys = VectorExpr::compile_all(run, order_by.iter().map(|key| &key.expr))?;
         let mut directions: Vec<_> =
             order_by.iter().map(|key| (key.expr.ty, key.descending, key.nulls_first)).collect();
@@ -32,7 +67,7 @@ impl Order {
             // DISTINCT alone sorts by the arguments.
             directions = args.iter().map(|ty| (*ty, false, false)).collect();
         }
-        Ok(Self { distinct, keys, directions })
+        Ok(Self { distinct, keys, directions, set })
     }
 }
 
@@ -46,6 +81,8 @@ struct Kept {
 #[derive(Default)]
 pub(super) struct Buffer {
     groups: Vec<Vec<Kept>>,
+    /// Direct arguments of each group, once it has rows.
+    direct: Vec<Vec<Datum>>,
     seen: HashSet<(u32, Vec<u8>), foldhash::fast::RandomState>,
     rows: usize,
 }
@@ -53,6 +90,7 @@ pub(super) struct Buffer {
 impl Buffer {
     pub(super) fn resize(&mut self, len: usize) {
         self.groups.resize_with(len, Vec::new);
+        self.direct.resize_with(len, Vec::new);
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -69,8 +107,22 @@ impl Buffer {
         signature: &Signature,
     ) -> Result<()> {
         let keys = order.keys.iter().map(|key| key.evaluate(run, batch)).collect::<Result<Vec<_>>>()?;
+        let set = order.set.as_ref();
+        let direct = match set {
+            Some(set) => set.direct.iter().map(|arg| arg.evaluate(run, batch)).collect::<Result<Vec<_>>>()?,
+            None => Vec::new(),
+        };
         for (lane, group) in rows.lanes.iter().zip(rows.groups) {
             let lane = usize::from(*lane);
+            if let Some(set) = set
+                && self.groups[*group as usize].is_empty()
+            {
+                self.direct[*group as usize] = direct
+                    .iter()
+                    .zip(&set.direct_types)
+                    .map(|(arg, ty)| datum_at(arg, lane, *ty))
+                    .collect::<Result<Vec<_>>>()?;
+            }
             let values = args
                 .iter()
                 .zip(&signature.args)
@@ -95,8 +147,11 @@ impl Buffer {
     }
 
     pub(super) fn absorb(&mut self, other: Self, groups: &[u32]) {
-        for (rows, group) in other.groups.into_iter().zip(groups) {
+        for ((rows, direct), group) in other.groups.into_iter().zip(other.direct).zip(groups) {
             self.rows += rows.len();
+            if self.groups[*group as usize].is_empty() {
+                self.direct[*group as usize] = direct;
+            }
             self.groups[*group as usize].extend(rows);
         }
     }
@@ -108,12 +163,19 @@ impl Buffer {
         signature: &Signature,
     ) -> Result<Vector> {
         let mut builder = VectorBuilder::new(signature.result, range.len());
-        for rows in &self.groups[range] {
+        for (rows, direct) in self.groups[range.clone()].iter().zip(&self.direct[range]) {
             let mut rows: Vec<&Kept> = rows.iter().collect();
             if order.keys.is_empty() {
                 rows.sort_by(|left, right| compare_keys(&left.args, &right.args, &order.directions));
             } else {
                 rows.sort_by(|left, right| compare_keys(&left.keys, &right.keys, &order.directions));
+            }
+            if let Some(set) = &order.set {
+                let direct = if rows.is_empty() { &set.without_rows } else { direct };
+                let keys: Vec<&[Datum]> = rows.iter().map(|row| row.keys.as_slice()).collect();
+                let value = set.kind.finish(&keys, direct, &order.directions, signature)?;
+                builder.push(&values::relabel(value, signature.result))?;
+                continue;
             }
             let mut state = create(signature)?;
             let mut seen = HashSet::new();
