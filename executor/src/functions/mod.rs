@@ -121,6 +121,7 @@ const TOPICS: &[&[FunctionEntry]] = &[
     json::get::TABLE,
     json::path::TABLE,
     json::populate::TABLE,
+    json::standard::TABLE,
     money::TABLE,
     network::TABLE,
     numerics::TABLE,

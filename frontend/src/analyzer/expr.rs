@@ -111,7 +111,10 @@ impl Analyzer<'_> {
                 Ok(Expr { kind: ExprKind::Row(items, Vec::new()), ty: plain(oids::RECORD) })
             }
             NodeEnum::MergeSupportFunc(function) => self.merge_support(function.location),
-            _ => Err(PgError::not_supported("this kind of expression (JSON constructor or query function)")),
+            node => match self.json_expr(node)? {
+                Some(expr) => Ok(expr),
+                None => Err(PgError::not_supported("this kind of expression")),
+            },
         }
     }
 
@@ -272,7 +275,11 @@ impl Analyzer<'_> {
             _ => None,
         };
         let message = || format!("collation \"{}\" for encoding \"UTF8\" does not exist", names.join("."));
-        found.ok_or_else(|| error(SqlState::UNDEFINED_OBJECT, message(), location))
+        let found = found.ok_or_else(|| error(SqlState::UNDEFINED_OBJECT, message(), location))?;
+        match names.last() {
+            Some(&("default" | "C" | "POSIX" | "ucs_basic" | "pg_c_utf8")) => Ok(found),
+            _ => Err(unsupported(&format!("collation \"{}\"", names.join(".")), location)),
+        }
     }
 
     fn bool_expr(&mut self, expr: &pg_query::protobuf::BoolExpr) -> Result<Expr> {

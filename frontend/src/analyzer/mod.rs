@@ -15,6 +15,7 @@ mod from;
 mod functions;
 mod grouping;
 mod joins;
+mod json;
 mod literal;
 mod operators;
 mod polymorphic;

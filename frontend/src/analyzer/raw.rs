@@ -147,6 +147,19 @@ fn figure(node: &NodeEnum) -> Option<(String, u8)> {
         } else {
             "least"
         }),
+        NodeEnum::JsonParseExpr(_) => fixed("json"),
+        NodeEnum::JsonScalarExpr(_) => fixed("json_scalar"),
+        NodeEnum::JsonSerializeExpr(_) => fixed("json_serialize"),
+        NodeEnum::JsonObjectConstructor(_) => fixed("json_object"),
+        NodeEnum::JsonArrayConstructor(_) | NodeEnum::JsonArrayQueryConstructor(_) => fixed("json_array"),
+        NodeEnum::JsonObjectAgg(_) => fixed("json_objectagg"),
+        NodeEnum::JsonArrayAgg(_) => fixed("json_arrayagg"),
+        NodeEnum::JsonFuncExpr(call) => match pg_query::protobuf::JsonExprOp::try_from(call.op) {
+            Ok(pg_query::protobuf::JsonExprOp::JsonExistsOp) => fixed("json_exists"),
+            Ok(pg_query::protobuf::JsonExprOp::JsonQueryOp) => fixed("json_query"),
+            Ok(pg_query::protobuf::JsonExprOp::JsonValueOp) => fixed("json_value"),
+            Ok(_) | Err(_) => None,
+        },
         NodeEnum::SqlvalueFunction(function) => fixed(super::special::value_function_name(function.op)),
         _ => None,
     }

@@ -127,3 +127,33 @@ pub fn duplicate_key(key: Option<&str>) -> PgError {
     let shown = key.map(|key| format!(": {key}")).unwrap_or_default();
     PgError::new(SqlState::DUPLICATE_JSON_OBJECT_KEY_VALUE, format!("duplicate JSON object key value{shown}"))
 }
+/// `no SQL/JSON item found for specified path`, of a column where there is one.
+pub fn no_item(column: &str) -> PgError {
+    let of = if column.is_empty() { String::new() } else { format!(" of column \"{column}\"") };
+    PgError::new(SqlState::NO_SQL_JSON_ITEM, format!("no SQL/JSON item found for specified path{of}"))
+}
+/// `JSON path expression in JSON_QUERY must return single item ...`
+pub fn more_than_one_item(function: &str, column: &str) -> PgError {
+    let place = if column.is_empty() { function.to_string() } else { format!("column \"{column}\"") };
+    let place = if column.is_empty() { format!("in {place}") } else { format!("for {place}") };
+    if function == "JSON_VALUE" {
+        return PgError::new(
+            SqlState::MORE_THAN_ONE_SQL_JSON_ITEM,
+            format!("JSON path expression {place} must return single scalar item"),
+        );
+    }
+    PgError::new(
+        SqlState::MORE_THAN_ONE_SQL_JSON_ITEM,
+        format!("JSON path expression {place} must return single item when no wrapper is requested"),
+    )
+    .with_hint("Use the WITH WRAPPER clause to wrap SQL/JSON items into an array.")
+}
+/// `JSON path expression in JSON_VALUE must return single scalar item`
+pub fn not_a_scalar(column: &str) -> PgError {
+    let place =
+        if column.is_empty() { "in JSON_VALUE".to_string() } else { format!("for column \"{column}\"") };
+    PgError::new(
+        SqlState::SQL_JSON_SCALAR_REQUIRED,
+        format!("JSON path expression {place} must return single scalar item"),
+    )
+}

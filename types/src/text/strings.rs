@@ -89,6 +89,18 @@ pub fn initcap(text: &str) -> String {
         .collect()
 }
 
+/// `initcap(text)` where only ASCII letters have cases.
+pub fn initcap_ascii(text: &str) -> String {
+    let mut inside = false;
+    text.chars()
+        .map(|c| {
+            let mapped = if inside { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() };
+            inside = c.is_ascii_alphanumeric();
+            mapped
+        })
+        .collect()
+}
+
 /// `ltrim(text, characters)`
 pub fn ltrim<'a>(text: &'a str, characters: &str) -> &'a str {
     text.trim_start_matches(|c| characters.contains(c))

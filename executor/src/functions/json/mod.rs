@@ -7,6 +7,7 @@
 //! * `change`: what jsonb operators and functions change
 //! * `path`: jsonpath
 //! * `populate`: JSON to records
+//! * `standard`: what SQL/JSON syntax calls
 
 pub(super) mod build;
 pub(super) mod change;
@@ -14,6 +15,7 @@ pub(super) mod each;
 pub(super) mod get;
 pub(super) mod path;
 pub(super) mod populate;
+pub(super) mod standard;
 pub(crate) mod write;
 
 use types::json::{Json, Node, parse};

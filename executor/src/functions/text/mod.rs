@@ -9,10 +9,10 @@ use ecow::EcoString;
 use kernels::text::LikePattern;
 use kernels::vector::{Bitmap, Values, Vector, VectorData};
 use types::text::strings;
-use types::{Datum, PgError, Result, SqlState};
+use types::{Datum, PgError, Result, SqlState, oids};
 
 use super::arguments::{boolean, int4, text};
-use super::{FunctionEntry, row, with_vector};
+use super::{CallContext, FunctionEntry, row, with_vector};
 use crate::values::trim_blanks;
 use crate::vectors::lanes;
 
@@ -49,6 +49,11 @@ fn like_lanes<const NEGATED: bool>(args: &[Vector], len: usize, _faults: &mut [u
 
 fn like(args: &[Datum]) -> Result<bool> {
     types::text::like::like(text(args, 0)?, text(args, 1)?)
+}
+
+/// Whether the collation of the call knows cases of ASCII letters only (`C`, `POSIX`, `ucs_basic`).
+fn is_ascii(call: &CallContext<'_>) -> bool {
+    matches!(call.collation, oids::C_COLLATION | patterns::POSIX_COLLATION | patterns::UCS_BASIC_COLLATION)
 }
 
 fn ilike(args: &[Datum]) -> Result<bool> {
@@ -123,9 +128,21 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("btrim", |args, _| shown(strings::btrim(text(args, 0)?, characters(args)?))),
     row("btrim1", |args, _| shown(strings::btrim(text(args, 0)?, " "))),
     row("chr", |args, _| shown(strings::chr(int4(args, 0)?)?)),
-    row("initcap", |args, _| shown(strings::initcap(text(args, 0)?))),
+    row("initcap", |args, call| {
+        shown(if is_ascii(call) {
+            strings::initcap_ascii(text(args, 0)?)
+        } else {
+            strings::initcap(text(args, 0)?)
+        })
+    }),
     row("like_escape", |args, _| shown(types::text::like::like_escape(text(args, 0)?, text(args, 1)?)?)),
-    row("lower", |args, _| shown(strings::lower(text(args, 0)?))),
+    row("lower", |args, call| {
+        shown(if is_ascii(call) {
+            text(args, 0)?.to_ascii_lowercase()
+        } else {
+            strings::lower(text(args, 0)?)
+        })
+    }),
     row("lpad", |args, _| shown(strings::lpad(text(args, 0)?, int4(args, 1)?, text(args, 2)?)?)),
     row("ltrim", |args, _| shown(strings::ltrim(text(args, 0)?, characters(args)?))),
     row("ltrim1", |args, _| shown(strings::ltrim(text(args, 0)?, " "))),
@@ -177,6 +194,12 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("textoctetlen", |args, _| Ok(Datum::I32(text(args, 0)?.len() as i32))),
     row("textpos", |args, _| Ok(Datum::I32(strings::position(text(args, 0)?, text(args, 1)?)))),
     row("translate", |args, _| shown(strings::translate(text(args, 0)?, text(args, 1)?, text(args, 2)?))),
-    row("upper", |args, _| shown(strings::upper(text(args, 0)?))),
+    row("upper", |args, call| {
+        shown(if is_ascii(call) {
+            text(args, 0)?.to_ascii_uppercase()
+        } else {
+            strings::upper(text(args, 0)?)
+        })
+    }),
     row("varchar", |args, _| fit_length(args, false)),
 ];

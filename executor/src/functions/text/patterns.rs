@@ -17,7 +17,10 @@ use crate::functions::{CallContext, FunctionEntry, row, set};
 const CACHE_LEN: usize = 32;
 
 /// `pg_collation.oid` of `POSIX`.
-const POSIX_COLLATION: Oid = 951;
+pub(super) const POSIX_COLLATION: Oid = 951;
+
+/// `pg_collation.oid` of `ucs_basic`.
+pub(super) const UCS_BASIC_COLLATION: Oid = 962;
 
 type Cached = (String, Flags, Rc<Regular>);
 
@@ -45,7 +48,7 @@ fn compiled(pattern: &str, flags: Flags) -> Result<Rc<Regular>> {
 }
 
 fn plain_flags(call: &CallContext<'_>) -> Flags {
-    let ascii = matches!(call.collation, oids::C_COLLATION | POSIX_COLLATION);
+    let ascii = matches!(call.collation, oids::C_COLLATION | POSIX_COLLATION | UCS_BASIC_COLLATION);
     Flags::new(if ascii { Locale::Ascii } else { Locale::Unicode })
 }
 
