@@ -33,3 +33,8 @@ impl Batch {
         Self { columns, len: selection.len(), selection: None }
     }
 }
+
+/// Returns the lanes of a flat vector of any length at `positions`.
+pub fn gather(vector: &Vector, positions: &[u32]) -> Vector {
+    crate::operators::gather(vector, positions)
+}

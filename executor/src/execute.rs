@@ -97,6 +97,8 @@ pub(crate) struct RunState {
     kept: Mutex<HashMap<u64, TableScan>>,
     /// Rows that the statement has changed: table and row id.
     pub(crate) changed: Mutex<HashSet<(u64, u64)>>,
+    /// The row of the input that is being changed.
+    pub(crate) changing_row: Mutex<Option<u64>>,
 }
 
 #[derive(Default)]
@@ -200,6 +202,38 @@ pub fn execute(
         );
     }
     Ok(ExecutionReport { nodes })
+}
+
+/// Runs a statement without result over rows that the caller has: working table `working`. On failure the number of
+/// the row that failed (from 0), if it was a single one.
+///
+/// # Errors
+/// The statement's.
+pub fn execute_over(
+    plan: &Plan,
+    working: u32,
+    rows: Vec<Batch>,
+    context: &Arc<QueryContext>,
+) -> Result<i64, (PgError, Option<u64>)> {
+    let state = RunState::default();
+    let rows: HashMap<u32, Arc<RowSet>> = HashMap::from([(working, Arc::new(RowSet { batches: rows }))]);
+    let run = Run {
+        plan,
+        context,
+        threads: 1,
+        outer: Arc::new(Vec::new()),
+        working: Arc::new(rows),
+        state: &state,
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| -> Result<i64> {
+        let rows = collect_rows(&run, &plan.root)?.rows(&plan.root.output)?;
+        match rows.first().and_then(|row| row.first()) {
+            Some(Datum::I64(count)) => Ok(*count),
+            _ => Err(PgError::internal("a change without its count")),
+        }
+    }));
+    let failed = outcome.unwrap_or_else(|payload| Err(PgError::internal(panic_message(&*payload))));
+    failed.map_err(|error| (error, *state.changing_row.lock()))
 }
 
 /// Runs `body` within a statement that has no plan to speak of.

@@ -42,7 +42,7 @@ mod window;
 
 pub(crate) use collect::{collect_rows, collect_rows_limited};
 pub(crate) use modify::{Changer, Event};
-pub(crate) use rowset::RowSet;
+pub(crate) use rowset::{RowSet, gather};
 
 /// Whether the consumer wants more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

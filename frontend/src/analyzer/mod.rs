@@ -44,6 +44,7 @@ use crate::catalog::{Catalog, Relation};
 use crate::query::Statement;
 use state::{Analyzer, Clause};
 
+pub use dml::copy::{COPY_WORKING, copy_plan};
 pub use registry::name_parts;
 pub use typename::from_text as type_from_text;
 
@@ -118,6 +119,8 @@ pub enum ExpressionUse {
     },
     /// CHECK: a condition over the table's columns.
     Check,
+    /// WHERE of COPY FROM: a condition over the table's columns.
+    CopyWhere,
     /// A value over the table's columns, of an index.
     Key,
     /// GENERATED ALWAYS AS: a value over the table's columns, converted to the column's type by assignment.
@@ -176,12 +179,18 @@ impl Analyzer<'_> {
         ids: &[ColumnId],
     ) -> Result<Expr> {
         self.on_new_level(|analyzer| match usage {
-            ExpressionUse::Check | ExpressionUse::Key | ExpressionUse::Generated { .. } => {
+            ExpressionUse::Check
+            | ExpressionUse::CopyWhere
+            | ExpressionUse::Key
+            | ExpressionUse::Generated { .. } => {
                 let columns = relation.columns.iter().zip(ids).zip(1_i16..).map(|((column, id), number)| {
                     (column.name.clone(), Expr::column(*id, column.ty), Some((relation.oid, number)))
                 });
                 let item = analyzer.item_over(&relation.name, columns.collect(), None)?;
                 analyzer.level().items.push(item);
+                if usage == ExpressionUse::CopyWhere {
+                    return analyzer.condition(node, Clause::CopyWhere);
+                }
                 if usage == ExpressionUse::Key {
                     let expr = analyzer.within(Clause::Index, |analyzer| analyzer.expr(node))?;
                     return analyzer.resolved(expr, raw::location(node));

@@ -55,12 +55,16 @@ pub(super) enum Clause {
     Offset,
     /// VALUES.
     Values,
+    /// The one row of an INSERT's VALUES.
+    ValuesSingle,
     /// UPDATE's SET.
     Update,
     /// RETURNING.
     Returning,
     /// Condition of a WHEN clause of MERGE.
     MergeWhen,
+    /// WHERE of COPY FROM.
+    CopyWhere,
     /// An index expression.
     Index,
     /// A generated column.
@@ -90,6 +94,7 @@ impl Clause {
             Self::WindowFrame => Some("window definitions"),
             Self::Default => Some("DEFAULT expressions"),
             Self::MergeWhen => Some("MERGE WHEN conditions"),
+            Self::CopyWhere => Some("COPY FROM WHERE conditions"),
             Self::Index => Some("index expressions"),
             Self::Generated => Some("column generation expressions"),
             Self::Check => Some("check constraints"),
@@ -105,6 +110,7 @@ impl Clause {
             Self::WindowPartition | Self::WindowOrder | Self::WindowFrame => Some("window definitions"),
             Self::Default => Some("DEFAULT expressions"),
             Self::MergeWhen => Some("MERGE WHEN conditions"),
+            Self::CopyWhere => Some("COPY FROM WHERE conditions"),
             Self::Index => Some("index expressions"),
             Self::Generated => Some("column generation expressions"),
             Self::Check => Some("check constraints"),
@@ -119,11 +125,13 @@ impl Clause {
             | Self::DistinctOn
             | Self::GroupBy
             | Self::FromFunction
+            | Self::ValuesSingle
             | Self::Other => None,
             Self::JoinOn => Some("JOIN conditions"),
             Self::WindowPartition | Self::WindowOrder | Self::WindowFrame => Some("window definitions"),
             Self::Default => Some("DEFAULT expressions"),
             Self::MergeWhen => Some("MERGE WHEN conditions"),
+            Self::CopyWhere => Some("COPY FROM WHERE conditions"),
             Self::Index => Some("index expressions"),
             Self::Generated => Some("column generation expressions"),
             Self::Check => Some("check constraints"),
@@ -144,10 +152,11 @@ impl Clause {
             Self::DistinctOn => "DISTINCT ON",
             Self::Limit => "LIMIT",
             Self::Offset => "OFFSET",
-            Self::Values => "VALUES",
+            Self::Values | Self::ValuesSingle => "VALUES",
             Self::Update => "UPDATE",
             Self::Returning => "RETURNING",
             Self::MergeWhen => "MERGE WHEN",
+            Self::CopyWhere => "WHERE",
             Self::Index => "index expression",
             Self::Generated => "column generation expression",
             Self::Filter => "FILTER",

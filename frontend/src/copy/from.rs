@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
+use executor::batch::Batch;
+use kernels::vector::VECTOR_LANES;
 use storage::BulkWriter;
 use types::{PgError, Result, SqlState};
 
@@ -41,6 +43,7 @@ pub fn run(
     client: &mut Client,
     plan: LoadPlan,
     table: storage::TableId,
+    held: Option<&mut HeldRows>,
 ) -> Result<Outcome> {
     let binary = i8::from(plan.options.format == Format::Binary);
     let count = plan.fields.len();
@@ -52,10 +55,16 @@ pub fn run(
     client.output.flush();
     let storage = Arc::clone(&session.open()?.storage);
     let mut transaction = storage.lock();
-    let writer = transaction.bulk_writer(table)?;
-    if binary == 1 {
-        return super::binary::load(session, client, &plan, writer);
-    }
+    let writer = match held {
+        Some(_) if binary == 1 => {
+            return Err(PgError::not_supported("COPY FROM in binary format into a table with constraints"));
+        }
+        Some(held) => Sink::Held(held),
+        None if binary == 1 => {
+            return super::binary::load(session, client, &plan, transaction.bulk_writer(table)?);
+        }
+        None => Sink::Bulk(Box::new(transaction.bulk_writer(table)?)),
+    };
     let threads = session.engine.threads.max(1);
     let mut loader = Loader {
         plan: Arc::new(plan),
@@ -104,10 +113,39 @@ pub(super) fn step(client: &mut Client, pending: &mut Vec<u8>) -> Result<CopySte
     })
 }
 
+/// Where the rows go.
+enum Sink<'a> {
+    /// Into storage.
+    Bulk(Box<BulkWriter<'a>>),
+    /// To be checked as a whole.
+    Held(&'a mut HeldRows),
+}
+
+/// Rows that wait for their checks, with the lines that they come from.
+#[derive(Default)]
+pub struct HeldRows {
+    /// The rows.
+    pub batches: Vec<Batch>,
+    /// Number and text of each row's line.
+    pub lines: Vec<(u64, String)>,
+}
+
+impl HeldRows {
+    fn push(&mut self, loaded: Loaded) {
+        self.lines.extend(loaded.lines);
+        let rows = loaded.rows as usize;
+        for start in (0..rows).step_by(VECTOR_LANES) {
+            let positions: Vec<u32> = (start..rows.min(start + VECTOR_LANES)).map(|row| row as u32).collect();
+            let columns = loaded.vectors.iter().map(|vector| executor::batch::gather(vector, &positions));
+            self.batches.push(Batch::new(columns.collect(), positions.len()));
+        }
+    }
+}
+
 /// Hands chunks to workers and takes their results in order.
 struct Loader<'a> {
     plan: Arc<LoadPlan>,
-    writer: BulkWriter<'a>,
+    writer: Sink<'a>,
     waiting: VecDeque<Receiver<Result<Loaded>>>,
     waiting_max: usize,
     outcome: Outcome,
@@ -150,7 +188,10 @@ impl Loader<'_> {
             ));
         }
         if loaded.rows > 0 {
-            self.writer.append(&loaded.vectors)?;
+            match &mut self.writer {
+                Sink::Bulk(writer) => writer.append(&loaded.vectors)?,
+                Sink::Held(held) => held.push(loaded),
+            }
         }
         Ok(())
     }
@@ -159,7 +200,9 @@ impl Loader<'_> {
         while !self.waiting.is_empty() {
             self.take()?;
         }
-        self.writer.finish()?;
+        if let Sink::Bulk(writer) = self.writer {
+            writer.finish()?;
+        }
         Ok(self.outcome)
     }
 }

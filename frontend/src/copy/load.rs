@@ -46,6 +46,8 @@ pub struct LoadPlan {
     pub table: String,
     /// The session.
     pub access: Arc<Access>,
+    /// Whether lines are kept, for errors that are found later.
+    pub keep_lines: bool,
 }
 
 /// A chunk of whole lines.
@@ -67,6 +69,8 @@ pub struct Loaded {
     pub rows: u64,
     /// Rows that ON_ERROR ignore skipped.
     pub skipped: u64,
+    /// Number and text of each row's line, if lines are kept.
+    pub lines: Vec<(u64, String)>,
     /// The end marker `\.` was found: what follows is not data.
     pub ended: bool,
 }
@@ -144,7 +148,14 @@ impl LoadPlan {
         }
         self.check_not_null(splitter, line)?;
         loaded.rows += 1;
+        self.keep_line(splitter, line, loaded);
         Ok(())
+    }
+
+    fn keep_line(&self, splitter: &Splitter<'_>, line: u64, loaded: &mut Loaded) {
+        if self.keep_lines {
+            loaded.lines.push((line, cut(splitter.line())));
+        }
     }
 
     /// Takes a line as a row of values, or skips it as a whole.
@@ -170,6 +181,7 @@ impl LoadPlan {
             column.push_datum(value)?;
         }
         loaded.rows += 1;
+        self.keep_line(splitter, line, loaded);
         Ok(())
     }
 

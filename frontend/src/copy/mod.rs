@@ -10,11 +10,12 @@ mod to;
 
 use std::sync::Arc;
 
+use executor::plan::Plan;
 use pg_query::NodeEnum;
 use pg_query::protobuf::CopyStmt;
 use types::{Datum, PgError, Result, SqlState, TypeRef};
 
-use crate::catalog::{ConstraintKind, Relation, RelationKind};
+use crate::catalog::{Relation, RelationKind};
 use crate::server::connection::Client;
 use crate::session::Session;
 use crate::session::names;
@@ -54,9 +55,6 @@ fn copy_from(
     statement: &CopyStmt,
     options: CopyOptions,
 ) -> Result<u64> {
-    if statement.where_clause.is_some() {
-        return Err(PgError::not_supported("COPY FROM ... WHERE"));
-    }
     let relation = target_relation(session, statement)?;
     if !matches!(relation.kind, RelationKind::Table) {
         return Err(PgError::new(
@@ -64,23 +62,24 @@ fn copy_from(
             format!("cannot copy to view \"{}\"", relation.name),
         ));
     }
-    if relation.constraints.iter().any(|constraint| matches!(constraint.kind, ConstraintKind::Check { .. })) {
-        return Err(PgError::not_supported("COPY FROM into a table with CHECK constraints"));
-    }
     let fields = column_list(&relation, statement)?;
+    let fields = without_generated(&relation, statement, fields)?;
+    let plan = copy_plan(session, &relation, &fields, statement)?;
     for (force, name) in [(&options.force_not_null, "FORCE_NOT_NULL"), (&options.force_null, "FORCE_NULL")] {
         check_force(&relation, &fields, force, name)?;
     }
     let mut targets = Vec::with_capacity(relation.columns.len());
     for (position, column) in relation.columns.iter().enumerate() {
         let field = fields.iter().position(|field| *field == position);
-        let wanted = field.is_none() || options.default.is_some();
+        // What each row computes for itself is left to the plan.
+        let computed = field.is_none() && (plan.is_some() || column.generated.is_some());
+        let wanted = !computed && (field.is_none() || options.default.is_some());
         let default =
             if wanted { statements::default_value(session, &relation, position)? } else { Datum::Null };
         targets.push(Target {
             name: column.name.to_string(),
             ty: column.ty,
-            not_null: column.not_null,
+            not_null: column.not_null && !computed,
             default,
             field,
         });
@@ -88,11 +87,19 @@ fn copy_from(
     let silent = options.silent;
     let access = session.access()?;
     let schema = names::schema_name(&access.catalog, relation.schema).unwrap_or_default();
-    let plan = LoadPlan { options, targets, fields, schema, table: relation.name.to_string(), access };
+
+    let table = relation.name.to_string();
+    let keep_lines = plan.is_some();
+    let load = LoadPlan { options, targets, fields, schema, table, access, keep_lines };
     if let Some(open) = &mut session.transaction {
         open.used = true;
     }
-    let outcome = from::run(session, client, plan, relation.table_id())?;
+    let mut held = from::HeldRows::default();
+    let outcome = from::run(session, client, load, relation.table_id(), plan.is_some().then_some(&mut held))?;
+    let rows = match plan {
+        Some(plan) => store_held(session, &plan, held, &relation)?,
+        None => outcome.rows,
+    };
     if outcome.skipped > 0 && !silent {
         let (rows, verb) = if outcome.skipped == 1 { ("row", "was") } else { ("rows", "were") };
         session.notice(
@@ -100,7 +107,69 @@ fn copy_from(
             format!("{} {rows} {verb} skipped due to data type incompatibility", outcome.skipped),
         );
     }
-    Ok(outcome.rows)
+    Ok(rows)
+}
+
+/// Refuses generated columns in a column list, and leaves them out where all columns are meant.
+fn without_generated(relation: &Relation, statement: &CopyStmt, fields: Vec<usize>) -> Result<Vec<usize>> {
+    let is_generated =
+        |position: &usize| relation.columns.get(*position).is_some_and(|column| column.generated.is_some());
+    if let (false, Some(position)) = (statement.attlist.is_empty(), fields.iter().find(|at| is_generated(at)))
+    {
+        let name = relation.columns.get(*position).map_or("", |column| column.name.as_str());
+        return Err(PgError::new(
+            SqlState::INVALID_COLUMN_REFERENCE,
+            format!("column \"{name}\" is a generated column"),
+        )
+        .with_detail("Generated columns cannot be used in COPY."));
+    }
+    Ok(fields.into_iter().filter(|position| !is_generated(position)).collect())
+}
+
+/// Returns the plan of a COPY FROM whose rows must be looked at one by one, if they must.
+fn copy_plan(
+    session: &mut Session,
+    relation: &Arc<Relation>,
+    fields: &[usize],
+    statement: &CopyStmt,
+) -> Result<Option<Plan>> {
+    use executor::context::SessionAccess;
+    let mut volatile = false;
+    for position in (0..relation.columns.len()).filter(|position| !fields.contains(position)) {
+        let column = relation.columns.get(position);
+        volatile |= column.is_some_and(|column| column.identity.is_some())
+            || statements::default_value(session, relation, position).is_err();
+    }
+    let access = session.access()?;
+    let search_path: Vec<ecow::EcoString> = access.search_path.iter().map(ecow::EcoString::from).collect();
+    let context = crate::analyzer::AnalyzerContext {
+        catalog: &access.catalog,
+        search_path: &search_path,
+        param_types: &[],
+        fixed_params: true,
+        io: access.io(),
+    };
+    let filter = statement.where_clause.as_ref().and_then(|node| node.node.as_ref());
+    crate::analyzer::copy_plan(relation, fields, filter, volatile, &context)
+}
+
+/// Runs the plan over the rows of the data. An error is placed at the line of its row.
+fn store_held(session: &mut Session, plan: &Plan, held: from::HeldRows, relation: &Relation) -> Result<u64> {
+    let context = session.context(&[])?;
+    let from::HeldRows { batches, lines } = held;
+    let stored = executor::execute::execute_over(plan, crate::analyzer::COPY_WORKING, batches, &context);
+    stored.map(i64::unsigned_abs).map_err(|(error, row)| {
+        let line = row.and_then(|row| lines.get(usize::try_from(row).ok()?));
+        match line {
+            Some((line, _)) if error.sqlstate() == SqlState::UNIQUE_VIOLATION => {
+                error.with_context(format!("COPY {}, line {line}", relation.name))
+            }
+            Some((line, text)) => {
+                error.with_context(format!("COPY {}, line {line}: \"{text}\"", relation.name))
+            }
+            None => error,
+        }
+    })
 }
 
 fn target_relation(session: &Session, statement: &CopyStmt) -> Result<Arc<Relation>> {

@@ -37,12 +37,16 @@ pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Modify, stage: &dyn
         None => {
             let mut statement = Statement { changer: Changer::new(run, plan)?, plan, returned: Vec::new() };
             statement.changer.expect_keys(&rows)?;
+            let mut number = 0;
             for batch in &rows.batches {
                 run.context.cancel.check()?;
                 for row in rows_of(batch, &plan.input.output)? {
+                    *run.state.changing_row.lock() = Some(number);
+                    number += 1;
                     statement.row(row)?;
                 }
             }
+            *run.state.changing_row.lock() = None;
             let count = statement.changer.finish()?;
             match plan.returning {
                 Some(_) => RowSet::from_rows(&statement.returned, &node.output)?,

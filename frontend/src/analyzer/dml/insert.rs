@@ -11,7 +11,7 @@ use super::{Changed, Parts, query};
 use crate::analyzer::state::{Analyzer, Clause, Location, at, error};
 use crate::analyzer::{ExpressionUse, raw};
 use crate::catalog::{ColumnInfo, Relation};
-use crate::query::{Modify, OutputColumn, Query, QueryBody};
+use crate::query::{Distinct, Modify, OutputColumn, Query, QueryBody, Select};
 
 /// A column that an INSERT names, and the elements or fields of it.
 pub(super) struct InsertColumn<'a> {
@@ -122,6 +122,7 @@ impl Analyzer<'_> {
     ) -> Result<Query> {
         // Without parts of columns each value is one column of the source; parts are put together row by row.
         let mut order: Vec<usize> = Vec::new();
+        let clause = if select.values_lists.len() == 1 { Clause::ValuesSingle } else { Clause::Values };
         let (rows, subqueries) = self.on_new_level(|analyzer| {
             let mut rows = Vec::with_capacity(select.values_lists.len());
             let mut width = None;
@@ -133,7 +134,7 @@ impl Analyzer<'_> {
                 }
                 width = Some(list.items.len());
                 let mut row: Vec<Option<Expr>> = vec![None; relation.columns.len()];
-                analyzer.values_row(&list.items, relation, columns, listed, (&mut row, explicit))?;
+                analyzer.values_row(&list.items, relation, columns, listed, (&mut row, explicit), clause)?;
                 if rows.is_empty() {
                     order.extend((0..row.len()).filter(|position| row[*position].is_some()));
                 }
@@ -142,13 +143,22 @@ impl Analyzer<'_> {
             Ok((rows, std::mem::take(&mut analyzer.level().subqueries)))
         })?;
         let mut ids: Vec<(ColumnId, TypeRef)> = Vec::new();
+        let mut rows: Vec<Vec<Expr>> = rows;
         for position in order {
             let id = self.new_id();
             let ty = relation.columns[position].ty;
             values[position] = Some(Expr::column(id, ty));
             ids.push((id, ty));
         }
-        let mut query = values_query(ids, rows);
+        let sets = rows.iter().flatten().any(crate::optimizer::expressions::has_set_call);
+        let mut query = match rows.pop() {
+            Some(row) if sets => select_query(ids, row),
+            Some(row) => {
+                rows.push(row);
+                values_query(ids, rows)
+            }
+            None => values_query(ids, rows),
+        };
         query.subqueries = subqueries;
         Ok(query)
     }
@@ -161,6 +171,7 @@ impl Analyzer<'_> {
         columns: &[InsertColumn<'_>],
         listed: bool,
         (row, explicit): (&mut [Option<Expr>], &mut [bool]),
+        clause: Clause,
     ) -> Result<()> {
         let locations: Vec<Location> =
             items.iter().map(|item| item.node.as_ref().and_then(raw::location)).collect();
@@ -179,7 +190,7 @@ impl Analyzer<'_> {
                     row[column.position] = Some(self.default_of(relation, column.position)?);
                 }
                 Some(node) => {
-                    let expr = self.within(Clause::Values, |analyzer| analyzer.expr(node))?;
+                    let expr = self.within(clause, |analyzer| analyzer.expr(node))?;
                     explicit[column.position] = true;
                     self.insert_value(relation, column, expr, location, row)?;
                 }
@@ -307,6 +318,22 @@ fn is_plain_values(select: &SelectStmt) -> bool {
         && select.limit_offset.is_none()
         && select.with_clause.is_none()
         && select.locking_clause.is_empty()
+}
+
+/// Builds a SELECT without FROM, for a row of VALUES that holds set-returning calls.
+fn select_query(columns: Vec<(ColumnId, TypeRef)>, row: Vec<Expr>) -> Query {
+    let mut query = values_query(columns, Vec::new());
+    let targets = query.output.iter().map(|column| column.id).zip(row).collect();
+    query.body = QueryBody::Select(Box::new(Select {
+        from: Vec::new(),
+        filter: None,
+        grouping: None,
+        having: None,
+        windows: Vec::new(),
+        targets,
+        distinct: Distinct::No,
+    }));
+    query
 }
 
 /// Builds a VALUES query.

@@ -164,7 +164,14 @@ impl Analyzer<'_> {
         let mut explicit = vec![false; relation.columns.len()];
         if !clause.values.is_empty() {
             let listed = !clause.target_list.is_empty();
-            self.values_row(&clause.values, relation, &columns, listed, (&mut row, &mut explicit))?;
+            self.values_row(
+                &clause.values,
+                relation,
+                &columns,
+                listed,
+                (&mut row, &mut explicit),
+                Clause::Values,
+            )?;
         }
         self.override_values(clause.r#override, relation, &explicit, &mut row)?;
         let mut values = Vec::with_capacity(row.len());

@@ -6,6 +6,7 @@
 
 mod assign;
 mod conflict;
+pub(super) mod copy;
 mod insert;
 mod merge;
 mod returning;
