@@ -28,6 +28,8 @@ pub struct Target {
     pub not_null: bool,
     /// Value where the data gives none.
     pub default: Datum,
+    /// Whether the column has a default at all.
+    pub has_default: bool,
     /// The field that holds it; `None` when it is not in the column list.
     pub field: Option<usize>,
 }
@@ -138,6 +140,7 @@ impl LoadPlan {
             if self.is_null(splitter, field, target) {
                 column.push_null();
             } else if field.default {
+                self.check_default(splitter, line, target)?;
                 column.push_datum(&target.default)?;
             } else {
                 let bytes = splitter.bytes(field);
@@ -150,6 +153,16 @@ impl LoadPlan {
         loaded.rows += 1;
         self.keep_line(splitter, line, loaded);
         Ok(())
+    }
+
+    /// Refuses the default marker for a column without default.
+    fn check_default(&self, splitter: &Splitter<'_>, line: u64, target: &Target) -> Result<()> {
+        if target.has_default {
+            return Ok(());
+        }
+        let refused = PgError::new(SqlState::BAD_COPY_FILE_FORMAT, "unexpected default marker in COPY data")
+            .with_detail(format!("Column \"{}\" has no default value.", target.name));
+        Err(self.place(refused, splitter, line, &Place::Line))
     }
 
     fn keep_line(&self, splitter: &Splitter<'_>, line: u64, loaded: &mut Loaded) {

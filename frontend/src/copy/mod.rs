@@ -81,6 +81,7 @@ fn copy_from(
             ty: column.ty,
             not_null: column.not_null && !computed,
             default,
+            has_default: column.default.is_some() || column.identity.is_some(),
             field,
         });
     }
