@@ -134,6 +134,8 @@ impl CancelFlag {
 pub struct MemoryTracker {
     server: Arc<MemoryPool>,
     used: Arc<AtomicU64>,
+    /// What this statement alone may use.
+    limit_bytes: u64,
 }
 
 /// The server's memory for queries.
@@ -153,13 +155,24 @@ impl MemoryPool {
 impl MemoryTracker {
     /// Returns a tracker that draws on `server`.
     pub fn new(server: Arc<MemoryPool>) -> Self {
-        Self { server, used: Arc::new(AtomicU64::new(0)) }
+        Self { server, used: Arc::new(AtomicU64::new(0)), limit_bytes: u64::MAX }
+    }
+    /// Sets what the statement alone may use (`surus.statement_memory`).
+    #[must_use]
+    pub fn with_limit(self, limit_bytes: u64) -> Self {
+        Self { limit_bytes, ..self.clone() }
     }
     /// Takes `bytes`.
     ///
     /// # Errors
     /// `53200` when the limit does not allow it; nothing is taken then.
     pub fn grow(&self, bytes: u64) -> Result<()> {
+        if self.used_bytes().saturating_add(bytes) > self.limit_bytes {
+            return Err(PgError::new(SqlState::OUT_OF_MEMORY, "out of memory").with_detail(format!(
+                "Failed on request of {bytes} bytes: surus.statement_memory is {} bytes.",
+                self.limit_bytes
+            )));
+        }
         let before = self.server.used_bytes.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > self.server.limit_bytes {
             self.server.used_bytes.fetch_sub(bytes, Ordering::Relaxed);

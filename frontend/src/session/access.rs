@@ -115,8 +115,13 @@ impl Session {
     /// As [`Self::access`].
     pub fn context(&mut self, params: &[Datum]) -> Result<Arc<QueryContext>> {
         let access = self.access()?;
+        let mut memory = MemoryTracker::new(Arc::clone(&self.engine.memory));
         let options = {
             let settings = self.settings.lock();
+            let limit = u64::try_from(settings.integer("surus.statement_memory")).unwrap_or(0);
+            if limit > 0 {
+                memory = memory.with_limit(limit << 10);
+            }
             let threads = usize::try_from(settings.integer("surus.threads")).unwrap_or(0);
             ExecutionOptions {
                 threads: if threads == 0 { self.engine.threads } else { threads },
@@ -137,7 +142,7 @@ impl Session {
             transaction: Some(Arc::clone(access.storage())),
             params: params.to_vec(),
             session: access,
-            memory: MemoryTracker::new(Arc::clone(&self.engine.memory)),
+            memory,
             cancel: Arc::clone(&self.backend.cancel),
             options,
             deferred,

@@ -7,6 +7,7 @@ pub mod fuzz;
 pub mod isolation;
 pub mod known;
 pub mod outcome;
+pub mod proxy;
 pub mod random;
 pub mod report;
 pub mod run;

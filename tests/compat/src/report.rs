@@ -95,13 +95,21 @@ pub struct Summary {
     pub areas: Vec<(String, Counts)>,
     /// Earlier runs that were written to the same file, and this one.
     pub history: Vec<HistoryEntry>,
+    /// What else a command has counted, by name.
+    #[serde(default)]
+    pub figures: BTreeMap<String, usize>,
 }
 
 /// Writes `path` as JSON: the summary, and the differing cases under `differences`.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write_json(path: &Path, command: &str, cases: &[Case]) -> Result<Vec<HistoryEntry>, String> {
+pub fn write_json(
+    path: &Path,
+    command: &str,
+    cases: &[Case],
+    figures: BTreeMap<String, usize>,
+) -> Result<Vec<HistoryEntry>, String> {
     let mut history = read_history(path);
     let areas = by_area(cases);
     let total = areas.last().map(|(_, counts)| counts.clone()).unwrap_or_default();
@@ -110,7 +118,7 @@ pub fn write_json(path: &Path, command: &str, cases: &[Case]) -> Result<Vec<Hist
         .map_or(0, |elapsed| elapsed.as_secs());
     history.push(HistoryEntry { time, total: total.total(), exact: total.by_class[0] });
     let differences: Vec<&Case> = cases.iter().filter(|case| case.verdict.class != Class::Exact).collect();
-    let summary = Summary { command: command.to_owned(), areas, history: history.clone() };
+    let summary = Summary { command: command.to_owned(), areas, history: history.clone(), figures };
     let mut value = serde_json::to_value(&summary).map_err(|error| error.to_string())?;
     value["differences"] = serde_json::to_value(&differences).map_err(|error| error.to_string())?;
     let text = serde_json::to_string_pretty(&value).map_err(|error| error.to_string())?;

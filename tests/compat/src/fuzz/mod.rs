@@ -11,6 +11,8 @@ pub mod reduce;
 pub mod schema;
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::client::Client;
@@ -35,7 +37,12 @@ pub enum Oracle {
 }
 
 /// Settings that must not change an answer.
-pub const SETTINGS: [&str; 3] = ["surus.execution = 'row'", "surus.threads = 1", "surus.batch_lanes = 3"];
+pub const SETTINGS: [&str; 4] = [
+    "surus.execution = 'row'",
+    "surus.threads = 1",
+    "surus.batch_lanes = 3",
+    "surus.statement_memory = '64kB'",
+];
 
 /// A query that takes longer is skipped: the generator is after wrong answers, not slow ones.
 const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '5s'";
@@ -54,6 +61,10 @@ pub struct FuzzOptions {
     pub oracles: Vec<Oracle>,
     /// Whether failing queries are shrunk.
     pub reduce: bool,
+    /// Sessions that share the work.
+    pub sessions: usize,
+    /// Rows of the largest table.
+    pub rows_max: usize,
     /// Time limit of a query.
     pub timeout: Duration,
 }
@@ -79,32 +90,69 @@ struct Servers<'a> {
 ///
 /// # Errors
 /// When a server cannot be reached or the schema cannot be made.
-pub fn fuzz(options: &FuzzOptions, progress: &mut dyn FnMut(usize)) -> Result<Findings, String> {
+pub fn fuzz(options: &FuzzOptions, progress: &(dyn Fn(usize) + Sync)) -> Result<Findings, String> {
+    for url in options.reference.iter().chain([&options.target]) {
+        schema::install(&mut connect(url, options.timeout)?, options.seed, options.rows_max)?;
+    }
+    let next = AtomicU64::new(0);
+    let findings = Mutex::new(Findings::default());
+    let failed: Mutex<Option<String>> = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..options.sessions.max(1) {
+            scope.spawn(|| {
+                if let Err(error) = fuzz_session(options, &next, &findings, progress) {
+                    next.store(options.count, Ordering::Relaxed);
+                    if let Ok(mut failed) = failed.lock() {
+                        *failed = Some(error);
+                    }
+                }
+            });
+        }
+    });
+    if let Ok(Some(error)) = failed.into_inner() {
+        return Err(error);
+    }
+    let mut findings = findings.into_inner().map_err(|_| "a session panicked".to_owned())?;
+    findings.cases.sort_by(|left, right| (&left.file, &left.area).cmp(&(&right.file, &right.area)));
+    Ok(findings)
+}
+
+/// Runs queries that no other session has taken.
+fn fuzz_session(
+    options: &FuzzOptions,
+    next: &AtomicU64,
+    findings: &Mutex<Findings>,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<(), String> {
     let mut servers = Servers {
         options,
         reference: options.reference.as_ref().map(|url| connect(url, options.timeout)).transpose()?,
         target: connect(&options.target, options.timeout)?,
         states: BTreeMap::new(),
     };
-    if let Some(reference) = &mut servers.reference {
-        schema::install(reference, options.seed)?;
-    }
-    schema::install(&mut servers.target, options.seed)?;
     for client in servers.reference.iter_mut().chain([&mut servers.target]) {
         client.run(STATEMENT_TIMEOUT, Mode::Simple, None);
     }
-    let mut failures = Vec::new();
-    for number in 0..options.count {
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= options.count {
+            break;
+        }
         let seed = options.seed.wrapping_add(number);
         let query = generate::query(&mut Random::new(seed));
+        let mut found = Vec::new();
         for &oracle in &options.oracles {
-            if let Some(case) = check(&mut servers, oracle, seed, &query)? {
-                failures.push(case);
-            }
+            found.extend(check(&mut servers, oracle, seed, &query)?);
         }
-        progress(failures.len());
+        let mut findings = findings.lock().map_err(|_| "a session panicked".to_owned())?;
+        findings.cases.extend(found);
+        progress(findings.cases.len());
     }
-    Ok(Findings { cases: failures, states: servers.states })
+    let mut findings = findings.lock().map_err(|_| "a session panicked".to_owned())?;
+    for (state, count) in servers.states {
+        *findings.states.entry(state).or_default() += count;
+    }
+    Ok(())
 }
 
 fn check(
@@ -188,7 +236,9 @@ fn judge_reference(servers: &mut Servers<'_>, query: &Select) -> Result<Finding,
 /// when one side has met an error or its time limit.
 fn depends_on_order(expected: &Outcome, actual: &Outcome) -> bool {
     let data_error = |outcome: &Outcome| {
-        outcome.sqlstate().is_some_and(|state| state.starts_with("22") || state == "57014")
+        outcome
+            .sqlstate()
+            .is_some_and(|state| state.starts_with("22") || state == "57014" || state == "53200")
     };
     let fine = |outcome: &Outcome| outcome.lost.is_none() && (outcome.error.is_none() || data_error(outcome));
     (data_error(expected) && fine(actual)) || (data_error(actual) && fine(expected))

@@ -91,11 +91,11 @@ pub const COLUMNS: [ColumnDef; 13] = [
 /// Tables and their rows; the largest spans several row groups.
 pub const TABLES: [(&str, usize); 5] = [("t0", 0), ("t1", 1), ("t2", 30), ("t3", 3000), ("t4", 140_000)];
 
-/// Creates and fills the tables.
+/// Creates and fills the tables, with `rows_max` rows at most in each.
 ///
 /// # Errors
 /// When a statement fails.
-pub fn install(client: &mut Client, seed: u64) -> Result<(), String> {
+pub fn install(client: &mut Client, seed: u64, rows_max: usize) -> Result<(), String> {
     let mut random = Random::new(seed ^ 0x5EED);
     for (table, rows) in TABLES {
         let columns: Vec<String> =
@@ -103,10 +103,14 @@ pub fn install(client: &mut Client, seed: u64) -> Result<(), String> {
         run(client, &format!("DROP TABLE IF EXISTS {table}"), None)?;
         run(client, &format!("CREATE TABLE {table} ({}, PRIMARY KEY (id))", columns.join(", ")), None)?;
         let mut data = String::new();
-        for id in 0..rows {
+        for id in 0..rows.min(rows_max) {
             push_row(&mut random, id, &mut data);
         }
         run(client, &format!("COPY {table} FROM STDIN"), Some(&data))?;
+        for index in [format!("CREATE INDEX ON {table} (i4)"), format!("CREATE INDEX ON {table} (t, d)")] {
+            // An index is no part of an answer: a server without them is asked the same.
+            client.run(&index, Mode::Simple, None);
+        }
         run(client, &format!("ANALYZE {table}"), None)?;
     }
     Ok(())

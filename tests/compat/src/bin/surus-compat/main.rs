@@ -3,6 +3,7 @@
 #[macro_use]
 mod output;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -56,6 +57,9 @@ enum Command {
         /// Calls per built-in at most.
         #[arg(long, default_value_t = 60)]
         calls: usize,
+        /// Sessions on each server.
+        #[arg(long, default_value_t = 4)]
+        sessions: usize,
     },
     /// Runs random queries.
     Fuzz {
@@ -75,6 +79,12 @@ enum Command {
         /// Do not shrink failing queries.
         #[arg(long)]
         no_reduce: bool,
+        /// Sessions that share the work.
+        #[arg(long, default_value_t = 2)]
+        sessions: usize,
+        /// Rows of the largest table.
+        #[arg(long, default_value_t = 140_000)]
+        rows: usize,
     },
     /// Runs isolation scripts (default: all) and compares the traces, blocking included.
     Isolation {
@@ -168,9 +178,27 @@ fn main() -> ExitCode {
         Command::Run { servers, output, modes, prelude, files } => {
             run_files(&servers, &output, &modes, prelude, &files)
         }
-        Command::Walk { servers, output, only, calls } => run_walk(&servers, &output, only, calls),
-        Command::Fuzz { servers, output, seed, count, oracles, no_reduce } => {
-            run_fuzz(&servers, &output, seed, count, &oracles, !no_reduce)
+        Command::Walk { servers, output, only, calls, sessions } => {
+            run_walk(&servers, &output, only, calls, sessions)
+        }
+        Command::Fuzz { servers, output, seed, count, oracles, no_reduce, sessions, rows } => {
+            let oracles = oracles.iter().map(|name| oracle(name)).collect::<Result<Vec<_>, _>>();
+            oracles.and_then(|oracles| {
+                run_fuzz(
+                    &output,
+                    FuzzOptions {
+                        reference: servers.reference()?,
+                        target: servers.target()?,
+                        seed,
+                        count,
+                        oracles,
+                        reduce: !no_reduce,
+                        sessions,
+                        rows_max: rows,
+                        timeout: servers.timeout(),
+                    },
+                )
+            })
         }
         Command::Isolation { servers, record: true, files, .. } => record_isolation(&servers, &files),
         Command::Isolation { servers, record: false, update, files } => {
@@ -230,7 +258,7 @@ fn run_files(
         .flat_map(|run| run.check.stale.iter().map(|entry| format!("{}: {entry}", run.file.display())))
         .collect();
     let cases: Vec<Case> = runs.into_iter().flat_map(|run| run.cases).collect();
-    let passed = output::finish(output, &cases)?;
+    let passed = output::finish(output, &cases, BTreeMap::new())?;
     if !stale.is_empty() {
         sayln!(
             "\n{} listed differences are gone; `surus-compat known --update` takes them off:",
@@ -291,21 +319,38 @@ fn known_lists(
     Ok(open == 0)
 }
 
-fn run_walk(servers: &Servers, output: &Output, only: String, calls: usize) -> Result<bool, String> {
+fn run_walk(
+    servers: &Servers,
+    output: &Output,
+    only: String,
+    calls_max: usize,
+    sessions: usize,
+) -> Result<bool, String> {
     let options = WalkOptions {
         reference: servers.needed_reference()?,
         target: servers.target()?,
         only,
-        calls_max: calls,
+        calls_max,
+        sessions,
         known: known_differences(output)?,
         timeout: servers.timeout(),
     };
     let built_ins = walk::built_ins(&options)?;
     let bar = progress(built_ins.len() as u64, "built-ins");
-    let (cases, coverage) = walk::walk(&options, &built_ins, &mut || bar.inc(1))?;
+    let (cases, coverage) = walk::walk(&options, &built_ins, &|| bar.inc(1))?;
     bar.finish_and_clear();
-    say!("{}", walk::coverage_table(&coverage));
-    output::finish(output, &cases)
+    let total = walk::total(&coverage);
+    let figures = [
+        ("built-ins".to_owned(), built_ins.len()),
+        ("identical".to_owned(), total.identical),
+        ("different".to_owned(), total.different),
+        ("missing".to_owned(), total.missing),
+    ];
+    // The families stand in the coverage's table.
+    let quiet = Output { summary: true, ..output.clone() };
+    let passed = output::finish(&quiet, &cases, figures.into())?;
+    say!("\n{}", walk::coverage_table(&coverage));
+    Ok(passed)
 }
 
 fn oracle(name: &str) -> Result<Oracle, String> {
@@ -318,32 +363,14 @@ fn oracle(name: &str) -> Result<Oracle, String> {
     }
 }
 
-fn run_fuzz(
-    servers: &Servers,
-    output: &Output,
-    seed: u64,
-    count: u64,
-    oracles: &[String],
-    reduce: bool,
-) -> Result<bool, String> {
-    let oracles: Vec<Oracle> = oracles.iter().map(|name| oracle(name)).collect::<Result<_, _>>()?;
-    let reference = if oracles.contains(&Oracle::Reference) {
-        Some(servers.needed_reference()?)
-    } else {
-        servers.reference()?
-    };
-    let options = FuzzOptions {
-        reference,
-        target: servers.target()?,
-        seed,
-        count,
-        oracles,
-        reduce,
-        timeout: servers.timeout(),
-    };
+fn run_fuzz(output: &Output, options: FuzzOptions) -> Result<bool, String> {
+    if options.oracles.contains(&Oracle::Reference) && options.reference.is_none() {
+        return Err("the oracle `reference` needs --reference postgres://...".to_owned());
+    }
+    let FuzzOptions { seed, count, .. } = options;
     sayln!("seeds {seed} to {}", seed + count.saturating_sub(1));
     let bar = progress(count, "queries");
-    let findings = fuzz::fuzz(&options, &mut |failures| {
+    let findings = fuzz::fuzz(&options, &|failures| {
         bar.inc(1);
         bar.set_message(format!("{failures} differ"));
     })?;
@@ -355,7 +382,8 @@ fn run_fuzz(
         findings.cases.len(),
         states.join(", ")
     );
-    output::finish(output, &findings.cases)
+    let figures = [("queries".to_owned(), count as usize), ("differ".to_owned(), findings.cases.len())];
+    output::finish(output, &findings.cases, figures.into())
 }
 
 fn isolation_scripts(files: &[PathBuf]) -> Result<Vec<PathBuf>, String> {

@@ -1,5 +1,6 @@
 //! What the program prints and writes: tables, differences, JSON and HTML.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -24,7 +25,7 @@ macro_rules! sayln {
 }
 
 /// Where the results go.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Output {
     /// Write counts and differences as JSON.
     #[arg(long)]
@@ -38,9 +39,12 @@ pub struct Output {
     /// Do not use the lists of known differences beside the files.
     #[arg(long)]
     pub no_known: bool,
-    /// Print this many differences.
-    #[arg(long, default_value_t = 20)]
+    /// Print this many reasons and differences.
+    #[arg(long, default_value_t = 10)]
     pub show: usize,
+    /// Do not print the table of areas.
+    #[arg(long)]
+    pub summary: bool,
 }
 
 /// Prints up to `show` differences, the gravest first; one that is the same in several modes once.
@@ -84,8 +88,10 @@ pub fn print_traces(file: &Path, expected: &Trace, actual: &Trace) {
 }
 
 /// Prints the summary of a run, writes what was asked for, and returns whether nothing failed.
-pub fn finish(output: &Output, cases: &[Case]) -> Result<bool, String> {
-    say!("{}", report::table(&report::by_area(cases)));
+pub fn finish(output: &Output, cases: &[Case], figures: BTreeMap<String, usize>) -> Result<bool, String> {
+    if !output.summary {
+        say!("{}", report::table(&report::by_area(cases)));
+    }
     for (class, reason, count) in report::reasons(cases).iter().take(output.show) {
         sayln!("{count:>8}  {:<12} {reason}", class.name());
     }
@@ -94,7 +100,7 @@ pub fn finish(output: &Output, cases: &[Case]) -> Result<bool, String> {
     let command = std::env::args().collect::<Vec<_>>().join(" ");
     let mut history = Vec::new();
     if let Some(path) = &output.json {
-        history = report::write_json(path, &command, cases)?;
+        history = report::write_json(path, &command, cases, figures)?;
     }
     if let Some(path) = &output.html {
         report::write_html(path, &command, cases, &history)?;
