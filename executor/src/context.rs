@@ -159,8 +159,9 @@ impl MemoryTracker {
     }
     /// Sets what the statement alone may use (`surus.statement_memory`).
     #[must_use]
-    pub fn with_limit(self, limit_bytes: u64) -> Self {
-        Self { limit_bytes, ..self.clone() }
+    pub fn with_limit(mut self, limit_bytes: u64) -> Self {
+        self.limit_bytes = limit_bytes;
+        self
     }
     /// Takes `bytes`.
     ///

@@ -245,6 +245,13 @@ impl VectorBuilder {
         self.nulls.push(false);
         Ok(())
     }
+    /// Returns the vector with numerics in the exact form, as a column without a fixed scale stores them.
+    pub fn finish_exact(mut self) -> Vector {
+        let Lanes::Numeric(lanes) = &mut self.lanes else { return self.finish() };
+        let lanes = std::mem::take(lanes);
+        let validity = self.any_null.then(|| Bitmap::from_bools(self.nulls.iter().map(|null| !null)));
+        Vector::flat(Values::Views(numeric_views(&lanes, &self.nulls)), validity)
+    }
     /// Returns the vector.
     pub fn finish(self) -> Vector {
         let validity = self.any_null.then(|| Bitmap::from_bools(self.nulls.iter().map(|null| !null)));

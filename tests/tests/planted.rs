@@ -131,7 +131,12 @@ fn the_oracles_see(server: &ServerUrl) {
             let found = fuzz::fuzz(&options, &|_| {}).expect("the fuzzer runs").cases;
             let shown = found.first().map(|case| format!("{}\n{}\n{}", case.sql, case.expected, case.actual));
             let planted = defect != Defect::None;
-            assert_eq!(!found.is_empty(), planted, "{defect:?} and {oracle:?}: {}", shown.unwrap_or_default());
+            assert_eq!(
+                !found.is_empty(),
+                planted,
+                "{defect:?} and {oracle:?}: {}",
+                shown.unwrap_or_default()
+            );
         }
     }
 }

@@ -9,6 +9,7 @@ use types::{Datum, Numeric, PgError, Result, TypeRef, fast, oids};
 
 use crate::session::access::Access;
 use crate::session::values;
+use crate::statements::table::fixed_scale;
 
 /// A column under construction.
 pub struct Column {
@@ -188,6 +189,8 @@ impl Column {
             Lanes::Int8(lanes) => Values::I64(lanes.into()),
             Lanes::Fixed { unscaled, scale, .. } => Values::Fixed64 { unscaled: unscaled.into(), scale },
             Lanes::Text { views, .. } => Values::Views(views.finish()),
+            // `numeric` without a fixed scale is stored exactly, whatever these values have in common.
+            Lanes::Any(builder) if fixed_scale(self.ty).is_none() => return builder.finish_exact(),
             Lanes::Any(builder) => return builder.finish(),
         };
         Vector::flat(values, self.validity.map(Bitmap::from_bools))

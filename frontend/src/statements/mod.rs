@@ -9,7 +9,7 @@ mod prepare;
 pub mod query;
 mod schema;
 mod statistics;
-mod table;
+pub(crate) mod table;
 mod table_as;
 mod transaction;
 mod unsupported;

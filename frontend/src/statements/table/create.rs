@@ -143,7 +143,7 @@ pub fn make(session: &mut Session, relation: Relation) -> Result<Arc<Relation>> 
 }
 
 /// Returns the scale of a `numeric(p, s)` column that is stored as integers.
-fn fixed_scale(ty: TypeRef) -> Option<u8> {
+pub fn fixed_scale(ty: TypeRef) -> Option<u8> {
     let packed = u32::try_from(ty.typmod.checked_sub(4)?).ok()?;
     let precision = packed >> 16;
     // As numeric_typmod_scale: eleven bits, signed.

@@ -15,6 +15,7 @@ use crate::session::Session;
 use crate::session::names::{self, Found};
 use crate::session::prepared::Source;
 
+pub(crate) use create::fixed_scale;
 pub(super) use create::{create, free_name, make};
 pub(super) use drop::{drop, drop_relations};
 pub(super) use rename::rename;

@@ -131,6 +131,8 @@ impl Select {
             && self.having.is_none()
             && self.set_operation.is_none()
             && !self.targets.iter().any(Expr::has_aggregate)
+            // A window sees all rows that the filter leaves.
+            && !self.targets.iter().any(|target| target.to_sql().contains(" OVER ("))
     }
 
     /// Returns the whole and the union of its three parts by the filter, for a SELECT that TLP applies to.
