@@ -11,8 +11,10 @@ pub mod functions;
 mod operators;
 pub mod plan;
 pub mod rows;
+mod sample;
 mod values;
 mod vectors;
 
 pub use execute::{ExecutionReport, NodeReport, ResultSink, RunForm, execute};
 pub use rows::{evaluate_constant, evaluate_row};
+pub use sample::count_matching;

@@ -1,11 +1,14 @@
-//! `x IN (constants)`: integers by binary search, strings by hash.
+//! `x IN (constants)`: integers by binary search, few short strings by their views, other strings by hash.
 
 use std::collections::HashSet;
 
-use kernels::vector::{Bitmap, Values, Vector};
+use kernels::vector::{Bitmap, Values, Vector, Views};
 use types::{Datum, TypeRef, oids};
 
 use crate::expr::{Expr, ExprKind, FunctionRef};
+
+/// A tuning constant: the most short strings that are compared one by one.
+const SHORT_STRINGS_MAX: usize = 16;
 
 /// The constants of an IN list.
 pub(super) struct Set {
@@ -16,7 +19,9 @@ pub(super) struct Set {
 
 enum Items {
     Integers(Vec<i64>),
-    Strings(HashSet<Vec<u8>>, bool),
+    /// Views of strings that fit in them.
+    Short(Vec<u128>),
+    Strings(HashSet<Vec<u8>, foldhash::fast::RandomState>, bool),
 }
 
 impl Set {
@@ -59,8 +64,12 @@ impl Set {
                         Datum::Text(text) => Some(trimmed(text.as_bytes(), blank).to_vec()),
                         _ => None,
                     })
-                    .collect::<Option<HashSet<_>>>()?;
-                Items::Strings(strings, blank)
+                    .collect::<Option<HashSet<_, _>>>()?;
+                let views: Option<Vec<u128>> = strings.iter().map(|string| Views::inline(string)).collect();
+                match views {
+                    Some(views) if !blank && views.len() <= SHORT_STRINGS_MAX => Items::Short(views),
+                    Some(_) | None => Items::Strings(strings, blank),
+                }
             }
             _ => return None,
         };
@@ -83,7 +92,10 @@ impl Set {
             (Items::Strings(set, blank), Values::Views(views)) => {
                 Bitmap::from_bools(views.iter().map(|bytes| set.contains(trimmed(bytes, *blank))))
             }
-            (Items::Integers(_) | Items::Strings(..), _) => return None,
+            (Items::Short(set), Values::Views(views)) => {
+                Bitmap::from_bools(views.views.iter().map(|view| set.contains(view)))
+            }
+            (Items::Integers(_) | Items::Short(_) | Items::Strings(..), _) => return None,
         };
         let validity = match (&flat.validity, self.has_null) {
             (validity, false) => validity.clone(),

@@ -10,6 +10,7 @@ mod connect;
 mod evaluate;
 mod in_set;
 pub(crate) mod lanes;
+pub(crate) mod strings;
 
 use std::sync::Arc;
 

@@ -182,19 +182,7 @@ impl Planner<'_> {
     /// Returns sets of columns of which no two rows of the plan agree (NULLs aside).
     pub(super) fn unique_keys(&self, plan: &Logical) -> Vec<ColumnSet> {
         match plan {
-            Logical::Get(get) => {
-                let positions =
-                    get.relation.constraints.iter().filter_map(|constraint| match &constraint.kind {
-                        ConstraintKind::PrimaryKey { columns, .. }
-                        | ConstraintKind::Unique { columns, .. } => Some(columns),
-                        ConstraintKind::NotNull { .. }
-                        | ConstraintKind::Check { .. }
-                        | ConstraintKind::ForeignKey(_) => None,
-                    });
-                positions
-                    .map(|columns| columns.iter().filter_map(|at| get.columns.get(*at)).copied().collect())
-                    .collect()
-            }
+            Logical::Get(get) => unique_columns(get).collect(),
             Logical::Aggregate(aggregate) if aggregate.sets.is_none() => {
                 vec![aggregate.keys.iter().map(|(id, _)| *id).collect()]
             }
@@ -257,13 +245,36 @@ impl Planner<'_> {
                 }
             });
         }
-        let sampled = self.context.statistics.sample_selectivity(get.relation.oid, &positional);
-        let fraction = sampled.filter(|fraction| *fraction > 0.0).unwrap_or_else(|| {
-            let mut factors: Vec<f64> =
-                get.filters.iter().map(|filter| self.conjunct_selectivity(filter)).collect();
-            combined(&mut factors)
-        });
+        let guess = |filters: &[Expr]| {
+            combined(&mut filters.iter().map(|filter| self.conjunct_selectivity(filter)).collect::<Vec<_>>())
+        };
+        let fraction = if self.is_lookup(get) {
+            1.0 / rows
+        } else {
+            match self.context.statistics.sample_share(get.relation.oid, &positional) {
+                None => guess(&get.filters),
+                // Nothing in the sample: fewer than one row of it.
+                Some(sample) if sample.share == 0.0 => guess(&get.filters).min(1.0 / sample.rows as f64),
+                Some(sample) => combined(&mut [sample.share, guess(&sample.rest)]),
+            }
+        };
         fraction.max(1.0 / rows)
+    }
+
+    /// Returns whether the filters fix all columns of a unique key.
+    fn is_lookup(&self, get: &Get) -> bool {
+        let mut fixed = ColumnSet::new();
+        for equality in get.filters.iter().filter_map(functions::equality) {
+            for (one, other) in [(equality.left, equality.right), (equality.right, equality.left)] {
+                if let ExprKind::Column(id) = one.kind
+                    && self.expr_columns(other).is_empty()
+                {
+                    fixed.insert(id);
+                }
+            }
+        }
+        let mut keys = unique_columns(get);
+        keys.any(|key| key.is_subset(&fixed))
     }
 
     /// Returns the fraction of rows for which a predicate is true.
@@ -334,6 +345,15 @@ impl Planner<'_> {
         }
         .clamp(1e-4, 1.0)
     }
+}
+
+/// Returns the unique keys of a table.
+fn unique_columns(get: &Get) -> impl Iterator<Item = ColumnSet> {
+    let positions = get.relation.constraints.iter().filter_map(|constraint| match &constraint.kind {
+        ConstraintKind::PrimaryKey { columns, .. } | ConstraintKind::Unique { columns, .. } => Some(columns),
+        ConstraintKind::NotNull { .. } | ConstraintKind::Check { .. } | ConstraintKind::ForeignKey(_) => None,
+    });
+    positions.map(|columns| columns.iter().filter_map(|at| get.columns.get(*at)).copied().collect())
 }
 
 /// Returns the fraction of the column's range that lies below `value`.

@@ -5,6 +5,7 @@
 
 mod build;
 mod cardinality;
+mod distinct;
 pub mod expressions;
 mod fold;
 pub mod functions;
@@ -27,7 +28,7 @@ use executor::expr::{ColumnId, Expr, ExprKind, Volatility};
 use executor::plan::Plan;
 use types::{Datum, PgError, Result, TypeRef};
 
-pub use statistics::{ColumnStatistics, Statistics};
+pub use statistics::{ColumnStatistics, SampleShare, Statistics};
 
 use crate::catalog::Relation;
 use crate::query;
@@ -138,6 +139,7 @@ impl<'a> Planner<'a> {
         root.plan = change(self, taken);
     }
     fn rewritten(&mut self, plan: Logical) -> Logical {
+        let plan = self.split_distinct(plan);
         let plan = self.push(plan, Vec::new());
         self.order_joins(plan)
     }

@@ -9,9 +9,20 @@ pub trait Statistics {
     fn rows(&self, table: Oid) -> Option<f64>;
     /// Distribution of a column (a position in the table).
     fn column(&self, table: Oid, column: usize) -> ColumnStatistics;
-    /// Fraction of a kept sample for which all conjuncts are true; columns in them are positions in the table.
-    /// `None` when there is no sample or they cannot be evaluated.
-    fn sample_selectivity(&self, table: Oid, conjuncts: &[Expr]) -> Option<f64>;
+    /// What a kept sample says of conjuncts, whose columns are positions in the table. `None` when there is no
+    /// sample or none can be evaluated.
+    fn sample_share(&self, table: Oid, conjuncts: &[Expr]) -> Option<SampleShare>;
+}
+
+/// What a sample says of conjuncts.
+#[derive(Debug, Clone)]
+pub struct SampleShare {
+    /// Share of the sample for which all conjuncts that could be evaluated are true.
+    pub share: f64,
+    /// Rows of the sample.
+    pub rows: usize,
+    /// The conjuncts that could not be evaluated.
+    pub rest: Vec<Expr>,
 }
 
 /// Distribution of a column.

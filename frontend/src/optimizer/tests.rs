@@ -38,7 +38,7 @@ impl Statistics for Synthetic<'_> {
         };
         ColumnStatistics { distinct: Some(distinct), ..ColumnStatistics::default() }
     }
-    fn sample_selectivity(&self, _: Oid, _: &[Expr]) -> Option<f64> {
+    fn sample_share(&self, _: Oid, _: &[Expr]) -> Option<super::SampleShare> {
         None
     }
 }

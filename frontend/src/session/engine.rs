@@ -11,6 +11,7 @@ use types::{PgError, Result};
 
 use crate::catalog::Catalog;
 use crate::server::backends::Backends;
+use crate::statements::SampleCache;
 
 /// How long a waiter sleeps before it looks at its cancel flag again.
 const WAIT: Duration = Duration::from_millis(20);
@@ -33,6 +34,8 @@ pub struct Engine {
     pub started_at: i64,
     /// Set when the server goes down: no new sessions.
     pub stopping: AtomicBool,
+    /// Samples of tables, for the optimizer.
+    pub samples: SampleCache,
     /// The last catalog image and what it decodes to.
     decoded: Mutex<Option<(Arc<Vec<u8>>, Arc<Catalog>)>>,
     /// Process id of the session whose transaction changes the catalog.
@@ -57,6 +60,7 @@ impl Engine {
             listen,
             started_at: super::clock::now(),
             stopping: AtomicBool::new(false),
+            samples: SampleCache::default(),
             decoded: Mutex::default(),
             changing: Mutex::default(),
             changed: Condvar::new(),

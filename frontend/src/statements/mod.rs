@@ -7,6 +7,7 @@ pub mod fields;
 mod maintenance;
 mod prepare;
 pub mod query;
+mod samples;
 mod schema;
 mod statistics;
 pub(crate) mod table;
@@ -15,6 +16,8 @@ mod transaction;
 mod unsupported;
 mod variable;
 mod view;
+
+pub use samples::SampleCache;
 
 use pg_query::NodeEnum;
 use types::{Datum, Oid, PgError, Result, SqlState};

@@ -1,27 +1,51 @@
-//! What the optimizer learns of stored tables: row counts, distinct values, bounds.
+//! What the optimizer learns of stored tables: row counts, distinct values, bounds, and the share of a sample that
+//! satisfies a predicate.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use executor::expr::Expr;
+use executor::context::QueryContext;
+use executor::expr::{Expr, ExprKind, Volatility};
 use storage::{ScanValue, TableId, TableScan};
 use types::{Datum, Numeric, Oid, PhysicalType};
 
-use crate::optimizer::{ColumnStatistics, Statistics};
+use super::samples::Sample;
+use crate::optimizer::{ColumnStatistics, SampleShare, Statistics};
 use crate::session::access::Access;
 
 /// Statistics straight from zone maps and sketches of the statement's snapshot.
 pub(super) struct StoreStatistics {
-    storage: Arc<parking_lot::Mutex<storage::Transaction>>,
+    access: Arc<Access>,
+    /// For evaluating predicates on samples.
+    context: Arc<QueryContext>,
+    scans: RefCell<HashMap<Oid, Option<TableScan>>>,
+    columns: RefCell<HashMap<(Oid, usize), ColumnStatistics>>,
 }
 
 impl StoreStatistics {
     /// Returns the statistics that `access` sees.
-    pub(super) fn new(access: &Access) -> Self {
-        Self { storage: Arc::clone(access.storage()) }
+    pub(super) fn new(access: &Arc<Access>) -> Self {
+        let mut context = QueryContext::without_tables(Arc::clone(access) as _, Vec::new());
+        context.options.force_row = false;
+        Self {
+            access: Arc::clone(access),
+            context: Arc::new(context),
+            scans: RefCell::default(),
+            columns: RefCell::default(),
+        }
     }
 
     fn scan(&self, table: Oid) -> Option<TableScan> {
-        self.storage.lock().scan(TableId(u64::from(table))).ok()
+        let open = || self.access.storage().lock().scan(TableId(u64::from(table))).ok();
+        self.scans.borrow_mut().entry(table).or_insert_with(open).clone()
+    }
+
+    /// Returns the share of `sample` for which all of `conjuncts` are true.
+    fn share(&self, sample: &Sample, conjuncts: &[&Expr]) -> Option<f64> {
+        let matching =
+            executor::count_matching(conjuncts, sample.columns(), sample.rows(), &self.context).ok()?;
+        Some(matching as f64 / sample.rows() as f64)
     }
 }
 
@@ -31,6 +55,59 @@ impl Statistics for StoreStatistics {
     }
 
     fn column(&self, table: Oid, column: usize) -> ColumnStatistics {
+        if let Some(known) = self.columns.borrow().get(&(table, column)) {
+            return known.clone();
+        }
+        let statistics = self.column_of(table, column);
+        self.columns.borrow_mut().insert((table, column), statistics.clone());
+        statistics
+    }
+
+    fn sample_share(&self, table: Oid, conjuncts: &[Expr]) -> Option<SampleShare> {
+        let (evaluated, rest): (Vec<&Expr>, Vec<&Expr>) =
+            conjuncts.iter().partition(|conjunct| can_be_sampled(conjunct));
+        if evaluated.is_empty() {
+            return None;
+        }
+        let scan = self.scan(table)?;
+        let mut needed: Vec<usize> = evaluated.iter().flat_map(|conjunct| positions(conjunct)).collect();
+        needed.sort_unstable();
+        needed.dedup();
+        let sample = self.access.engine.samples.sample(&scan, &needed)?;
+        let share = self.share(&sample, &evaluated)?;
+        Some(SampleShare { share, rows: sample.rows(), rest: rest.into_iter().cloned().collect() })
+    }
+}
+
+/// Returns whether a predicate gives the same for a sample as for the table, and can be evaluated before the
+/// statement runs.
+fn can_be_sampled(expr: &Expr) -> bool {
+    let mut can = true;
+    expr.walk(&mut |part| match &part.kind {
+        ExprKind::Param(_)
+        | ExprKind::Outer(_)
+        | ExprKind::Subquery { .. }
+        | ExprKind::SubqueryColumn(_)
+        | ExprKind::SetCall { .. } => can = false,
+        ExprKind::Call { function, .. } => can &= function.volatility != Volatility::Volatile,
+        _ => {}
+    });
+    can
+}
+
+/// Returns the columns that an expression reads.
+fn positions(expr: &Expr) -> Vec<usize> {
+    let mut found = Vec::new();
+    expr.walk(&mut |part| {
+        if let ExprKind::Column(id) = &part.kind {
+            found.push(id.0 as usize);
+        }
+    });
+    found
+}
+
+impl StoreStatistics {
+    fn column_of(&self, table: Oid, column: usize) -> ColumnStatistics {
         let Some(scan) = self.scan(table) else { return ColumnStatistics::default() };
         let Some(definition) = scan.columns().get(column).cloned() else {
             return ColumnStatistics::default();
@@ -70,11 +147,6 @@ impl Statistics for StoreStatistics {
             statistics.max = high;
         }
         statistics
-    }
-
-    fn sample_selectivity(&self, table: Oid, conjuncts: &[Expr]) -> Option<f64> {
-        let _ = (table, conjuncts);
-        None
     }
 }
 

@@ -160,7 +160,11 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("replace_text", |args, _| shown(strings::replace(text(args, 0)?, text(args, 1)?, text(args, 2)?))),
     row("rpad", |args, _| shown(strings::rpad(text(args, 0)?, int4(args, 1)?, text(args, 2)?)?)),
     row("rtrim", |args, _| shown(strings::rtrim(text(args, 0)?, characters(args)?))),
-    row("rtrim1", |args, _| shown(strings::rtrim(text(args, 0)?, " "))),
+    with_vector(
+        "rtrim1",
+        |args, _| shown(strings::rtrim(text(args, 0)?, " ")),
+        crate::vectors::strings::trim_blanks,
+    ),
     row("split_part", |args, _| shown(strings::split_part(text(args, 0)?, text(args, 1)?, int4(args, 2)?)?)),
     compare!("text_ge", >=, GREATER_EQUAL),
     compare!("text_gt", >, GREATER),
@@ -177,7 +181,11 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("text_right", |args, _| shown(strings::right(text(args, 0)?, int4(args, 1)?))),
     larger!("text_smaller", text, is_lt),
     row("text_starts_with", |args, _| Ok(Datum::Bool(strings::starts_with(text(args, 0)?, text(args, 1)?)))),
-    row("text_substr", |args, _| shown(strings::substring(text(args, 0)?, int4(args, 1)?, int4(args, 2)?)?)),
+    with_vector(
+        "text_substr",
+        |args, _| shown(strings::substring(text(args, 0)?, int4(args, 1)?, int4(args, 2)?)?),
+        crate::vectors::strings::substring,
+    ),
     row("text_substr_no_len", |args, _| shown(strings::substring_from(text(args, 0)?, int4(args, 1)?))),
     row("textcat", |args, _| {
         let mut joined = EcoString::from(text(args, 0)?);
