@@ -8,6 +8,7 @@ use kernels::vector::{Bitmap, Values, Vector};
 use types::{Datum, Numeric, PhysicalType, Result, TypeRef};
 
 use crate::aggregates::{RowAggregate, Signature, create, sum_or_average};
+use super::dense::DenseRows;
 use crate::convert::{VectorBuilder, datum_at, physical_type};
 
 /// Some lanes of a batch and their groups.
@@ -15,6 +16,8 @@ use crate::convert::{VectorBuilder, datum_at, physical_type};
 pub(super) struct Rows<'a> {
     pub(super) lanes: &'a [u16],
     pub(super) groups: &'a [u32],
+    /// The same rows, as kernels want them.
+    pub(super) dense: Option<&'a DenseRows<'a>>,
 }
 
 impl<'a> Rows<'a> {
@@ -124,11 +127,19 @@ impl Accumulator {
     pub(super) fn update(&mut self, rows: Rows<'_>, args: &[Vector], types: &[TypeRef]) -> Result<()> {
         match (self, args.first()) {
             (Self::Count(counts), None) => {
+                if let Some(dense) = rows.dense {
+                    dense.count(None, counts);
+                    return Ok(());
+                }
                 for group in rows.groups {
                     counts[*group as usize] += 1;
                 }
             }
             (Self::Count(counts), Some(arg)) => {
+                if let Some(dense) = rows.dense {
+                    dense.count(arg.to_flat().validity.as_ref(), counts);
+                    return Ok(());
+                }
                 for (lane, group) in rows.iter() {
                     counts[group] += i64::from(!arg.is_null(lane));
                 }
@@ -348,6 +359,9 @@ impl Sums {
                 }
             } else {
                 *scale = Some(arg_scale);
+                if rows.dense.is_some_and(|dense| dense.sum(arg, sums, counts)) {
+                    return Ok(());
+                }
                 for_integers(rows, arg, |group, value| {
                     sums[group] += i128::from(value);
                     counts[group] += 1;

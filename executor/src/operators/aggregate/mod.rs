@@ -6,6 +6,7 @@
 //! order of rows run on one worker. Grouping sets aggregate each set apart, over one pass.
 
 mod accumulate;
+mod dense;
 mod groups;
 mod intern;
 mod ordered;
@@ -24,6 +25,7 @@ use crate::execute::{FallbackReason, Run};
 use crate::plan::{Aggregate, AggregateCall, PlanNode};
 use crate::vectors::VectorExpr;
 use accumulate::{Accumulator, Rows};
+use dense::{DenseLanes, DenseRows};
 use groups::Groups;
 
 /// An aggregate call that is ready to run.
@@ -271,6 +273,7 @@ impl Worker for AggregateWorker<'_> {
         let lanes = if batch.selection.is_some() { &lanes[..] } else { &lanes[..batch.len] };
         let keys =
             aggregation.keys.iter().map(|key| key.evaluate(run, &batch)).collect::<Result<Vec<_>>>()?;
+        let dense_lanes = DenseLanes::new(&batch);
         let mut groups: Vec<Vec<u32>> = Vec::with_capacity(self.parts.len());
         for (part, set) in self.parts.iter_mut().zip(&aggregation.sets) {
             let members: Vec<Vector> = set.iter().map(|&key| keys[key].clone()).collect();
@@ -283,8 +286,13 @@ impl Worker for AggregateWorker<'_> {
             part.resize()?;
             groups.push(out);
         }
+        let dense: Vec<Option<DenseRows<'_>>> = groups
+            .iter()
+            .zip(&self.parts)
+            .map(|(groups, part)| dense_lanes.as_ref()?.rows(lanes, groups, part.groups.len()))
+            .collect();
         for (index, call) in aggregation.calls.iter().enumerate() {
-            self.update_call(index, call, &batch, lanes, &groups)?;
+            self.update_call(index, call, &batch, lanes, &groups, &dense)?;
         }
         self.charge()?;
         Ok(Flow::Continue)
@@ -303,6 +311,7 @@ impl AggregateWorker<'_> {
         batch: &Batch,
         lanes: &[u16],
         groups: &[Vec<u32>],
+        dense: &[Option<DenseRows<'_>>],
     ) -> Result<()> {
         let run = self.aggregation.run;
         let mut narrowed = None;
@@ -316,14 +325,15 @@ impl AggregateWorker<'_> {
         }
         let batch = narrowed.as_ref().unwrap_or(batch);
         let args = call.args.iter().map(|arg| arg.evaluate(run, batch)).collect::<Result<Vec<_>>>()?;
-        for (part, groups) in self.parts.iter_mut().zip(groups) {
+        for ((part, groups), dense) in self.parts.iter_mut().zip(groups).zip(dense) {
             let kept;
             let rows = match (&narrowed, &batch.selection) {
                 (Some(_), Some(selection)) => {
                     kept = narrow(lanes, groups, selection);
-                    Rows { lanes: selection, groups: &kept }
+                    Rows { lanes: selection, groups: &kept, dense: None }
                 }
-                (Some(_), None) | (None, _) => Rows { lanes, groups },
+                (Some(_), None) => Rows { lanes, groups, dense: None },
+                (None, _) => Rows { lanes, groups, dense: dense.as_ref() },
             };
             match (&mut part.states[index], &call.ordered) {
                 (State::Plain(accumulator), _) => accumulator.update(rows, &args, &call.signature.args)?,
