@@ -7,8 +7,8 @@
 use kernels::vector::{Bitmap, Values, Vector};
 use types::{Datum, Numeric, PhysicalType, Result, TypeRef};
 
-use crate::aggregates::{RowAggregate, Signature, create, sum_or_average};
 use super::dense::DenseRows;
+use crate::aggregates::{RowAggregate, Signature, create, sum_or_average};
 use crate::convert::{VectorBuilder, datum_at, physical_type};
 
 /// Some lanes of a batch and their groups.
