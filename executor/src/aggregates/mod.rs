@@ -120,7 +120,7 @@ pub(crate) fn order_matters(signature: &Signature) -> bool {
         .first()
         .is_some_and(|ty| matches!(physical_type(*ty), PhysicalType::F32 | PhysicalType::F64));
     match signature.name.as_str() {
-        "count" | "min" | "max" => false,
+        "count" | "min" | "max" | crate::plan::DEPENDENT_KEY => false,
         "string_agg" | "array_agg" | "any_value" => true,
         name if name.starts_with("json") => true,
         _ => floats,

@@ -277,6 +277,9 @@ pub struct Aggregate {
     pub calls: Vec<AggregateCall>,
 }
 
+/// Name of the call that takes a value from a group's first row: a grouping key that the other keys determine.
+pub const DEPENDENT_KEY: &str = "dependent key";
+
 /// One aggregate call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AggregateCall {

@@ -5,6 +5,7 @@
 
 mod build;
 mod cardinality;
+mod dependencies;
 mod distinct;
 pub mod expressions;
 mod fold;
@@ -140,7 +141,7 @@ impl<'a> Planner<'a> {
     }
     fn rewritten(&mut self, plan: Logical) -> Logical {
         let plan = self.split_distinct(plan);
-        let plan = self.push(plan, Vec::new());
+        let plan = dependencies::shorten_keys(self.push(plan, Vec::new()));
         self.order_joins(plan)
     }
     /// Returns a new column.

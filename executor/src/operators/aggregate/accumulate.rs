@@ -10,6 +10,7 @@ use types::{Datum, Numeric, PhysicalType, Result, TypeRef};
 use super::dense::DenseRows;
 use crate::aggregates::{RowAggregate, Signature, create, sum_or_average};
 use crate::convert::{VectorBuilder, datum_at, physical_type};
+use crate::plan::DEPENDENT_KEY;
 
 /// Some lanes of a batch and their groups.
 #[derive(Clone, Copy)]
@@ -36,6 +37,8 @@ pub(super) enum Accumulator {
     NumericSum { sums: Sums, counts: Vec<i64>, average: bool },
     /// min and max of integers, dates, timestamps.
     IntegerExtreme { best: Vec<i64>, seen: Vec<bool>, greatest: bool, result: TypeRef },
+    /// The value of each group's first row.
+    First(Vec<Option<Datum>>),
     /// Everything else.
     Rows { signature: Signature, states: Vec<Box<dyn RowAggregate>> },
 }
@@ -53,6 +56,7 @@ impl Accumulator {
         let physical = signature.args.first().map(|ty| physical_type(*ty));
         Ok(match (signature.name.as_str(), physical) {
             ("count", _) => Self::Count(Vec::new()),
+            (DEPENDENT_KEY, _) => Self::First(Vec::new()),
             ("sum", Some(PhysicalType::I16 | PhysicalType::I32)) => {
                 Self::IntegerSum { sums: Vec::new(), seen: Vec::new() }
             }
@@ -104,6 +108,7 @@ impl Accumulator {
                 best.resize(groups, 0);
                 seen.resize(groups, false);
             }
+            Self::First(values) => values.resize(groups, None),
             Self::Rows { signature, states } => {
                 while states.len() < groups {
                     states.push(create(signature)?);
@@ -119,6 +124,7 @@ impl Accumulator {
             Self::Count(_) => 8,
             Self::IntegerSum { .. } | Self::IntegerExtreme { .. } => 9,
             Self::NumericSum { .. } => 24,
+            Self::First(_) => 64,
             Self::Rows { .. } => 96,
         }
     }
@@ -165,6 +171,14 @@ impl Accumulator {
             (Self::NumericSum { sums, counts, .. }, Some(arg)) => {
                 sums.update(rows, arg, types.first().copied(), counts)?;
             }
+            (Self::First(firsts), Some(arg)) => {
+                let ty = types.first().copied().unwrap_or(TypeRef::plain(types::oids::TEXT));
+                for (lane, group) in rows.iter() {
+                    if firsts[group].is_none() {
+                        firsts[group] = Some(datum_at(arg, lane, ty)?);
+                    }
+                }
+            }
             (Self::Rows { states, .. }, _) => {
                 let mut values = vec![Datum::Null; args.len()];
                 for (lane, group) in rows.iter() {
@@ -174,7 +188,13 @@ impl Accumulator {
                     states[group].add(&values)?;
                 }
             }
-            (Self::IntegerSum { .. } | Self::IntegerExtreme { .. } | Self::NumericSum { .. }, None) => {}
+            (
+                Self::IntegerSum { .. }
+                | Self::IntegerExtreme { .. }
+                | Self::NumericSum { .. }
+                | Self::First(_),
+                None,
+            ) => {}
         }
         Ok(())
     }
@@ -214,6 +234,14 @@ impl Accumulator {
                     counts[*group as usize] += other;
                 }
             }
+            (Self::First(firsts), Self::First(others)) => {
+                for (other, group) in others.iter().zip(groups) {
+                    let first = &mut firsts[*group as usize];
+                    if first.is_none() {
+                        first.clone_from(other);
+                    }
+                }
+            }
             (Self::Rows { states, .. }, Self::Rows { states: others, .. }) => {
                 for (other, group) in others.iter().zip(groups) {
                     if let Some(state) = other.state() {
@@ -226,6 +254,7 @@ impl Accumulator {
                 | Self::IntegerSum { .. }
                 | Self::IntegerExtreme { .. }
                 | Self::NumericSum { .. }
+                | Self::First(_)
                 | Self::Rows { .. },
                 _,
             ) => return Err(types::PgError::internal("aggregate states of different kinds")),
@@ -265,6 +294,16 @@ impl Accumulator {
                 let mut builder = VectorBuilder::new(result, range.len());
                 for group in range {
                     builder.push(&sum_or_average(&sums.get(group), counts[group], *average)?)?;
+                }
+                Ok(builder.finish())
+            }
+            Self::First(firsts) => {
+                let mut builder = VectorBuilder::new(result, range.len());
+                for first in &firsts[range] {
+                    match first {
+                        Some(value) => builder.push(value)?,
+                        None => builder.push_null(),
+                    }
                 }
                 Ok(builder.finish())
             }
