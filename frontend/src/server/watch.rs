@@ -19,6 +19,7 @@ const ROUNDS_PER_POLL: u32 = 20;
 /// Watches until the server stops.
 pub fn run(engine: &Engine) {
     let mut round = 0u32;
+    let mut hung_up = Vec::new();
     while !engine.is_stopping() {
         std::thread::sleep(ROUND);
         round = round.wrapping_add(1);
@@ -37,13 +38,15 @@ pub fn run(engine: &Engine) {
             })
             .collect();
         if round.is_multiple_of(ROUNDS_PER_POLL) {
-            stop_abandoned(&busy);
+            hung_up = stop_abandoned(&busy, &hung_up);
         }
     }
 }
 
-/// Stops the statements of sessions whose client has hung up.
-fn stop_abandoned(busy: &[Arc<Backend>]) {
+/// Stops the statements of sessions whose client had hung up before the last poll already, and returns the sessions
+/// whose client has. A session whose client has left something to read is not abandoned: it gets to the end by itself.
+fn stop_abandoned(busy: &[Arc<Backend>], before: &[Arc<Backend>]) -> Vec<Arc<Backend>> {
+    let mut hung_up = Vec::new();
     let (backends, mut polled): (Vec<_>, Vec<_>) = busy
         .iter()
         .filter_map(|backend| {
@@ -52,11 +55,18 @@ fn stop_abandoned(busy: &[Arc<Backend>]) {
         })
         .unzip();
     if polled.is_empty() || poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_err() {
-        return;
+        return hung_up;
     }
     for (backend, polled) in backends.iter().zip(&polled) {
-        if polled.revents().intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR) {
-            backend.cancel.terminate();
+        let gone = polled.revents().intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR);
+        let unread =
+            backend.stream.as_ref().map_or(0, |stream| rustix::io::ioctl_fionread(stream).unwrap_or(0));
+        if gone && unread == 0 {
+            if before.iter().any(|earlier| Arc::ptr_eq(earlier, backend)) {
+                backend.cancel.terminate();
+            }
+            hung_up.push(Arc::clone(backend));
         }
     }
+    hung_up
 }
