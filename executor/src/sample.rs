@@ -25,7 +25,7 @@ pub fn count_matching(
     context: &Arc<QueryContext>,
 ) -> Result<usize> {
     let root = PlanNode { id: 0, kind: NodeKind::Values { rows: Vec::new() }, output: Vec::new(), rows: 0.0 };
-    let plan = Plan { root, shared: Vec::new(), subplans: Vec::new() };
+    let plan = Plan { root, shared: Vec::new(), changing: Vec::new(), subplans: Vec::new() };
     let state = RunState::default();
     let run = Run {
         plan: &plan,

@@ -148,7 +148,8 @@ fn collect(plan: &Logical, out: &mut Vec<Dependency>) {
         | Logical::DistinctOn { .. }
         | Logical::Append { .. }
         | Logical::SetOperation(_)
-        | Logical::RecursiveUnion(_) => {}
+        | Logical::RecursiveUnion(_)
+        | Logical::Modify(_) => {}
     }
 }
 
