@@ -55,7 +55,7 @@ pub(crate) fn create(signature: &Signature) -> Result<Box<dyn RowAggregate>> {
         ("count", _) => Box::new(Count { rows: 0, any: signature.args.is_empty() }),
         ("min", Some(_)) => Box::new(Extreme { best: Datum::Null, ty: signature.args[0], greatest: false }),
         ("max", Some(_)) => Box::new(Extreme { best: Datum::Null, ty: signature.args[0], greatest: true }),
-        ("any_value", Some(_)) => Box::new(logic::AnyValue::default()),
+        ("any_value" | crate::plan::DEPENDENT_KEY, Some(_)) => Box::new(logic::AnyValue::default()),
         ("sum", Some(PhysicalType::I64)) if result.oid == types::oids::MONEY => {
             Box::new(spans::MoneySum::default())
         }
