@@ -74,10 +74,16 @@ fn catalog_of(script: &str) -> Catalog {
             fixed_params: false,
             io: &io,
         };
-        let schema = types::oids::PUBLIC_NAMESPACE;
-        let relation =
-            frontend::analyzer::ddl::create_table(create, schema, &mut || catalog.allocate_oid(), &context)
-                .unwrap();
+        let relation = frontend::catalog::Relation {
+            oid: catalog.allocate_oid(),
+            name: create.relation.as_ref().unwrap().relname.as_str().into(),
+            schema: types::oids::PUBLIC_NAMESPACE,
+            ..Default::default()
+        };
+        let mut allocate = || catalog.allocate_oid();
+        let builder =
+            frontend::analyzer::ddl::create_table(create, relation, &mut allocate, &context).unwrap();
+        let relation = builder.relation;
         catalog.put_relation(std::sync::Arc::new(relation));
     }
     catalog

@@ -10,11 +10,17 @@ use types::{PgError, Result, SqlState};
 use super::coerce::plain;
 use super::raw;
 use super::state::{Analyzer, ColumnMention, Location, NamespaceItem, at, error, unsupported};
+use crate::catalog::ObjectRef;
+use crate::catalog::dependency::classes;
 
 impl Analyzer<'_> {
     /// Resolves a column reference.
     pub(super) fn column_ref(&mut self, reference: &ColumnRef) -> Result<Expr> {
         let location = at(reference.location);
+        if self.level().clause == super::state::Clause::Default {
+            let message = "cannot use column reference in DEFAULT expression";
+            return Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, location));
+        }
         let star =
             matches!(reference.fields.last().and_then(|field| field.node.as_ref()), Some(NodeEnum::AStar(_)));
         let names = raw::strings(&reference.fields);
@@ -254,7 +260,13 @@ impl Analyzer<'_> {
         let mut found = Vec::new();
         super::walk::columns(expr, &[], &mut found);
         for id in found {
-            let level = self.sources.get(&id).map(|source| source.level);
+            let source = self.sources.get(&id);
+            if let Some((oid, column)) = source.and_then(|source| source.origin)
+                && self.view_depth == 0
+            {
+                self.notes.uses.insert(ObjectRef { class: classes::RELATION, oid, column });
+            }
+            let level = source.map(|source| source.level);
             if let Some(level) = level.and_then(|level| self.levels.get_mut(level)) {
                 level.mentions.push(ColumnMention { id, location, aggregated: false });
             }

@@ -16,6 +16,7 @@ use super::state::{
     unsupported,
 };
 use crate::catalog::builtin::builtin;
+use crate::catalog::dependency::{classes, whole};
 use crate::catalog::{ColumnInfo, Generated, Relation, RelationKind};
 use crate::query::{FromFunction, FromItem};
 
@@ -81,11 +82,23 @@ impl Analyzer<'_> {
             return Ok(placed);
         }
         let relation = self.find_relation(range)?;
+        if self.view_depth == 0 {
+            self.notes.uses.insert(whole(classes::RELATION, relation.oid));
+            if let Some(location) = at(range.location) {
+                let has_alias = range.alias.is_some();
+                self.notes.ranges.push(super::RangeNote { location, relation: relation.oid, has_alias });
+            }
+        }
         match &relation.kind {
             RelationKind::Table
             | RelationKind::System
-            | RelationKind::Materialized { .. }
+            | RelationKind::Materialized { populated: true, .. }
             | RelationKind::Sequence(_) => self.place_table(relation, range),
+            RelationKind::Materialized { .. } => {
+                let message = format!("materialized view \"{}\" has not been populated", relation.name);
+                Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
+                    .with_hint("Use the REFRESH MATERIALIZED VIEW command."))
+            }
             RelationKind::Composite => {
                 let message = format!("cannot open relation \"{}\"", relation.name);
                 Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message)
@@ -110,7 +123,11 @@ impl Analyzer<'_> {
         let (found, shown) = if range.schemaname.is_empty() {
             (catalog.find_relation(self.context.search_path, &range.relname), range.relname.clone())
         } else {
-            let schema = catalog.schema_oid(&range.schemaname);
+            let temporary = self.context.search_path.iter().find(|name| name.starts_with("pg_temp_"));
+            let schema = match temporary {
+                Some(name) if range.schemaname == "pg_temp" => catalog.schema_oid(name),
+                Some(_) | None => catalog.schema_oid(&range.schemaname),
+            };
             let found = schema.and_then(|schema| catalog.relation_in(schema, &range.relname));
             (found, format!("{}.{}", range.schemaname, range.relname))
         };
@@ -139,8 +156,10 @@ impl Analyzer<'_> {
         let listed: Vec<(EcoString, TypeRef, Option<(Oid, i16)>)> = relation
             .columns
             .iter()
-            .zip(1_i16..)
-            .map(|(column, number)| (column.name.clone(), column.ty, Some((relation.oid, number))))
+            .enumerate()
+            .map(|(position, column)| {
+                (column.name.clone(), column.ty, Some((relation.oid, relation.attnum(position))))
+            })
             .collect();
         let (ids, mut item) = self.new_item(&name, listed, alias)?;
         item.relation = Some(relation.oid);

@@ -27,6 +27,7 @@ mod special;
 mod state;
 mod sublinks;
 mod subscripts;
+mod table_expression;
 mod targets;
 mod typename;
 mod walk;
@@ -40,9 +41,9 @@ use types::io::IoContext;
 use types::oids;
 use types::{Oid, PgError, Result, SqlState};
 
-use crate::catalog::{Catalog, Relation};
+use crate::catalog::{Catalog, ObjectRef, Relation};
 use crate::query::Statement;
-use state::{Analyzer, Clause};
+use state::Analyzer;
 
 pub use dml::copy::{COPY_WORKING, copy_plan};
 pub use registry::name_parts;
@@ -69,6 +70,30 @@ pub struct Analyzed {
     pub statement: Statement,
     /// Types of all parameters.
     pub param_types: Vec<Oid>,
+    /// What its names mean.
+    pub notes: Notes,
+}
+
+/// What the names of a statement mean, views in it not looked into: what a view that is made from it depends on.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// Relations and columns.
+    pub uses: std::collections::BTreeSet<ObjectRef>,
+    /// Relations in FROM.
+    pub ranges: Vec<RangeNote>,
+    /// Each `*` in a target list: where it stands and the columns it stands for, as SQL.
+    pub stars: Vec<(usize, Vec<String>)>,
+}
+
+/// A relation in FROM.
+#[derive(Debug, Clone, Copy)]
+pub struct RangeNote {
+    /// Where its name begins.
+    pub location: usize,
+    /// The relation.
+    pub relation: Oid,
+    /// Whether it has an alias.
+    pub has_alias: bool,
 }
 
 /// Analyzes SELECT, VALUES, INSERT, UPDATE or DELETE.
@@ -94,7 +119,7 @@ pub fn analyze(statement: &NodeEnum, context: &AnalyzerContext<'_>) -> Result<An
             }
         }
     }
-    Ok(Analyzed { statement, param_types })
+    Ok(Analyzed { statement, param_types, notes: analyzer.notes })
 }
 
 /// Analyzes a list of expressions without columns, given as SQL text.
@@ -121,16 +146,23 @@ pub enum ExpressionUse {
     Check,
     /// WHERE of COPY FROM: a condition over the table's columns.
     CopyWhere,
-    /// A value over the table's columns, of an index.
-    Key,
-    /// GENERATED ALWAYS AS: a value over the table's columns, converted to the column's type by assignment.
+    /// GENERATED ALWAYS AS: over the columns that are not generated; converted by assignment.
     Generated {
         /// Position of the column.
         column: usize,
     },
+    /// A key of an index.
+    Index,
+    /// WHERE of a partial index.
+    Predicate,
+    /// USING of ALTER COLUMN ... TYPE: over the old columns; converted by assignment.
+    Using {
+        /// The type to be.
+        ty: types::TypeRef,
+    },
 }
 
-/// Analyzes the text of a DEFAULT or CHECK expression of `relation`. Columns appear as `ids[i]`.
+/// Analyzes the text of an expression of `relation`. Columns appear as `ids[i]`.
 ///
 /// # Errors
 /// PostgreSQL's; positions are offsets into `text`.
@@ -141,6 +173,20 @@ pub fn expression(
     ids: &[ColumnId],
     context: &AnalyzerContext<'_>,
 ) -> Result<Expr> {
+    shown_expression(text, usage, relation, ids, context).map(|(_, value)| value)
+}
+
+/// As [`expression`], with the expression as it is shown in front.
+///
+/// # Errors
+/// PostgreSQL's; positions are offsets into `text`.
+pub fn shown_expression(
+    text: &str,
+    usage: ExpressionUse,
+    relation: &Relation,
+    ids: &[ColumnId],
+    context: &AnalyzerContext<'_>,
+) -> Result<(Expr, Expr)> {
     const PREFIX: &str = "SELECT ";
     let parsed = crate::parser::parse(&format!("{PREFIX}{text}"))?;
     let found = match parsed.statements.first().map(|statement| &statement.node) {
@@ -151,70 +197,25 @@ pub fn expression(
         return Err(PgError::internal("an expression that is not one"));
     };
     let node = raw::inner(&target.val).ok_or_else(|| PgError::internal("an empty expression"))?;
-    node_expression(node, usage, relation, ids, context).map_err(|mut error| {
+    let result = node_expression(node, usage, relation, ids, context);
+    result.map_err(|mut error| {
         let fields = error.fields_mut();
         fields.location = fields.location.map(|location| location.saturating_sub(PREFIX.len()));
         error
     })
 }
 
-/// As [`expression`], for an expression that is parsed; positions are those of the tree.
-fn node_expression(
+/// Analyzes an expression of `relation` where it stands. Returns it as it is shown, without the conversion to the
+/// column's type, and as it is computed.
+///
+/// # Errors
+/// PostgreSQL's.
+pub fn node_expression(
     node: &NodeEnum,
     usage: ExpressionUse,
     relation: &Relation,
     ids: &[ColumnId],
     context: &AnalyzerContext<'_>,
-) -> Result<Expr> {
+) -> Result<(Expr, Expr)> {
     Analyzer::new(context).table_expression(node, usage, relation, ids)
-}
-
-impl Analyzer<'_> {
-    /// Analyzes a DEFAULT or CHECK expression.
-    fn table_expression(
-        &mut self,
-        node: &NodeEnum,
-        usage: ExpressionUse,
-        relation: &Relation,
-        ids: &[ColumnId],
-    ) -> Result<Expr> {
-        self.on_new_level(|analyzer| match usage {
-            ExpressionUse::Check
-            | ExpressionUse::CopyWhere
-            | ExpressionUse::Key
-            | ExpressionUse::Generated { .. } => {
-                let columns = relation.columns.iter().zip(ids).zip(1_i16..).map(|((column, id), number)| {
-                    (column.name.clone(), Expr::column(*id, column.ty), Some((relation.oid, number)))
-                });
-                let item = analyzer.item_over(&relation.name, columns.collect(), None)?;
-                analyzer.level().items.push(item);
-                if usage == ExpressionUse::CopyWhere {
-                    return analyzer.condition(node, Clause::CopyWhere);
-                }
-                if usage == ExpressionUse::Key {
-                    let expr = analyzer.within(Clause::Index, |analyzer| analyzer.expr(node))?;
-                    return analyzer.resolved(expr, raw::location(node));
-                }
-                if let ExpressionUse::Generated { column } = usage {
-                    let info = relation.columns.get(column);
-                    let info =
-                        info.ok_or_else(|| PgError::internal("a generated column that is not there"))?;
-                    let expr = analyzer.within(Clause::Generated, |analyzer| analyzer.expr(node))?;
-                    return analyzer.assign_default(expr, info, raw::location(node));
-                }
-                analyzer.within(Clause::Check, |analyzer| {
-                    let expr = analyzer.expr(node)?;
-                    analyzer.coerce_to_boolean(expr, "CHECK", raw::location(node))
-                })
-            }
-            ExpressionUse::Default { column } => {
-                let column = relation
-                    .columns
-                    .get(column)
-                    .ok_or_else(|| PgError::internal("a default of no column"))?;
-                let expr = analyzer.within(Clause::Default, |analyzer| analyzer.expr(node))?;
-                analyzer.assign_default(expr, column, raw::location(node))
-            }
-        })
-    }
 }

@@ -329,7 +329,11 @@ impl Analyzer<'_> {
             Op::SvfopLocaltimestamp | Op::SvfopLocaltimestampN => oids::TIMESTAMP,
             _ => oids::TIMESTAMPTZ,
         };
-        let now = self.parameterless("now")?;
+        let mut now = self.parameterless("now")?;
+        // Keeps what was written, for the text of defaults and views.
+        if let ExprKind::Call { function: called, .. } = &mut now.kind {
+            called.name = value_function_name(function.op).to_uppercase().into();
+        }
         let value = self.coerce(now, target, -1, CastContext::Explicit, at(function.location))?;
         self.apply_typmod(value, function.typmod.min(6), CastContext::Explicit)
     }

@@ -81,6 +81,10 @@ pub(super) enum Clause {
     Default,
     /// CHECK constraint.
     Check,
+    /// WHERE of an index.
+    IndexPredicate,
+    /// USING of ALTER COLUMN TYPE.
+    AlterUsing,
 }
 
 impl Clause {
@@ -98,6 +102,8 @@ impl Clause {
             Self::Index => Some("index expressions"),
             Self::Generated => Some("column generation expressions"),
             Self::Check => Some("check constraints"),
+            Self::IndexPredicate => Some("index predicates"),
+            Self::AlterUsing => Some("transform expressions"),
             other => Some(other.name()),
         }
     }
@@ -114,6 +120,8 @@ impl Clause {
             Self::Index => Some("index expressions"),
             Self::Generated => Some("column generation expressions"),
             Self::Check => Some("check constraints"),
+            Self::IndexPredicate => Some("index predicates"),
+            Self::AlterUsing => Some("transform expressions"),
             other => Some(other.name()),
         }
     }
@@ -135,6 +143,8 @@ impl Clause {
             Self::Index => Some("index expressions"),
             Self::Generated => Some("column generation expressions"),
             Self::Check => Some("check constraints"),
+            Self::IndexPredicate => Some("index predicates"),
+            Self::AlterUsing => Some("transform expressions"),
             other => Some(other.name()),
         }
     }
@@ -165,6 +175,8 @@ impl Clause {
             Self::WindowFrame => "window frame",
             Self::Default => "DEFAULT",
             Self::Check => "CHECK",
+            Self::IndexPredicate => "INDEX",
+            Self::AlterUsing => "USING",
         }
     }
 }
@@ -359,6 +371,8 @@ pub(super) struct Analyzer<'a> {
     pub(super) output_locations: HashMap<ColumnId, Location>,
     /// Views that are being expanded, against endless recursion.
     pub(super) view_depth: u32,
+    /// What names mean.
+    pub(super) notes: super::Notes,
 }
 
 impl<'a> Analyzer<'a> {
@@ -375,6 +389,7 @@ impl<'a> Analyzer<'a> {
             unknown_outputs: HashMap::new(),
             output_locations: HashMap::new(),
             view_depth: 0,
+            notes: super::Notes::default(),
         }
     }
     /// Returns a column id that is new in the statement.

@@ -17,12 +17,17 @@ impl Analyzer<'_> {
     pub(super) fn sublink(&mut self, link: &SubLink) -> Result<Expr> {
         let location = at(link.location);
         let clause = self.level().clause;
-        if matches!(clause, super::state::Clause::Default | super::state::Clause::Check) {
-            let place = if clause == super::state::Clause::Default {
-                "DEFAULT expression"
-            } else {
-                "check constraint"
-            };
+        use super::state::Clause;
+        let place = match clause {
+            Clause::Default => Some("DEFAULT expression"),
+            Clause::Check => Some("check constraint"),
+            Clause::Generated => Some("column generation expression"),
+            Clause::Index => Some("index expression"),
+            Clause::IndexPredicate => Some("index predicate"),
+            Clause::AlterUsing => Some("transform expression"),
+            _ => None,
+        };
+        if let Some(place) = place {
             return Err(error(
                 SqlState::FEATURE_NOT_SUPPORTED,
                 format!("cannot use subquery in {place}"),

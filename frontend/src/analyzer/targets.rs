@@ -10,7 +10,8 @@ use types::{Oid, Result, SqlState};
 
 use super::raw;
 use super::select::{Target, TargetSort};
-use super::state::{Analyzer, Clause, Location, at, error, unsupported};
+use super::state::{Analyzer, Clause, Location, NamespaceColumn, at, error, unsupported};
+use crate::session::settings::quote_identifier;
 
 impl Analyzer<'_> {
     /// Analyzes a target list.
@@ -84,11 +85,31 @@ impl Analyzer<'_> {
             }
         };
         let mut expanded = Vec::new();
+        let mut texts = Vec::new();
         for column in items.into_iter().flat_map(|item| item.columns) {
+            texts.push(self.qualified_text(&column));
             self.mention(&column.expr, location);
             expanded.push((column.name, column.expr, column.origin));
         }
+        if let Some(location) = location.filter(|_| self.view_depth == 0) {
+            self.notes.stars.push((location, texts));
+        }
         Ok(expanded)
+    }
+
+    /// Returns a column as SQL, with the name of what it belongs to.
+    fn qualified_text(&mut self, column: &NamespaceColumn) -> String {
+        let name = quote_identifier(&column.name);
+        let same = |known: &NamespaceColumn| known.name == column.name && known.expr.kind == column.expr.kind;
+        let owner = self
+            .level()
+            .items
+            .iter()
+            .find(|item| item.alias.is_some() && item.table_visible && item.columns.iter().any(same));
+        match (owner.and_then(|item| item.alias.as_ref()), &column.expr.kind) {
+            (Some(owner), ExprKind::Column(_)) => format!("{}.{name}", quote_identifier(owner)),
+            (_, _) => name,
+        }
     }
 
     /// Analyzes ORDER BY; expressions that are not targets yet are added as junk.

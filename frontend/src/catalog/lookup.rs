@@ -56,7 +56,8 @@ impl Catalog {
             }
         }
         if !schemas.contains(&PG_CATALOG_NAMESPACE) {
-            schemas.insert(0, PG_CATALOG_NAMESPACE);
+            let temporary = search_path.first().is_some_and(|name| name.starts_with("pg_temp_"));
+            schemas.insert(usize::from(temporary && !schemas.is_empty()), PG_CATALOG_NAMESPACE);
         }
         schemas
     }

@@ -4,6 +4,8 @@
 //! it at commit. Serializable: the image is stored with the data.
 
 pub mod builtin;
+pub mod deparse;
+pub mod dependency;
 mod lookup;
 mod object;
 mod relation;

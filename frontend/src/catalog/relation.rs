@@ -244,6 +244,8 @@ pub struct Constraint {
     pub enforced: bool,
     /// NO INHERIT.
     pub no_inherit: bool,
+    /// Columns that a CHECK uses, as positions.
+    pub columns: Vec<usize>,
 }
 
 impl Constraint {
@@ -258,6 +260,7 @@ impl Constraint {
             validated: true,
             enforced: true,
             no_inherit: false,
+            columns: Vec::new(),
         }
     }
 }
@@ -352,6 +355,8 @@ pub struct Index {
     pub include: Vec<usize>,
     /// WHERE, as SQL text.
     pub predicate: Option<EcoString>,
+    /// Columns that expressions and the predicate use, as positions.
+    pub expression_columns: Vec<usize>,
     /// `pg_class.reloptions`.
     pub options: Vec<EcoString>,
 }
@@ -450,6 +455,14 @@ impl Relation {
 }
 
 impl Index {
+    /// Returns the positions of all columns that the index depends on.
+    pub fn columns_used(&self) -> Vec<usize> {
+        let keys = self.keys.iter().filter_map(|key| match &key.source {
+            IndexKeySource::Column(position) => Some(*position),
+            IndexKeySource::Expression { .. } => None,
+        });
+        keys.chain(self.include.iter().copied()).chain(self.expression_columns.iter().copied()).collect()
+    }
     /// Returns the positions of its key columns when all keys are columns.
     pub fn key_columns(&self) -> Option<Vec<usize>> {
         self.keys

@@ -104,7 +104,7 @@ impl Lowering<'_> {
             .collect();
         let read_ids: Vec<ColumnId> = read.iter().filter_map(|at| get.columns.get(*at)).copied().collect();
         let filters = self.exprs(&get.filters, &read_ids)?;
-        if matches!(get.relation.kind, RelationKind::System) {
+        if matches!(get.relation.kind, RelationKind::System | RelationKind::Sequence(_)) {
             let name = get.alias.clone();
             let kind = NodeKind::VirtualScan { relation: get.relation.oid, name, columns: read };
             let scan = self.finish(kind, read_ids, rows)?;

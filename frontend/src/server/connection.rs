@@ -61,7 +61,7 @@ pub fn run(engine: &Arc<Engine>, stream: TcpStream) {
             if let Err(error) = serve(&mut session, &mut client) {
                 fatal(&mut client, &error);
             }
-            session.rollback();
+            session.close();
         }
         Err(error) => fatal(&mut client, &error),
     }

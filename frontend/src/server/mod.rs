@@ -69,6 +69,7 @@ impl Server {
             .map_err(|error| system_error(&format!("could not listen on {}", options.listen), &error))?;
         let listen = listener.local_addr().unwrap_or(options.listen);
         let engine = Arc::new(Engine::new(store, options.memory_bytes_max, options.threads, listen));
+        crate::session::temporary::drop_left_behind(&engine)?;
         runtime.spawn(accept(Arc::clone(&engine), listener));
         let watched = Arc::clone(&engine);
         std::thread::Builder::new()
@@ -111,6 +112,7 @@ impl Server {
             std::thread::sleep(Duration::from_millis(5));
         }
         self.runtime.shutdown_background();
+        self.engine.sequences.flush(&self.engine)?;
         Ok(self.engine.store.checkpoint()?)
     }
 }

@@ -37,6 +37,8 @@ pub struct Access {
     pub cursors: Vec<(String, Cursor)>,
     /// The session's random numbers.
     pub generator: Arc<Mutex<types::random::Generator>>,
+    /// What the session remembers of sequences.
+    pub sequences: Arc<Mutex<super::sequences::SessionSequences>>,
     /// Whether BEGIN was executed.
     pub in_block: bool,
     io: IoContext,
@@ -101,6 +103,7 @@ impl Session {
                 .filter_map(|(name, portal)| Some((name.clone(), portal.cursor.clone()?)))
                 .collect(),
             generator: Arc::clone(&self.generator),
+            sequences: Arc::clone(&self.sequences),
             in_block: open.explicit,
             io,
             transaction_at: open.started_at,

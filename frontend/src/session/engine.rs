@@ -36,6 +36,8 @@ pub struct Engine {
     pub stopping: AtomicBool,
     /// Samples of tables, for the optimizer.
     pub samples: SampleCache,
+    /// Values of sequences.
+    pub sequences: super::sequences::Sequences,
     /// The last catalog image and what it decodes to.
     decoded: Mutex<Option<(Arc<Vec<u8>>, Arc<Catalog>)>>,
     /// Process id of the session whose transaction changes the catalog.
@@ -61,6 +63,7 @@ impl Engine {
             started_at: super::clock::now(),
             stopping: AtomicBool::new(false),
             samples: SampleCache::default(),
+            sequences: super::sequences::Sequences::default(),
             decoded: Mutex::default(),
             changing: Mutex::default(),
             changed: Condvar::new(),

@@ -6,7 +6,9 @@ pub mod engine;
 pub mod names;
 pub mod portal;
 pub mod prepared;
+pub mod sequences;
 pub mod settings;
+pub mod temporary;
 mod transaction;
 pub mod values;
 
@@ -56,6 +58,8 @@ pub struct Session {
     generator: Arc<Mutex<types::random::Generator>>,
     /// The plan that Bind made of the statement that is about to run.
     pub bound_plan: Option<Planned>,
+    /// What this session remembers of sequences.
+    pub sequences: Arc<Mutex<sequences::SessionSequences>>,
     notices: Vec<(Severity, ErrorFields)>,
 }
 
@@ -74,6 +78,7 @@ impl Session {
             running_types: Vec::new(),
             generator: Arc::new(Mutex::new(types::random::Generator::from_entropy())),
             bound_plan: None,
+            sequences: Arc::default(),
             notices: Vec::new(),
         }
     }

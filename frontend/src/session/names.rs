@@ -7,6 +7,7 @@ use datasets::catalog::{self, PG_CLASS, PG_NAMESPACE};
 use types::{Oid, oids};
 
 use super::Session;
+use super::temporary::is_temporary_schema;
 use crate::catalog::{Catalog, Relation};
 
 /// Built-in schemas by name.
@@ -70,14 +71,16 @@ pub fn schema_name(catalog: &Catalog, oid: Oid) -> Option<String> {
 pub fn effective_path(catalog: &Catalog, search_path: &[String]) -> Vec<Oid> {
     let mut path: Vec<Oid> = search_path.iter().filter_map(|name| schema_oid(catalog, name)).collect();
     if !path.contains(&oids::PG_CATALOG_NAMESPACE) {
-        path.insert(0, oids::PG_CATALOG_NAMESPACE);
+        let temporary = search_path.first().is_some_and(|name| is_temporary_schema(name));
+        path.insert(usize::from(temporary && !path.is_empty()), oids::PG_CATALOG_NAMESPACE);
     }
     path
 }
 
 /// Returns the schema that new relations go to.
 pub fn creation_schema(catalog: &Catalog, search_path: &[String]) -> Option<Oid> {
-    search_path.iter().find_map(|name| schema_oid(catalog, name))
+    let permanent = search_path.iter().filter(|name| !is_temporary_schema(name));
+    permanent.into_iter().find_map(|name| schema_oid(catalog, name))
 }
 
 /// Finds a relation in a schema.
@@ -93,6 +96,9 @@ pub fn find_in(catalog: &Catalog, schema: Oid, name: &str) -> Option<Found> {
 pub fn find(catalog: &Catalog, search_path: &[String], schema: &str, name: &str) -> Option<Found> {
     if schema.is_empty() {
         effective_path(catalog, search_path).into_iter().find_map(|schema| find_in(catalog, schema, name))
+    } else if schema == "pg_temp" {
+        let temporary = search_path.iter().find(|name| is_temporary_schema(name))?;
+        find_in(catalog, schema_oid(catalog, temporary)?, name)
     } else {
         find_in(catalog, schema_oid(catalog, schema)?, name)
     }
@@ -102,6 +108,16 @@ impl Session {
     /// Returns the names of `search_path`, with `"$user"` replaced.
     pub fn search_path(&self) -> Vec<String> {
         let path = self.settings.lock().search_path();
-        path.into_iter().map(|name| if name == "$user" { super::USER.to_owned() } else { name }).collect()
+        let temporary = self.temporary_schema_name();
+        let has_temporary =
+            self.transaction.as_ref().is_some_and(|open| open.catalog.schema_oid(&temporary).is_some());
+        let named = path.into_iter().map(|name| match name.as_str() {
+            "$user" => super::USER.to_owned(),
+            "pg_temp" => temporary.clone(),
+            _ => name,
+        });
+        let named: Vec<String> = named.collect();
+        let first = (has_temporary && !named.contains(&temporary)).then(|| temporary.clone());
+        first.into_iter().chain(named).collect()
     }
 }

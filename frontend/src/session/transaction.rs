@@ -187,7 +187,10 @@ impl Session {
             self.end(&open, false);
             return Ok(false);
         }
-        let committed = self.commit_storage(&open);
+        self.transaction = Some(open);
+        let prepared = self.before_commit();
+        let Some(open) = self.transaction.take() else { return Ok(true) };
+        let committed = prepared.and_then(|()| self.commit_storage(&open));
         self.end(&open, committed.is_ok());
         committed.map(|()| true)
     }

@@ -1,26 +1,34 @@
 //! Statements: one file for each kind, found from the tree's node.
 
+mod constraint_check;
 mod constraints;
 mod cursor;
 mod explain;
 pub mod fields;
+mod function;
+mod index;
+mod internal;
 mod maintenance;
 mod prepare;
 pub mod query;
+mod role;
 mod samples;
 mod schema;
+mod sequence;
 mod statistics;
 pub(crate) mod table;
 mod table_as;
 mod transaction;
+mod types;
 mod unsupported;
 mod variable;
 mod view;
+mod view_text;
 
 pub use samples::SampleCache;
 
+use ::types::{Datum, Oid, PgError, Result, SqlState};
 use pg_query::NodeEnum;
-use types::{Datum, Oid, PgError, Result, SqlState};
 
 pub(crate) use query::{default_value, execute_plan, plan};
 pub(crate) use table::resolve;
@@ -116,14 +124,19 @@ pub fn run(
         NodeEnum::DropStmt(statement) => table::drop(session, statement),
         NodeEnum::TruncateStmt(statement) => table::truncate(session, statement),
         NodeEnum::RenameStmt(statement) => table::rename(session, statement),
-        NodeEnum::AlterTableStmt(statement) => table::alter(session, source, statement),
+        NodeEnum::AlterObjectSchemaStmt(statement) => table::set_schema(session, statement),
+        NodeEnum::AlterOwnerStmt(statement) => table::set_owner(session, statement),
+        NodeEnum::AlterTableStmt(statement) => table::alter(session, statement),
         NodeEnum::CreateSchemaStmt(statement) => schema::create(session, statement),
         NodeEnum::ViewStmt(statement) => view::create(session, source, statement),
         NodeEnum::CopyStmt(statement) => copy::run(session, client, source, statement),
         NodeEnum::LockStmt(statement) => maintenance::lock(session, statement),
         NodeEnum::VacuumStmt(statement) => maintenance::vacuum(session, statement),
         NodeEnum::CheckPointStmt(_) => maintenance::checkpoint(session),
-        NodeEnum::ReindexStmt(_) => Ok("REINDEX".to_owned()),
+        NodeEnum::ReindexStmt(statement) => index::reindex(session, statement),
+        NodeEnum::IndexStmt(statement) => index::create(session, statement),
+        NodeEnum::CreateSeqStmt(statement) => sequence::create(session, statement),
+        NodeEnum::AlterSeqStmt(statement) => sequence::alter(session, statement),
         other => Err(unsupported::error(other)),
     }
 }

@@ -68,7 +68,8 @@ fn fill(
     params: &[Datum],
 ) -> Result<String> {
     let Some(name) = &into.rel else { return Err(PgError::internal("CREATE TABLE AS without a name")) };
-    let Some(schema) = table::free_name(session, name, exists_ok)? else {
+    let on_commit = table::on_commit(into.on_commit);
+    let Some(place) = table::place(session, name, on_commit, exists_ok)? else {
         return Ok("CREATE TABLE AS".to_owned());
     };
     let columns = columns(into, planned)?;
@@ -76,7 +77,8 @@ fn fill(
     let relation = Relation {
         oid,
         name: name.relname.as_str().into(),
-        schema,
+        schema: place.schema,
+        persistence: place.persistence,
         kind: RelationKind::Table,
         columns,
         ..Relation::default()

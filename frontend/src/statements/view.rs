@@ -1,92 +1,146 @@
-//! CREATE VIEW. A view is kept as its text, with names looked up along the search path of its creation.
+//! CREATE VIEW. A view is kept as its text, with names qualified and `*` written out.
 
 use std::sync::Arc;
 
-use pg_query::protobuf::ViewStmt;
+use pg_query::protobuf::{Token, ViewCheckOption, ViewStmt};
 use types::{PgError, Result, SqlState, TypeRef, oids};
 
-use super::query;
-use super::table;
 use super::variable::constant_text;
-use crate::catalog::{ColumnInfo, Relation, RelationKind};
+use super::{query, table, view_text};
+use crate::analyzer::Notes;
+use crate::analyzer::ddl::options;
+use crate::catalog::{Catalog, CheckOption, ColumnInfo, ObjectRef, Relation, RelationKind};
+use crate::query::OutputColumn;
 use crate::session::Session;
-use crate::session::names::{self, Found};
+use crate::session::names::Found;
 use crate::session::prepared::Source;
 
 /// CREATE VIEW.
 pub(super) fn create(session: &mut Session, source: &Source, statement: &ViewStmt) -> Result<String> {
     let Some(name) = &statement.view else { return Err(PgError::internal("CREATE VIEW without a name")) };
-    if statement.with_check_option > 1 || !statement.options.is_empty() {
-        return Err(PgError::not_supported("CREATE VIEW with options"));
-    }
-    if session.search_path() != [crate::session::USER, "public"] {
-        return Err(PgError::not_supported("CREATE VIEW with another search_path than the default one"));
-    }
     let node = statement.query.as_ref().and_then(|node| node.node.as_ref());
     let node = node.ok_or_else(|| PgError::internal("CREATE VIEW without a query"))?;
+    session.claim_catalog()?;
     let access = session.access()?;
     let analyzed = query::analyze(&access, node, &[], true)?;
-    let crate::query::Statement::Query(analyzed) = analyzed.statement else {
-        return Err(PgError::not_supported("a view over a data-modifying statement"));
+    let crate::query::Statement::Query(select) = analyzed.statement else {
+        let message = "views must not contain data-modifying statements in WITH";
+        return Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     };
+    let mut options = options::view_options(&statement.options)?;
+    let check_option = check_option(statement, &mut options);
     let aliases: Vec<String> = statement.aliases.iter().filter_map(constant_text).collect();
-    if aliases.len() > analyzed.output.len() {
-        return Err(PgError::new(
-            SqlState::SYNTAX_ERROR,
-            "CREATE VIEW specifies more column names than columns",
-        ));
+    if aliases.len() > select.output.len() {
+        let message = "CREATE VIEW specifies more column names than columns";
+        return Err(PgError::new(SqlState::SYNTAX_ERROR, message));
     }
-    if !aliases.is_empty() {
-        return Err(PgError::not_supported("CREATE VIEW with column names"));
+    let columns = columns(&select.output, &aliases)?;
+    let definition =
+        definition(source.text(), &analyzed.notes, &access.catalog, statement.with_check_option > 1)?;
+    let mut name = name.clone();
+    if name.relpersistence != "t" && uses_temporary(&access.catalog, &analyzed.notes) {
+        name.relpersistence = "t".to_owned();
+        session.notice(
+            SqlState::SUCCESSFUL_COMPLETION,
+            format!("view \"{}\" will be a temporary view", name.relname),
+        );
     }
-    let mut columns: Vec<ColumnInfo> = Vec::new();
-    for column in &analyzed.output {
-        if columns.iter().any(|known| known.name == column.name) {
-            return Err(PgError::new(
-                SqlState::DUPLICATE_COLUMN,
-                format!("column \"{}\" specified more than once", column.name),
-            ));
-        }
-        let ty = if column.ty.oid == oids::UNKNOWN { TypeRef::plain(oids::TEXT) } else { column.ty };
-        columns.push(ColumnInfo::new(column.name.clone(), ty));
-    }
-    session.claim_catalog()?;
-    let existing = match table::lookup(session, name)? {
+    let existing = match table::lookup(session, &name)? {
         Some(Found::User(relation)) if statement.replace => Some(relation),
-        _ => None,
+        Some(_) | None => None,
     };
-    let (oid, schema) = match existing {
+    let base = match existing {
         Some(existing) => {
             check_replace(&existing, &columns)?;
-            (existing.oid, existing.schema)
+            Relation::clone(&existing)
         }
         None => {
-            let Some(schema) = table::free_name(session, name, false)? else {
+            let Some(place) = table::place(session, &name, None, false)? else {
                 return Err(PgError::internal("a view name that is neither free nor taken"));
             };
-            (session.change_catalog(|catalog| Ok(catalog.allocate_oid()))?, schema)
+            Relation {
+                oid: session.change_catalog(|catalog| Ok(catalog.allocate_oid()))?,
+                name: name.relname.as_str().into(),
+                schema: place.schema,
+                persistence: place.persistence,
+                ..Relation::default()
+            }
         }
     };
-    let definition = definition(source)?;
-    let kind = RelationKind::View { definition: definition.into(), check_option: None };
-    let relation =
-        Relation { oid, name: name.relname.as_str().into(), schema, kind, columns, ..Relation::default() };
-    session.change_catalog(|catalog| {
-        catalog.put_relation(Arc::new(relation));
-        Ok(())
-    })?;
-    let _ = names::schema_oid;
+    let kind = RelationKind::View { definition: definition.into(), check_option };
+    let relation = Relation { kind, columns, options, uses: uses(&analyzed.notes), ..base };
+    table::make(session, relation)?;
     Ok("CREATE VIEW".to_owned())
 }
 
-/// Returns the text of the view's query: what follows the first AS that stands for itself.
-fn definition(source: &Source) -> Result<String> {
-    let text = source.text();
-    let missing = || PgError::internal("CREATE VIEW without AS");
+fn check_option(statement: &ViewStmt, options: &mut Vec<ecow::EcoString>) -> Option<CheckOption> {
+    let written = match statement.with_check_option() {
+        ViewCheckOption::LocalCheckOption => Some("local"),
+        ViewCheckOption::CascadedCheckOption => Some("cascaded"),
+        ViewCheckOption::Undefined | ViewCheckOption::NoCheckOption => None,
+    };
+    if let Some(written) = written {
+        options.push(format!("check_option={written}").into());
+    }
+    options.iter().find_map(|option| match option.as_str() {
+        "check_option=local" => Some(CheckOption::Local),
+        "check_option=cascaded" => Some(CheckOption::Cascaded),
+        _ => None,
+    })
+}
+
+/// Returns what a view depends on.
+pub(super) fn uses(notes: &Notes) -> Vec<ObjectRef> {
+    notes.uses.iter().copied().filter(|used| used.oid >= 16_384).collect()
+}
+
+/// Says whether a query reads temporary relations.
+pub(super) fn uses_temporary(catalog: &Catalog, notes: &Notes) -> bool {
+    use crate::catalog::Persistence;
+    let temporary = |relation: &Arc<Relation>| matches!(relation.persistence, Persistence::Temporary(_));
+    notes.ranges.iter().any(|note| catalog.relations.get(&note.relation).is_some_and(temporary))
+}
+
+/// Returns the columns of a view.
+fn columns(output: &[OutputColumn], aliases: &[String]) -> Result<Vec<ColumnInfo>> {
+    let mut columns: Vec<ColumnInfo> = Vec::with_capacity(output.len());
+    for (position, column) in output.iter().enumerate() {
+        let name = aliases.get(position).map_or(column.name.as_str(), String::as_str);
+        if columns.iter().any(|known| known.name == name) {
+            let message = format!("column \"{name}\" specified more than once");
+            return Err(PgError::new(SqlState::DUPLICATE_COLUMN, message));
+        }
+        let ty = if column.ty.oid == oids::UNKNOWN { TypeRef::plain(oids::TEXT) } else { column.ty };
+        if matches!(ty.oid, oids::RECORD | oids::VOID) {
+            let message = format!(
+                "column \"{name}\" has pseudo-type {}",
+                crate::catalog::type_names::type_name(ty.oid)
+            );
+            return Err(PgError::new(SqlState::INVALID_TABLE_DEFINITION, message));
+        }
+        columns.push(ColumnInfo::new(name, ty));
+    }
+    Ok(columns)
+}
+
+/// Returns the text of a view's query: what follows the first AS that stands for itself, up to a closing WITH clause.
+pub(super) fn definition(text: &str, notes: &Notes, catalog: &Catalog, cut: bool) -> Result<String> {
+    let missing = || PgError::not_supported("CREATE VIEW without AS");
     let scan = pg_query::scan(text).map_err(|_| missing())?;
-    let token = scan.tokens.iter().find(|token| token.token == pg_query::protobuf::Token::As as i32);
-    let end = token.and_then(|token| usize::try_from(token.end).ok()).ok_or_else(missing)?;
-    Ok(text.get(end..).ok_or_else(missing)?.trim().to_owned())
+    let position =
+        scan.tokens.iter().position(|token| token.token == Token::As as i32).ok_or_else(missing)?;
+    let offset = usize::try_from(scan.tokens[position].end).map_err(|_| missing())?;
+    let mut end = text.trim_end().trim_end_matches(';').len();
+    if cut {
+        let with = |token: &&pg_query::protobuf::ScanToken| {
+            token.token == Token::With as i32 || token.token == Token::WithLa as i32
+        };
+        let last = scan.tokens.iter().rev().find(with);
+        end = last.and_then(|token| usize::try_from(token.start).ok()).unwrap_or(end);
+    }
+    let query = text.get(offset..end).ok_or_else(missing)?;
+    let blank = query.len() - query.trim_start().len();
+    Ok(view_text::kept(query.trim(), offset + blank, notes, catalog))
 }
 
 /// As `checkViewColumns`: a replaced view keeps its columns and may get more.

@@ -138,7 +138,9 @@ pub fn constraint_definition(catalog: &Catalog, table: &Relation, constraint: &C
         ConstraintKind::Check { definition } => format!("CHECK ({definition})"),
         ConstraintKind::ForeignKey(key) => foreign_key_definition(catalog, table, key),
     };
-    if constraint.no_inherit {
+    if constraint.no_inherit
+        && matches!(constraint.kind, ConstraintKind::Check { .. } | ConstraintKind::NotNull { .. })
+    {
         text.push_str(" NO INHERIT");
     }
     if constraint.deferrable {

@@ -12,14 +12,28 @@ mod views;
 
 use types::{Datum, Oid, PgError, Result};
 
+use crate::catalog::{Relation, RelationKind};
 use crate::session::access::Access;
 use layout::{Maker, layout};
+
+/// Returns the row of a sequence.
+fn sequence_row(access: &Access, relation: &Relation, columns: &[usize]) -> Result<Vec<Vec<Datum>>> {
+    let RelationKind::Sequence(sequence) = &relation.kind else {
+        return Err(PgError::internal("a relation without rows"));
+    };
+    let state = access.engine.sequences.peek(&access.engine, sequence)?;
+    let row = [Datum::I64(state.last), Datum::I64(state.ahead), Datum::Bool(state.called)];
+    Ok(vec![columns.iter().filter_map(|column| row.get(*column).cloned()).collect()])
+}
 
 /// Returns the rows of a system relation.
 ///
 /// # Errors
 /// `0A000` for a relation that cannot be made yet.
 pub fn rows(access: &Access, relation: Oid, columns: &[usize]) -> Result<Vec<Vec<Datum>>> {
+    if let Some(sequence) = access.catalog.relations.get(&relation) {
+        return sequence_row(access, sequence, columns);
+    }
     let layout = layout(relation)
         .ok_or_else(|| PgError::internal(format!("there is no system relation {relation}")))?;
     let builtin = layout::builtin_rows(&layout)?;

@@ -285,7 +285,7 @@ fn constraints(access: &Access, maker: &mut Maker<'_>) {
                     ("u", *index, columns.iter().map(number).collect())
                 }
                 ConstraintKind::NotNull { column } => ("n", 0, vec![number(column)]),
-                ConstraintKind::Check { .. } => ("c", 0, Vec::new()),
+                ConstraintKind::Check { .. } => ("c", 0, constraint.columns.iter().map(number).collect()),
                 ConstraintKind::ForeignKey(key) => ("f", key.index, key.columns.iter().map(number).collect()),
             };
             let foreign = match &constraint.kind {

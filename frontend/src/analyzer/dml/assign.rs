@@ -25,21 +25,6 @@ impl Analyzer<'_> {
         })
     }
 
-    /// Converts a DEFAULT to the type of its column.
-    pub(in crate::analyzer) fn assign_default(
-        &mut self,
-        expr: Expr,
-        column: &ColumnInfo,
-        location: Location,
-    ) -> Result<Expr> {
-        self.assign_or(expr, column, location, |wanted, source| {
-            format!(
-                "column \"{}\" is of type {wanted} but default expression is of type {source}",
-                column.name
-            )
-        })
-    }
-
     fn assign_or(
         &mut self,
         expr: Expr,

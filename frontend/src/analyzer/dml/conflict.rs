@@ -103,7 +103,9 @@ impl Analyzer<'_> {
                 return Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, at(infer.location)));
             }
             wanted.push(match raw::inner(&element.expr) {
-                Some(node) => node_expression(node, ExpressionUse::Key, relation, &positions, self.context)?,
+                Some(node) => {
+                    node_expression(node, ExpressionUse::Index, relation, &positions, self.context)?.1
+                }
                 None => {
                     let position = match &table.view {
                         Some(view) => view
@@ -123,7 +125,7 @@ impl Analyzer<'_> {
         }
         let filter = match raw::inner(&infer.where_clause) {
             Some(node) => {
-                Some(node_expression(node, ExpressionUse::Check, relation, &positions, self.context)?)
+                Some(node_expression(node, ExpressionUse::Check, relation, &positions, self.context)?.1)
             }
             None => None,
         };

@@ -42,7 +42,7 @@ pub fn copy_plan(
     let types: Vec<TypeRef> = relation.columns.iter().map(|column| column.ty).collect();
     let mut input = node(NodeKind::WorkingScan { working: COPY_WORKING }, types.clone());
     if let Some(filter) = filter {
-        let predicate = node_expression(filter, ExpressionUse::CopyWhere, relation, &ids, context)?;
+        let (predicate, _) = node_expression(filter, ExpressionUse::CopyWhere, relation, &ids, context)?;
         input = node(NodeKind::Filter { input: Box::new(input), predicate }, types.clone());
     }
     let mut exprs = Vec::with_capacity(types.len());

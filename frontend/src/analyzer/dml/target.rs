@@ -239,7 +239,7 @@ fn unique_index(
         columns.push(match &key.source {
             IndexKeySource::Column(position) => named_column(relation, *position)?,
             IndexKeySource::Expression { definition, .. } => {
-                (analyze(definition, ExpressionUse::Key)?, definition.clone())
+                (analyze(definition, ExpressionUse::Index)?, definition.clone())
             }
         });
     }

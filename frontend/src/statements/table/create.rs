@@ -1,17 +1,26 @@
-//! CREATE TABLE.
+//! CREATE TABLE: where a relation goes, the relation itself, its sequences.
 
 use std::sync::Arc;
 
 use executor::context::SessionAccess;
-use pg_query::protobuf::{CreateStmt, RangeVar};
+use pg_query::protobuf::{CreateStmt, OnCommitAction, RangeVar};
 use storage::ColumnDefinition;
 use types::{Oid, PgError, PhysicalType, Result, SqlState, TypeRef, oids};
 
 use super::shown_name;
 use crate::analyzer::{AnalyzerContext, ddl};
-use crate::catalog::{Catalog, ConstraintKind, Relation};
+use crate::catalog::{Catalog, OnCommit, Persistence, Relation, RelationKind};
 use crate::session::Session;
 use crate::session::names;
+
+/// Where a new relation goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// `pg_namespace.oid`.
+    pub schema: Oid,
+    /// How long it lives.
+    pub persistence: Persistence,
+}
 
 /// CREATE TABLE.
 pub fn create(session: &mut Session, statement: &CreateStmt) -> Result<String> {
@@ -19,48 +28,139 @@ pub fn create(session: &mut Session, statement: &CreateStmt) -> Result<String> {
         return Err(PgError::internal("CREATE TABLE without a name"));
     };
     let tag = || Ok("CREATE TABLE".to_owned());
-    let Some(schema) = free_name(session, name, statement.if_not_exists)? else { return tag() };
-    let access = session.access()?;
-    let mut next_oid = access.catalog.next_oid;
-    let relation = {
-        let search_path: Vec<ecow::EcoString> =
-            access.search_path.iter().map(ecow::EcoString::from).collect();
-        let context = AnalyzerContext {
-            catalog: &access.catalog,
-            search_path: &search_path,
-            param_types: &[],
-            fixed_params: true,
-            io: access.io(),
+    let on_commit = on_commit(statement.oncommit);
+    let Some(place) = place(session, name, on_commit, statement.if_not_exists)? else { return tag() };
+    let (relation, sequences, comments) = with_context(session, |context, allocate| {
+        let relation = Relation {
+            oid: allocate(),
+            name: name.relname.as_str().into(),
+            schema: place.schema,
+            kind: RelationKind::Table,
+            persistence: place.persistence,
+            ..Relation::default()
         };
-        let mut allocate = || {
-            next_oid += 1;
-            next_oid - 1
-        };
-        ddl::create_table(statement, schema, &mut allocate, &context)?
-    };
-    session.change_catalog(|catalog| {
-        catalog.next_oid = next_oid;
-        Ok(())
+        let builder = ddl::create_table(statement, relation, allocate, context)?;
+        Ok((builder.relation, builder.sequences, builder.comments))
     })?;
     make(session, relation)?;
+    put_sequences(session, sequences)?;
+    session.change_catalog(|catalog| {
+        catalog.comments.extend(comments);
+        Ok(())
+    })?;
     tag()
 }
 
-/// Returns the schema that a new relation goes to; `None` when a relation of that name exists and that is allowed
-/// (a notice is queued then).
+/// Runs an analysis that allocates oids; they are taken from the catalog when it succeeds.
 ///
 /// # Errors
-/// `3F000`, `42P07`, `42501`.
-pub fn free_name(session: &mut Session, name: &RangeVar, exists_ok: bool) -> Result<Option<Oid>> {
-    if name.relpersistence == "t" {
-        return Err(PgError::not_supported("temporary tables"));
-    }
+/// Those of `analyze`.
+pub fn with_context<T>(
+    session: &mut Session,
+    analyze: impl FnOnce(&AnalyzerContext<'_>, &mut dyn FnMut() -> Oid) -> Result<T>,
+) -> Result<T> {
     session.claim_catalog()?;
-    let search_path = session.search_path();
-    let catalog = Arc::clone(&session.open()?.catalog);
+    let access = session.access()?;
+    let mut next_oid = access.catalog.next_oid;
+    let first = next_oid;
+    let search_path: Vec<ecow::EcoString> = access.search_path.iter().map(ecow::EcoString::from).collect();
+    let context = AnalyzerContext {
+        catalog: &access.catalog,
+        search_path: &search_path,
+        param_types: &[],
+        fixed_params: true,
+        io: access.io(),
+    };
+    let mut allocate = || {
+        next_oid += 1;
+        next_oid - 1
+    };
+    let result = analyze(&context, &mut allocate)?;
+    if next_oid != first {
+        session.change_catalog(|catalog| {
+            catalog.next_oid = next_oid;
+            Ok(())
+        })?;
+    }
+    Ok(result)
+}
+
+/// Adds sequences to the catalog; each begins at its first value.
+///
+/// # Errors
+/// Those of the storage.
+pub fn put_sequences(session: &mut Session, sequences: Vec<Relation>) -> Result<()> {
+    for sequence in sequences {
+        if let RelationKind::Sequence(parameters) = &sequence.kind {
+            session.engine.sequences.begin(&session.engine, parameters)?;
+        }
+        session.change_catalog(|catalog| {
+            catalog.put_relation(Arc::new(sequence));
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Reads ON COMMIT.
+pub fn on_commit(action: i32) -> Option<OnCommit> {
+    match OnCommitAction::try_from(action).unwrap_or(OnCommitAction::Undefined) {
+        OnCommitAction::Undefined | OnCommitAction::OncommitNoop => None,
+        OnCommitAction::OncommitPreserveRows => Some(OnCommit::Preserve),
+        OnCommitAction::OncommitDeleteRows => Some(OnCommit::Delete),
+        OnCommitAction::OncommitDrop => Some(OnCommit::Drop),
+    }
+}
+
+/// Returns where a new relation goes; `None` when a relation of that name exists and that is allowed (a notice is queued
+/// then).
+///
+/// # Errors
+/// `3F000`, `42P07`, `42501`, `42P16`.
+pub fn place(
+    session: &mut Session,
+    name: &RangeVar,
+    on_commit: Option<OnCommit>,
+    exists_ok: bool,
+) -> Result<Option<Place>> {
+    session.claim_catalog()?;
     let location = usize::try_from(name.location).ok();
+    let temporary = name.relpersistence == "t" || name.schemaname == "pg_temp";
+    let persistence = match name.relpersistence.as_str() {
+        _ if temporary => Persistence::Temporary(on_commit.unwrap_or(OnCommit::Preserve)),
+        "u" => Persistence::Unlogged,
+        _ => Persistence::Permanent,
+    };
+    if on_commit.is_some() && !temporary {
+        let message = "ON COMMIT can only be used on temporary tables";
+        return Err(PgError::new(SqlState::INVALID_TABLE_DEFINITION, message));
+    }
+    let schema = if temporary {
+        if !name.schemaname.is_empty() && name.schemaname != "pg_temp" {
+            let message = "cannot create temporary relation in non-temporary schema";
+            return Err(PgError::new(SqlState::INVALID_TABLE_DEFINITION, message).at(location));
+        }
+        session.temporary_schema()?
+    } else {
+        permanent_schema(session, name)?
+    };
+    let catalog = Arc::clone(&session.open()?.catalog);
+    if !is_taken(&catalog, schema, &name.relname) {
+        return Ok(Some(Place { schema, persistence }));
+    }
+    let message = format!("relation \"{}\" already exists", name.relname);
+    if exists_ok {
+        session.notice(SqlState::DUPLICATE_TABLE, format!("{message}, skipping"));
+        return Ok(None);
+    }
+    Err(PgError::new(SqlState::DUPLICATE_TABLE, message))
+}
+
+fn permanent_schema(session: &Session, name: &RangeVar) -> Result<Oid> {
+    let location = usize::try_from(name.location).ok();
+    let catalog = Arc::clone(&session.open()?.catalog);
     let schema = if name.schemaname.is_empty() {
-        names::creation_schema(&catalog, &search_path).ok_or_else(|| {
+        names::creation_schema(&catalog, &session.search_path()).ok_or_else(|| {
             PgError::new(SqlState::INVALID_SCHEMA_NAME, "no schema has been selected to create in")
                 .at(location)
         })?
@@ -77,62 +177,30 @@ pub fn free_name(session: &mut Session, name: &RangeVar, exists_ok: bool) -> Res
         )
         .with_detail("System catalog modifications are currently disallowed."));
     }
-    if !is_taken(&catalog, schema, &name.relname) {
-        return Ok(Some(schema));
-    }
-    let message = format!("relation \"{}\" already exists", name.relname);
-    if exists_ok {
-        session.notice(SqlState::DUPLICATE_TABLE, format!("{message}, skipping"));
-        return Ok(None);
-    }
-    Err(PgError::new(SqlState::DUPLICATE_TABLE, message))
+    Ok(schema)
 }
 
 /// Says whether a relation or index of that name exists.
 fn is_taken(catalog: &Catalog, schema: Oid, name: &str) -> bool {
-    names::find_in(catalog, schema, name).is_some()
-        || catalog
-            .relations
-            .values()
-            .filter(|relation| relation.schema == schema)
-            .flat_map(|relation| &relation.constraints)
-            .any(|constraint| {
-                matches!(constraint.kind, ConstraintKind::PrimaryKey { .. } | ConstraintKind::Unique { .. })
-                    && constraint.name == name
-            })
+    names::find_in(catalog, schema, name).is_some() || catalog.is_relation_name_taken(schema, name)
 }
 
-/// Makes a table: rows in the storage, the relation in the catalog.
+/// Makes a relation: rows in the storage when it has any, the entry in the catalog.
 ///
 /// # Errors
-/// `0A000` for a column type without a stored form, or for UNIQUE constraints.
-pub fn make(session: &mut Session, relation: Relation) -> Result<Arc<Relation>> {
-    let mut key = None;
-    for constraint in &relation.constraints {
-        match &constraint.kind {
-            ConstraintKind::PrimaryKey { columns, .. } => key = Some(columns.clone()),
-            ConstraintKind::Unique { .. } => return Err(PgError::not_supported("UNIQUE constraints")),
-            ConstraintKind::NotNull { .. } | ConstraintKind::Check { .. } | ConstraintKind::ForeignKey(_) => {
-            }
-        }
+/// `0A000` for a column type without a stored form.
+pub fn make(session: &mut Session, mut relation: Relation) -> Result<Arc<Relation>> {
+    if relation.kind.is_stored() {
+        relation.file = relation.oid;
+        make_file(session, &relation)?;
     }
-    let columns = relation
-        .columns
-        .iter()
-        .map(|column| {
-            let physical = types::physical_type(column.ty.oid).ok_or_else(|| {
-                PgError::not_supported(format!("storing columns of type {}", column.ty.oid))
-            })?;
-            Ok(ColumnDefinition {
-                physical,
-                fixed_scale: (physical == PhysicalType::Numeric).then(|| fixed_scale(column.ty)).flatten(),
-                nullable: !column.not_null,
-                name: column.name.to_string(),
-            })
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let table = relation.table_id();
-    session.open()?.storage.lock().create_table(table, columns, key)?;
+    if relation.row_type == 0 && !matches!(relation.kind, RelationKind::Sequence(_)) {
+        relation.row_type = session.change_catalog(|catalog| {
+            let row_type = catalog.allocate_oid();
+            catalog.allocate_oid();
+            Ok(row_type)
+        })?;
+    }
     let relation = Arc::new(relation);
     let made = Arc::clone(&relation);
     session.change_catalog(|catalog| {
@@ -142,8 +210,34 @@ pub fn make(session: &mut Session, relation: Relation) -> Result<Arc<Relation>> 
     Ok(made)
 }
 
+/// Makes the storage's table of a relation.
+///
+/// # Errors
+/// `0A000` for a column type without a stored form.
+pub fn make_file(session: &Session, relation: &Relation) -> Result<()> {
+    let columns = relation
+        .columns
+        .iter()
+        .map(|column| {
+            let physical = types::physical_type(column.ty.oid).ok_or_else(|| {
+                let name = crate::catalog::type_names::type_name(column.ty.oid);
+                PgError::not_supported(format!("storing columns of type {name}"))
+            })?;
+            Ok(ColumnDefinition {
+                physical,
+                fixed_scale: (physical == PhysicalType::Numeric).then(|| fixed_scale(column.ty)).flatten(),
+                nullable: true,
+                name: column.name.to_string(),
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let key = relation.primary_key().map(<[usize]>::to_vec);
+    session.open()?.storage.lock().create_table(relation.table_id(), columns, key)?;
+    Ok(())
+}
+
 /// Returns the scale of a `numeric(p, s)` column that is stored as integers.
-pub fn fixed_scale(ty: TypeRef) -> Option<u8> {
+pub(crate) fn fixed_scale(ty: TypeRef) -> Option<u8> {
     let packed = u32::try_from(ty.typmod.checked_sub(4)?).ok()?;
     let precision = packed >> 16;
     // As numeric_typmod_scale: eleven bits, signed.

@@ -1,95 +1,151 @@
-//! DROP TABLE, DROP VIEW, DROP SCHEMA, and what depends on what is dropped.
+//! DROP of every kind of object, and what depends on what is dropped.
 
 use std::sync::Arc;
 
+use pg_query::NodeEnum;
 use pg_query::protobuf::{DropBehavior, DropStmt, Node, ObjectType, RangeVar};
-use pg_query::{NodeEnum, NodeRef};
 use types::{Oid, PgError, Result, SqlState};
 
-use super::super::{schema, unsupported};
+use super::super::unsupported;
 use super::{lookup, shown_name, system_relation};
-use crate::catalog::{Catalog, Relation, RelationKind};
-use crate::parser;
+use crate::catalog::dependency::{self, classes, collect, describe, whole};
+use crate::catalog::{Catalog, ConstraintKind, Index, ObjectRef, Relation, RelationKind};
 use crate::server::output::Severity;
 use crate::session::Session;
 use crate::session::names::{self, Found};
 
+/// The most objects that a message lists (`MAX_REPORTED_DEPS`).
+const LISTED_MAX: usize = 100;
+
 /// DROP.
 pub fn drop(session: &mut Session, statement: &DropStmt) -> Result<String> {
     let cascade = statement.behavior() == DropBehavior::DropCascade;
-    match statement.remove_type() {
-        ObjectType::ObjectSchema => {
-            let schemas: Vec<String> = statement.objects.iter().flat_map(words).collect();
-            schema::drop(session, &schemas, statement.missing_ok, cascade)
+    session.claim_catalog()?;
+    let kind = match statement.remove_type() {
+        ObjectType::ObjectTable => "table",
+        ObjectType::ObjectView => "view",
+        ObjectType::ObjectMatview => "materialized view",
+        ObjectType::ObjectSequence => "sequence",
+        ObjectType::ObjectIndex => "index",
+        ObjectType::ObjectSchema => return drop_schemas(session, statement, cascade),
+        ObjectType::ObjectType | ObjectType::ObjectDomain => {
+            return super::super::types::drop(session, statement, cascade);
         }
-        ObjectType::ObjectTable => drop_kind(session, statement, "table", "DROP TABLE", cascade),
-        ObjectType::ObjectView => drop_kind(session, statement, "view", "DROP VIEW", cascade),
-        ObjectType::ObjectIndex => Err(PgError::not_supported("DROP INDEX")),
-        _ if statement.missing_ok => Err(PgError::not_supported("DROP of this kind of object")),
-        _ => Err(unsupported::error(&NodeEnum::DropStmt(statement.clone()))),
+        ObjectType::ObjectFunction | ObjectType::ObjectProcedure | ObjectType::ObjectRoutine => {
+            return super::super::function::drop(session, statement, cascade);
+        }
+        _ => return Err(unsupported::error(&NodeEnum::DropStmt(statement.clone()))),
+    };
+    if statement.concurrent {
+        session.prevent_block("DROP INDEX CONCURRENTLY")?;
     }
+    let mut roots: Vec<ObjectRef> = Vec::new();
+    for object in &statement.objects {
+        let name = range_var(&words(object))?;
+        if let Some(root) = find(session, &name, kind, statement.missing_ok)?
+            && !roots.contains(&root)
+        {
+            roots.push(root);
+        }
+    }
+    drop_objects(session, &roots, cascade)?;
+    Ok(format!("DROP {}", kind.to_uppercase()))
 }
 
-fn words(object: &Node) -> Vec<String> {
+/// Returns the words of a name.
+pub fn words(object: &Node) -> Vec<String> {
     match &object.node {
         Some(NodeEnum::String(word)) => vec![word.sval.clone()],
         Some(NodeEnum::List(list)) => list.items.iter().flat_map(words).collect(),
-        _ => Vec::new(),
+        Some(NodeEnum::TypeName(name)) => name.names.iter().flat_map(words).collect(),
+        Some(_) | None => Vec::new(),
     }
 }
 
-fn drop_kind(
-    session: &mut Session,
-    statement: &DropStmt,
-    kind: &str,
-    tag: &str,
-    cascade: bool,
-) -> Result<String> {
-    session.claim_catalog()?;
-    let mut dropped: Vec<Arc<Relation>> = Vec::new();
-    for object in &statement.objects {
-        let words = words(object);
-        let name = match words.as_slice() {
-            [name] => RangeVar { relname: name.clone(), ..RangeVar::default() },
-            [schema, name] => {
-                RangeVar { schemaname: schema.clone(), relname: name.clone(), ..RangeVar::default() }
-            }
-            _ => return Err(PgError::not_supported("cross-database references")),
-        };
-        match lookup(session, &name)? {
-            Some(Found::System(relation)) => return Err(system_relation(&relation.name)),
-            Some(Found::User(relation)) => {
-                check_kind(&relation, kind)?;
-                if dropped.iter().all(|known| known.oid != relation.oid) {
-                    dropped.push(relation);
-                }
-            }
-            None => missing(session, &name, kind, statement.missing_ok)?,
+/// Returns words as the name of a relation.
+///
+/// # Errors
+/// `0A000` for a name with a database.
+pub fn range_var(words: &[String]) -> Result<RangeVar> {
+    match words {
+        [name] => Ok(RangeVar { relname: name.clone(), ..RangeVar::default() }),
+        [schema, name] => {
+            Ok(RangeVar { schemaname: schema.clone(), relname: name.clone(), ..RangeVar::default() })
         }
+        [database, schema, name] => Ok(RangeVar {
+            catalogname: database.clone(),
+            schemaname: schema.clone(),
+            relname: name.clone(),
+            ..RangeVar::default()
+        }),
+        _ => Err(PgError::new(SqlState::SYNTAX_ERROR, "improper relation name (too many dotted names)")),
     }
-    let subject = match dropped.as_slice() {
-        [relation] => describe(&session.open()?.catalog, &session.search_path(), relation),
-        _ => "desired object(s)".to_owned(),
-    };
-    drop_relations(session, &dropped, &subject, None, cascade)?;
-    Ok(tag.to_owned())
 }
 
-fn check_kind(relation: &Relation, wanted: &str) -> Result<()> {
-    let (kind, hint) = match relation.kind {
-        RelationKind::Table | RelationKind::System => ("table", "Use DROP TABLE to remove a table."),
-        RelationKind::View { .. } => ("view", "Use DROP VIEW to remove a view."),
-        RelationKind::Materialized { .. } => {
-            ("materialized view", "Use DROP MATERIALIZED VIEW to remove a materialized view.")
+fn find(session: &mut Session, name: &RangeVar, kind: &str, missing_ok: bool) -> Result<Option<ObjectRef>> {
+    if let Some((table, index)) = super::index_named(session, name)? {
+        if kind != "index" {
+            return Err(wrong_kind(&index.name, kind, "index"));
         }
-        RelationKind::Sequence(_) => ("sequence", "Use DROP SEQUENCE to remove a sequence."),
-        RelationKind::Composite => ("type", "Use DROP TYPE to remove a type."),
-    };
-    if kind == wanted {
-        return Ok(());
+        if index.constraint != 0 {
+            return Err(required_by_constraint(session, &table, &index)?);
+        }
+        return Ok(Some(whole(classes::RELATION, index.oid)));
     }
-    Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a {wanted}", relation.name))
-        .with_hint(hint))
+    match lookup(session, name)? {
+        Some(Found::System(relation)) => Err(system_relation(&relation.name)),
+        Some(Found::User(relation)) => {
+            let found = relation.kind.noun();
+            if found != kind {
+                return Err(wrong_kind(&relation.name, kind, found));
+            }
+            if let RelationKind::Sequence(sequence) = &relation.kind
+                && sequence.identity
+            {
+                return Err(required_by_column(session, &relation, sequence.owner)?);
+            }
+            Ok(Some(whole(classes::RELATION, relation.oid)))
+        }
+        None => missing(session, name, kind, missing_ok).map(|()| None),
+    }
+}
+
+fn wrong_kind(name: &str, wanted: &str, found: &str) -> PgError {
+    let article = if wanted == "index" { "an" } else { "a" };
+    let error = PgError::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{name}\" is not {article} {wanted}"));
+    let (found, article) = match found {
+        "composite type" => ("type", "a"),
+        "index" => ("index", "an"),
+        found => (found, "a"),
+    };
+    error.with_hint(format!("Use DROP {} to remove {article} {found}.", found.to_uppercase()))
+}
+
+fn required_by_constraint(session: &Session, table: &Relation, index: &Index) -> Result<PgError> {
+    let open = session.open()?;
+    let path = names::effective_path(&open.catalog, &session.search_path());
+    let shown = describe(&open.catalog, &path, whole(classes::RELATION, index.oid));
+    let constraint = describe(&open.catalog, &path, whole(classes::CONSTRAINT, index.constraint));
+    let _ = table;
+    Ok(requires(&shown, &constraint))
+}
+
+fn required_by_column(session: &Session, relation: &Relation, owner: Option<(Oid, i16)>) -> Result<PgError> {
+    let open = session.open()?;
+    let path = names::effective_path(&open.catalog, &session.search_path());
+    let shown = describe(&open.catalog, &path, whole(classes::RELATION, relation.oid));
+    let (table, attnum) = owner.unwrap_or_default();
+    let column = describe(&open.catalog, &path, dependency::column(table, attnum));
+    Ok(requires(&shown, &column))
+}
+
+/// Returns the error of an object that is part of another.
+pub fn requires(object: &str, other: &str) -> PgError {
+    PgError::new(
+        SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
+        format!("cannot drop {object} because {other} requires it"),
+    )
+    .with_hint(format!("You can drop {other} instead."))
 }
 
 fn missing(session: &mut Session, name: &RangeVar, kind: &str, missing_ok: bool) -> Result<()> {
@@ -99,7 +155,8 @@ fn missing(session: &mut Session, name: &RangeVar, kind: &str, missing_ok: bool)
         (SqlState::INVALID_SCHEMA_NAME, format!("schema \"{}\" does not exist", name.schemaname))
     } else {
         let shown = if missing_ok { name.relname.clone() } else { shown_name(name) };
-        (SqlState::UNDEFINED_TABLE, format!("{kind} \"{shown}\" does not exist"))
+        let sqlstate = if kind == "index" { SqlState::UNDEFINED_OBJECT } else { SqlState::UNDEFINED_TABLE };
+        (sqlstate, format!("{kind} \"{shown}\" does not exist"))
     };
     if !missing_ok {
         return Err(PgError::new(sqlstate, message));
@@ -108,131 +165,189 @@ fn missing(session: &mut Session, name: &RangeVar, kind: &str, missing_ok: bool)
     Ok(())
 }
 
-/// Returns a relation with its kind, its name qualified when the search path does not find it.
-fn describe(catalog: &Catalog, search_path: &[String], relation: &Relation) -> String {
-    let kind = relation.kind.noun();
-    let found = names::find(catalog, search_path, "", &relation.name);
-    if matches!(found, Some(Found::User(found)) if found.oid == relation.oid) {
-        return format!("{kind} {}", relation.name);
+fn drop_schemas(session: &mut Session, statement: &DropStmt, cascade: bool) -> Result<String> {
+    let mut roots = Vec::new();
+    for name in statement.objects.iter().flat_map(words) {
+        let catalog = Arc::clone(&session.open()?.catalog);
+        match names::schema_oid(&catalog, &name) {
+            Some(oid) if catalog.schemas.contains_key(&oid) => roots.push(whole(classes::SCHEMA, oid)),
+            Some(_) => {
+                return Err(PgError::new(
+                    SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
+                    format!("cannot drop schema {name} because it is required by the database system"),
+                ));
+            }
+            None if statement.missing_ok => session.notice(
+                SqlState::SUCCESSFUL_COMPLETION,
+                format!("schema \"{name}\" does not exist, skipping"),
+            ),
+            None => {
+                let message = format!("schema \"{name}\" does not exist");
+                return Err(PgError::new(SqlState::INVALID_SCHEMA_NAME, message));
+            }
+        }
     }
-    let schema = names::schema_name(catalog, relation.schema).unwrap_or_default();
-    format!("{kind} {schema}.{}", relation.name)
+    drop_objects(session, &roots, cascade)?;
+    Ok("DROP SCHEMA".to_owned())
 }
 
-/// Drops relations and, with `cascade`, what depends on them. `container` is the schema that is dropped around them.
+/// Drops objects and, with `cascade`, what depends on them.
 ///
 /// # Errors
 /// `2BP01` when something depends on them and `cascade` is not set.
-pub fn drop_relations(
-    session: &mut Session,
-    dropped: &[Arc<Relation>],
-    subject: &str,
-    container: Option<&str>,
-    cascade: bool,
-) -> Result<()> {
+pub fn drop_objects(session: &mut Session, roots: &[ObjectRef], cascade: bool) -> Result<()> {
+    if roots.is_empty() {
+        return Ok(());
+    }
     let catalog = Arc::clone(&session.open()?.catalog);
-    let search_path = session.search_path();
-    let mut all: Vec<Arc<Relation>> = dropped.to_vec();
-    let mut dependents: Vec<(Arc<Relation>, String)> = Vec::new();
-    if let Some(container) = container {
-        dependents.extend(dropped.iter().map(|relation| (Arc::clone(relation), container.to_owned())));
-    }
-    let mut next = 0;
-    while let Some(relation) = all.get(next).cloned() {
-        for view in views_on(&catalog, &relation) {
-            if all.iter().all(|known| known.oid != view.oid) {
-                dependents.push((Arc::clone(&view), describe(&catalog, &search_path, &relation)));
-                all.push(view);
-            }
+    let collected = collect(&catalog, roots);
+    let path = names::effective_path(&catalog, &session.search_path());
+    if !collected.dependents.is_empty() {
+        if !cascade {
+            let subject = match roots {
+                [only] => Some(describe(&catalog, &path, *only)),
+                _ => None,
+            };
+            return Err(restricted(&catalog, &path, subject, &collected.dependents));
         }
-        next += 1;
+        report_cascade(session, &catalog, &path, &collected.dependents);
     }
-    if !dependents.is_empty() {
-        report_dependents(session, &catalog, &search_path, subject, &dependents, cascade)?;
-    }
-    {
-        let mut storage = session.open()?.storage.lock();
-        for relation in &all {
-            if relation.kind.is_stored() {
-                storage.drop_table(relation.table_id())?;
-            }
-        }
-    }
-    session.change_catalog(|catalog| {
-        all.iter().for_each(|relation| drop_one(catalog, relation.oid));
-        Ok(())
-    })
+    remove(session, &catalog, &collected.objects)
 }
 
-fn drop_one(catalog: &mut Catalog, oid: Oid) {
-    catalog.relations.remove(&oid);
+fn restricted(
+    catalog: &Catalog,
+    path: &[Oid],
+    subject: Option<String>,
+    dependents: &[(ObjectRef, ObjectRef)],
+) -> PgError {
+    let message = match subject {
+        Some(subject) => format!("cannot drop {subject} because other objects depend on it"),
+        None => "cannot drop desired object(s) because other objects depend on them".to_owned(),
+    };
+    let mut lines: Vec<String> = dependents
+        .iter()
+        .take(LISTED_MAX)
+        .map(|(object, on)| {
+            format!("{} depends on {}", describe(catalog, path, *object), describe(catalog, path, *on))
+        })
+        .collect();
+    lines.extend(rest(dependents.len()));
+    PgError::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message)
+        .with_detail(lines.join("\n"))
+        .with_hint("Use DROP ... CASCADE to drop the dependent objects too.")
 }
 
-fn report_dependents(
+fn rest(count: usize) -> Option<String> {
+    let more = count.checked_sub(LISTED_MAX).filter(|more| *more > 0)?;
+    let noun = if more == 1 { "object" } else { "objects" };
+    Some(format!("and {more} other {noun} (see server log for list)"))
+}
+
+fn report_cascade(
     session: &mut Session,
     catalog: &Catalog,
-    search_path: &[String],
-    subject: &str,
-    dependents: &[(Arc<Relation>, String)],
-    cascade: bool,
-) -> Result<()> {
-    if !cascade {
-        let lines: Vec<String> = dependents
-            .iter()
-            .map(|(relation, on)| format!("{} depends on {on}", describe(catalog, search_path, relation)))
-            .collect();
-        return Err(PgError::new(
-            SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
-            format!("cannot drop {subject} because other objects depend on it"),
-        )
-        .with_detail(lines.join("\n"))
-        .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
-    }
-    let lines: Vec<String> = dependents
+    path: &[Oid],
+    dependents: &[(ObjectRef, ObjectRef)],
+) {
+    let mut lines: Vec<String> = dependents
         .iter()
-        .map(|(relation, _)| format!("drop cascades to {}", describe(catalog, search_path, relation)))
+        .take(LISTED_MAX)
+        .map(|(object, _)| format!("drop cascades to {}", describe(catalog, path, *object)))
         .collect();
+    lines.extend(rest(dependents.len()));
     let notice = match lines.as_slice() {
         [line] => PgError::new(SqlState::SUCCESSFUL_COMPLETION, line.clone()),
-        _ => PgError::new(
-            SqlState::SUCCESSFUL_COMPLETION,
-            format!("drop cascades to {} other objects", lines.len()),
-        )
-        .with_detail(lines.join("\n")),
+        _ => {
+            let message = format!("drop cascades to {} other objects", dependents.len());
+            PgError::new(SqlState::SUCCESSFUL_COMPLETION, message).with_detail(lines.join("\n"))
+        }
     };
     session.report(Severity::Notice, notice);
+}
+
+/// Removes objects from catalog and storage.
+fn remove(session: &mut Session, catalog: &Arc<Catalog>, objects: &[ObjectRef]) -> Result<()> {
+    for object in objects {
+        if object.class == classes::RELATION
+            && object.column == 0
+            && let Some(relation) = catalog.relations.get(&object.oid)
+            && relation.kind.is_stored()
+        {
+            session.open()?.storage.lock().drop_table(relation.table_id())?;
+        }
+    }
+    // Columns are taken out of their tables last, table by table, with their stored values.
+    let mut columns: Vec<(Oid, i16)> = Vec::new();
+    session.change_catalog(|changed| {
+        for object in objects {
+            if object.class == classes::RELATION && object.column != 0 {
+                columns.push((object.oid, object.column));
+            } else {
+                remove_one(changed, *object);
+            }
+        }
+        Ok(())
+    })?;
+    for (table, attnum) in columns {
+        if session.open()?.catalog.relations.contains_key(&table) {
+            super::rewrite::drop_column(session, table, attnum)?;
+        }
+    }
     Ok(())
 }
 
-/// Returns the views whose text names `relation`.
-fn views_on(catalog: &Catalog, relation: &Relation) -> Vec<Arc<Relation>> {
-    catalog
-        .relations
-        .values()
-        .filter(|view| match &view.kind {
-            RelationKind::View { definition, .. } => {
-                relations_named_in(catalog, definition).contains(&relation.oid)
-            }
-            _ => false,
-        })
-        .cloned()
-        .collect()
-}
-
-/// Returns the user's relations that a stored definition names.
-fn relations_named_in(catalog: &Catalog, definition: &str) -> Vec<Oid> {
-    let Ok(parsed) = parser::parse(definition) else { return Vec::new() };
-    let path = ["public".to_owned()];
-    let mut oids = Vec::new();
-    for statement in &parsed.statements {
-        for (node, ..) in statement.node.nodes() {
-            if let NodeRef::RangeVar(name) = node
-                && let Some(Found::User(relation)) =
-                    names::find(catalog, &path, &name.schemaname, &name.relname)
-            {
-                oids.push(relation.oid);
+fn remove_one(catalog: &mut Catalog, object: ObjectRef) {
+    catalog.comments.retain(|known, _| known.class != object.class || known.oid != object.oid);
+    match object.class {
+        classes::RELATION => {
+            let removed = catalog.relations.remove(&object.oid);
+            if removed.is_none() {
+                change_owner(catalog, |relation| {
+                    let before = relation.indexes.len();
+                    relation.indexes.retain(|index| index.oid != object.oid);
+                    relation.indexes.len() != before
+                });
             }
         }
+        classes::CONSTRAINT => change_owner(catalog, |relation| {
+            let Some(at) = relation.constraints.iter().position(|known| known.oid == object.oid) else {
+                return false;
+            };
+            let removed = relation.constraints.remove(at);
+            if let ConstraintKind::NotNull { column } = removed.kind {
+                relation.columns[column].not_null = false;
+            }
+            relation.indexes.retain(|index| index.constraint != object.oid);
+            true
+        }),
+        classes::DEFAULT => change_owner(catalog, |relation| {
+            let position = relation.position_of(object.column);
+            match position.filter(|_| relation.oid == object.oid) {
+                Some(position) if relation.columns[position].generated.is_none() => {
+                    relation.columns[position].default.take().is_some()
+                }
+                Some(_) | None => false,
+            }
+        }),
+        classes::TYPE => drop(catalog.types.remove(&object.oid)),
+        classes::FUNCTION => drop(catalog.functions.remove(&object.oid)),
+        classes::SCHEMA => {
+            catalog.schemas.remove(&object.oid);
+            catalog.schema_facts.remove(&object.oid);
+        }
+        _ => {}
     }
-    oids
+    fn drop<T>(_: T) {}
+}
+
+/// Changes the first relation that `change` says it has changed.
+fn change_owner(catalog: &mut Catalog, change: impl Fn(&mut Relation) -> bool) {
+    for relation in catalog.relations.values_mut() {
+        let mut changed = Relation::clone(relation);
+        if change(&mut changed) {
+            *relation = Arc::new(changed);
+            return;
+        }
+    }
 }

@@ -1,24 +1,27 @@
 //! CREATE TABLE, DROP, TRUNCATE, RENAME, ALTER TABLE.
 
+mod alter;
 mod create;
 mod drop;
+mod reanalyze;
 mod rename;
+mod rewrite;
 
 use std::sync::Arc;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AlterTableStmt, RangeVar, TruncateStmt};
+use pg_query::protobuf::{RangeVar, TruncateStmt};
 use types::{PgError, Result, SqlState};
 
-use crate::catalog::{Relation, RelationKind};
+use crate::catalog::{Index, Relation, RelationKind};
 use crate::session::Session;
 use crate::session::names::{self, Found};
-use crate::session::prepared::Source;
 
 pub(crate) use create::fixed_scale;
-pub(super) use create::{create, free_name, make};
-pub(super) use drop::{drop, drop_relations};
-pub(super) use rename::rename;
+pub(super) use alter::alter;
+pub(super) use create::{create, make, make_file, on_commit, place, put_sequences, with_context};
+pub(super) use drop::{drop, drop_objects};
+pub(super) use rename::{rename, set_owner, set_schema};
 
 /// Finds a relation of the user.
 ///
@@ -57,6 +60,46 @@ pub(super) fn system_relation(name: &str) -> PgError {
     )
 }
 
+/// Finds the index that a name means, with its table.
+pub(super) fn index_named(session: &Session, name: &RangeVar) -> Result<Option<(Arc<Relation>, Arc<Index>)>> {
+    let catalog = &session.open()?.catalog;
+    let schemas = if name.schemaname.is_empty() {
+        names::effective_path(catalog, &session.search_path())
+    } else {
+        names::schema_oid(catalog, &name.schemaname).into_iter().collect()
+    };
+    for schema in schemas {
+        for table in catalog.relations.values().filter(|table| table.schema == schema) {
+            if let Some(index) = table.indexes.iter().find(|index| index.name == name.relname.as_str()) {
+                return Ok(Some((Arc::clone(table), Arc::clone(index))));
+            }
+        }
+        if names::find_in(catalog, schema, &name.relname).is_some() {
+            return Ok(None);
+        }
+    }
+    Ok(None)
+}
+
+/// Finds an index.
+///
+/// # Errors
+/// `42P01`; `42809` for another kind of relation.
+pub(super) fn find_index(
+    session: &Session,
+    name: &RangeVar,
+    kind: &str,
+) -> Result<(Arc<Relation>, Arc<Index>)> {
+    match index_named(session, name)? {
+        Some(found) => Ok(found),
+        None => {
+            let relation = resolve(session, name)?;
+            let message = format!("\"{}\" is not an {kind}", relation.name);
+            Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message))
+        }
+    }
+}
+
 /// Returns a name as it was written.
 pub(super) fn shown_name(name: &RangeVar) -> String {
     if name.schemaname.is_empty() {
@@ -92,15 +135,4 @@ pub(super) fn truncate(session: &mut Session, statement: &TruncateStmt) -> Resul
         session.open()?.storage.lock().truncate(relation.table_id())?;
     }
     Ok("TRUNCATE TABLE".to_owned())
-}
-
-/// ALTER TABLE.
-pub(super) fn alter(session: &mut Session, source: &Source, statement: &AlterTableStmt) -> Result<String> {
-    let _ = source;
-    if let Some(name) = &statement.relation
-        && !statement.missing_ok
-    {
-        resolve(session, name)?;
-    }
-    Err(PgError::not_supported("ALTER TABLE"))
 }

@@ -1,98 +1,271 @@
-//! ALTER ... RENAME.
+//! ALTER ... RENAME, ALTER ... SET SCHEMA, ALTER ... OWNER TO.
 
 use std::sync::Arc;
 
-use pg_query::protobuf::{ObjectType, RenameStmt};
-use types::{PgError, Result, SqlState};
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AlterObjectSchemaStmt, AlterOwnerStmt, ObjectType, RangeVar, RenameStmt};
+use types::{Oid, PgError, Result, SqlState};
 
-use super::super::unsupported;
-use super::{lookup, resolve, shown_name};
-use crate::catalog::{Relation, RelationKind};
-use crate::session::{Session, names};
+use super::super::{role, unsupported, view_text};
+use super::{index_named, lookup, reanalyze, resolve, shown_name, with_context};
+use crate::catalog::{ConstraintKind, Index, Relation, RelationKind};
+use crate::session::Session;
+use crate::session::names;
 
-/// ALTER TABLE / VIEW ... RENAME [COLUMN] and ALTER SCHEMA ... RENAME.
+fn tag(kind: ObjectType) -> &'static str {
+    match kind {
+        ObjectType::ObjectView => "ALTER VIEW",
+        ObjectType::ObjectMatview => "ALTER MATERIALIZED VIEW",
+        ObjectType::ObjectIndex => "ALTER INDEX",
+        ObjectType::ObjectSequence => "ALTER SEQUENCE",
+        ObjectType::ObjectType | ObjectType::ObjectAttribute => "ALTER TYPE",
+        ObjectType::ObjectSchema => "ALTER SCHEMA",
+        _ => "ALTER TABLE",
+    }
+}
+
+/// Says a relation is of the kind that the statement names.
+fn require_kind(relation: &Relation, kind: ObjectType) -> Result<()> {
+    let wanted = match kind {
+        ObjectType::ObjectView => "view",
+        ObjectType::ObjectMatview => "materialized view",
+        ObjectType::ObjectSequence => "sequence",
+        ObjectType::ObjectIndex => "index",
+        _ => return Ok(()),
+    };
+    if relation.kind.noun() == wanted || wanted == "index" && relation.kind.is_stored() {
+        return Ok(());
+    }
+    let article = if wanted == "index" { "an" } else { "a" };
+    let message = format!("\"{}\" is not {article} {wanted}", relation.name);
+    Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message))
+}
+
+fn skip_missing(session: &mut Session, name: &RangeVar) {
+    let message = format!("relation \"{}\" does not exist, skipping", shown_name(name));
+    session.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+}
+
+/// ALTER ... RENAME.
 pub fn rename(session: &mut Session, statement: &RenameStmt) -> Result<String> {
     session.claim_catalog()?;
-    let tag = match statement.relation_type() {
-        _ if statement.rename_type() == ObjectType::ObjectView => "ALTER VIEW",
-        ObjectType::ObjectView => "ALTER VIEW",
-        _ => "ALTER TABLE",
-    };
-    match statement.rename_type() {
-        ObjectType::ObjectTable | ObjectType::ObjectView | ObjectType::ObjectColumn => {}
+    let kind = statement.rename_type();
+    match kind {
+        ObjectType::ObjectTable
+        | ObjectType::ObjectView
+        | ObjectType::ObjectMatview
+        | ObjectType::ObjectSequence
+        | ObjectType::ObjectIndex
+        | ObjectType::ObjectColumn
+        | ObjectType::ObjectTabconstraint => {}
         ObjectType::ObjectSchema => return rename_schema(session, statement),
-        _ => return Err(unsupported::error(&pg_query::NodeEnum::RenameStmt(Box::new(statement.clone())))),
+        _ => return Err(unsupported::error(&NodeEnum::RenameStmt(Box::new(statement.clone())))),
     }
     let Some(name) = &statement.relation else { return Err(PgError::internal("RENAME of no relation")) };
-    if statement.missing_ok && lookup(session, name)?.is_none() {
-        session.notice(
-            SqlState::SUCCESSFUL_COMPLETION,
-            format!("relation \"{}\" does not exist, skipping", shown_name(name)),
-        );
-        return Ok(tag.to_owned());
+    let of = if kind == ObjectType::ObjectColumn { statement.relation_type() } else { kind };
+    let tag = tag(of).to_owned();
+    let index = index_named(session, name)?;
+    if statement.missing_ok && index.is_none() && lookup(session, name)?.is_none() {
+        skip_missing(session, name);
+        return Ok(tag);
+    }
+    let new_name = statement.newname.as_str();
+    if let Some((table, index)) = index {
+        rename_index(session, &table, &index, new_name)?;
+        return Ok(tag);
     }
     let relation = resolve(session, name)?;
-    refuse_dependents(session, &relation)?;
-    let new_name = statement.newname.as_str();
-    let renamed = if statement.rename_type() == ObjectType::ObjectColumn {
-        rename_column(&relation, &statement.subname, new_name)?
-    } else {
-        if names::find_in(&session.open()?.catalog, relation.schema, new_name).is_some() {
-            return Err(PgError::new(
-                SqlState::DUPLICATE_TABLE,
-                format!("relation \"{new_name}\" already exists"),
-            ));
+    require_kind(&relation, of)?;
+    match kind {
+        ObjectType::ObjectColumn => rename_column(session, &relation, &statement.subname, new_name)?,
+        ObjectType::ObjectTabconstraint => {
+            rename_constraint(session, &relation, &statement.subname, new_name)?;
         }
-        Relation { name: new_name.into(), ..Relation::clone(&relation) }
-    };
-    session.change_catalog(|catalog| {
-        catalog.relations.insert(renamed.oid, Arc::new(renamed));
-        Ok(())
-    })?;
-    Ok(tag.to_owned())
+        _ => {
+            check_free(session, relation.schema, new_name)?;
+            let renamed = Relation { name: new_name.into(), ..Relation::clone(&relation) };
+            view_text::rename(session, &relation, &renamed, None)?;
+            put(session, renamed)?;
+        }
+    }
+    Ok(tag)
 }
 
-fn rename_column(relation: &Relation, old: &str, new: &str) -> Result<Relation> {
-    let mut renamed = Relation::clone(relation);
-    if renamed.columns.iter().any(|column| column.name == new) {
-        return Err(PgError::new(
-            SqlState::DUPLICATE_COLUMN,
-            format!("column \"{new}\" of relation \"{}\" already exists", relation.name),
-        ));
+fn put(session: &mut Session, relation: Relation) -> Result<()> {
+    session.change_catalog(|catalog| {
+        catalog.put_relation(Arc::new(relation));
+        Ok(())
+    })
+}
+
+fn check_free(session: &Session, schema: Oid, name: &str) -> Result<()> {
+    if session.open()?.catalog.is_relation_name_taken(schema, name) {
+        let message = format!("relation \"{name}\" already exists");
+        return Err(PgError::new(SqlState::DUPLICATE_TABLE, message));
     }
-    let column = renamed.columns.iter_mut().find(|column| column.name == old).ok_or_else(|| {
+    Ok(())
+}
+
+fn rename_index(session: &mut Session, table: &Relation, index: &Index, name: &str) -> Result<()> {
+    check_free(session, table.schema, name)?;
+    let mut changed = table.clone();
+    for known in &mut changed.indexes {
+        if known.oid == index.oid {
+            *known = Arc::new(Index { name: name.into(), ..Index::clone(known) });
+        }
+    }
+    for constraint in &mut changed.constraints {
+        if index.constraint != 0 && constraint.oid == index.constraint {
+            constraint.name = name.into();
+        }
+    }
+    put(session, changed)
+}
+
+fn rename_constraint(session: &mut Session, table: &Relation, old: &str, new: &str) -> Result<()> {
+    let found = table.constraints.iter().position(|constraint| constraint.name == old);
+    let at = found.ok_or_else(|| {
+        let message = format!("constraint \"{old}\" for table \"{}\" does not exist", table.name);
+        PgError::new(SqlState::UNDEFINED_OBJECT, message)
+    })?;
+    if table.constraints.iter().any(|constraint| constraint.name == new) {
+        let message = format!("constraint \"{new}\" for relation \"{}\" already exists", table.name);
+        return Err(PgError::new(SqlState::DUPLICATE_OBJECT, message));
+    }
+    let constraint = &table.constraints[at];
+    if let ConstraintKind::PrimaryKey { index, .. } | ConstraintKind::Unique { index, .. } = &constraint.kind
+        && let Some(index) = table.index(*index)
+    {
+        return rename_index(session, table, &Arc::clone(index), new);
+    }
+    let mut changed = table.clone();
+    changed.constraints[at].name = new.into();
+    put(session, changed)
+}
+
+fn rename_column(session: &mut Session, table: &Arc<Relation>, old: &str, new: &str) -> Result<()> {
+    let at = table.column_position(old).ok_or_else(|| {
         PgError::new(SqlState::UNDEFINED_COLUMN, format!("column \"{old}\" does not exist"))
     })?;
-    column.name = new.into();
-    Ok(renamed)
-}
-
-/// Views are stored as text, which a rename would break.
-fn refuse_dependents(session: &Session, relation: &Relation) -> Result<()> {
-    let used = session.open()?.catalog.relations.values().any(|view| match &view.kind {
-        RelationKind::View { definition, .. } => definition.contains(relation.name.as_str()),
-        _ => false,
-    });
-    if used { Err(PgError::not_supported("RENAME of a relation that views use")) } else { Ok(()) }
+    if matches!(table.kind, RelationKind::Sequence(_)) {
+        let message = format!("cannot rename columns of relation \"{}\"", table.name);
+        return Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message)
+            .with_detail("This operation is not supported for sequences."));
+    }
+    if table.column_position(new).is_some() {
+        let message = format!("column \"{new}\" of relation \"{}\" already exists", table.name);
+        return Err(PgError::new(SqlState::DUPLICATE_COLUMN, message));
+    }
+    if matches!(new, "ctid" | "xmin" | "xmax" | "cmin" | "cmax" | "tableoid") {
+        let message = format!("column name \"{new}\" conflicts with a system column name");
+        return Err(PgError::new(SqlState::DUPLICATE_COLUMN, message));
+    }
+    let renamed = with_context(session, |context, _| {
+        reanalyze::relation(context, table, &mut |table| table.columns[at].name = new.into())
+    })?;
+    view_text::rename(session, table, &renamed, None)?;
+    put(session, renamed)
 }
 
 fn rename_schema(session: &mut Session, statement: &RenameStmt) -> Result<String> {
     let (old, new) = (statement.subname.as_str(), statement.newname.as_str());
-    let catalog = &session.open()?.catalog;
-    let oid = names::schema_oid(catalog, old).ok_or_else(|| {
+    let catalog = Arc::clone(&session.open()?.catalog);
+    let oid = names::schema_oid(&catalog, old).ok_or_else(|| {
         PgError::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{old}\" does not exist"))
     })?;
-    if names::schema_oid(catalog, new).is_some() {
+    if names::schema_oid(&catalog, new).is_some() {
         return Err(PgError::new(SqlState::DUPLICATE_SCHEMA, format!("schema \"{new}\" already exists")));
     }
+    if new.starts_with("pg_") {
+        return Err(PgError::new(SqlState::RESERVED_NAME, format!("unacceptable schema name \"{new}\""))
+            .with_detail("The prefix \"pg_\" is reserved for system schemas."));
+    }
     if !catalog.schemas.contains_key(&oid) {
-        return Err(PgError::new(
-            SqlState::INSUFFICIENT_PRIVILEGE,
-            format!("permission denied for schema {old}"),
-        ));
+        let message = format!("permission denied for schema {old}");
+        return Err(PgError::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+    }
+    for relation in catalog.relations.values().filter(|relation| relation.schema == oid) {
+        if view_text::is_used(&catalog, relation.oid) {
+            view_text::rename(session, relation, relation, Some(new))?;
+        }
     }
     session.change_catalog(|catalog| {
         catalog.schemas.insert(oid, new.into());
+        Ok(())
+    })?;
+    Ok("ALTER SCHEMA".to_owned())
+}
+
+/// ALTER ... SET SCHEMA.
+pub fn set_schema(session: &mut Session, statement: &AlterObjectSchemaStmt) -> Result<String> {
+    session.claim_catalog()?;
+    let kind = statement.object_type();
+    let Some(name) = &statement.relation else {
+        return Err(PgError::not_supported("ALTER ... SET SCHEMA of this kind of object"));
+    };
+    if statement.missing_ok && lookup(session, name)?.is_none() {
+        skip_missing(session, name);
+        return Ok(tag(kind).to_owned());
+    }
+    let relation = resolve(session, name)?;
+    require_kind(&relation, kind)?;
+    let catalog = Arc::clone(&session.open()?.catalog);
+    let schema = names::schema_oid(&catalog, &statement.newschema).ok_or_else(|| {
+        let message = format!("schema \"{}\" does not exist", statement.newschema);
+        PgError::new(SqlState::INVALID_SCHEMA_NAME, message)
+    })?;
+    if let RelationKind::Sequence(sequence) = &relation.kind
+        && let Some((table, _)) = sequence.owner
+    {
+        let table = catalog.relations.get(&table).map(|table| table.name.clone()).unwrap_or_default();
+        let message = "cannot move an owned sequence into another schema";
+        return Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+            .with_detail(format!("Sequence \"{}\" is linked to table \"{table}\".", relation.name)));
+    }
+    if schema == relation.schema {
+        return Ok(tag(kind).to_owned());
+    }
+    if !catalog.schemas.contains_key(&schema) {
+        let message = format!("permission denied for schema {}", statement.newschema);
+        return Err(PgError::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+    }
+    if catalog.is_relation_name_taken(schema, &relation.name) {
+        let message =
+            format!("relation \"{}\" already exists in schema \"{}\"", relation.name, statement.newschema);
+        return Err(PgError::new(SqlState::DUPLICATE_TABLE, message));
+    }
+    let moved = Relation { schema, ..Relation::clone(&relation) };
+    view_text::rename(session, &relation, &moved, None)?;
+    session.change_catalog(|catalog| {
+        for known in catalog.relations.values_mut() {
+            if let RelationKind::Sequence(sequence) = &known.kind
+                && sequence.owner.is_some_and(|(table, _)| table == moved.oid)
+            {
+                *known = Arc::new(Relation { schema, ..Relation::clone(known) });
+            }
+        }
+        catalog.put_relation(Arc::new(moved));
+        Ok(())
+    })?;
+    Ok(tag(kind).to_owned())
+}
+
+/// ALTER ... OWNER TO, for what is no relation.
+pub fn set_owner(session: &mut Session, statement: &AlterOwnerStmt) -> Result<String> {
+    session.claim_catalog()?;
+    let owner = role::owner(session, statement.newowner.as_ref())?;
+    if statement.object_type() != ObjectType::ObjectSchema {
+        return Err(PgError::not_supported("ALTER ... OWNER TO of this kind of object"));
+    }
+    let name = match statement.object.as_ref().and_then(|object| object.node.as_ref()) {
+        Some(NodeEnum::String(name)) => name.sval.clone(),
+        Some(_) | None => String::new(),
+    };
+    let oid = names::schema_oid(&session.open()?.catalog, &name).ok_or_else(|| {
+        PgError::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist"))
+    })?;
+    session.change_catalog(|catalog| {
+        catalog.schema_facts.entry(oid).or_default().owner = owner;
         Ok(())
     })?;
     Ok("ALTER SCHEMA".to_owned())

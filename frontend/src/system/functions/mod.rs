@@ -8,6 +8,7 @@ mod objects;
 mod privileges;
 mod privileges_text;
 mod routines;
+mod sequences;
 mod session;
 mod sizes;
 mod statistics;
@@ -21,6 +22,7 @@ use crate::session::access::Access;
 /// Adds these functions to the executor's registry.
 pub fn register() {
     executor::functions::register(names::TABLE);
+    executor::functions::register(sequences::TABLE);
     executor::functions::register(session::TABLE);
     executor::functions::register(privileges::TABLE);
     executor::functions::register(routines::TABLE);

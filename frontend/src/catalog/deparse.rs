@@ -1,0 +1,290 @@
+//! Typed expressions as SQL text, as `ruleutils.c` prints them: every operator in parentheses, constants with their
+//! types, casts as `(x)::type`.
+
+use executor::expr::{BoolTest, ColumnId, Expr, ExprKind, FunctionRef};
+use types::io::{IoContext, text_output};
+use types::{Datum, Oid, TypeRef, oids};
+
+use super::Catalog;
+use super::builtin::{CastMethod, builtin};
+use super::type_names::format_type;
+use crate::session::settings::quote_identifier;
+
+/// What names and columns look like.
+pub struct Deparse<'a> {
+    /// The catalog.
+    pub catalog: &'a Catalog,
+    /// Schemas whose objects need no schema name; `pg_catalog` among them.
+    pub path: &'a [Oid],
+    /// SQL of a column.
+    pub column: &'a dyn Fn(ColumnId) -> Option<String>,
+    /// Print relations of `regclass` constants as numbers, which renaming does not change.
+    pub stored: bool,
+}
+
+impl Deparse<'_> {
+    /// Prints an expression; `None` when it holds something that has no text here (a subquery).
+    pub fn expression(&self, expr: &Expr) -> Option<String> {
+        match &expr.kind {
+            ExprKind::Column(id) => (self.column)(*id),
+            ExprKind::Const(value) => self.constant(value, expr.ty, true),
+            ExprKind::Call { function, args, .. } => self.call(function, args, expr.ty),
+            ExprKind::And(items) => Some(format!("({})", self.list(items, " AND ")?)),
+            ExprKind::Or(items) => Some(format!("({})", self.list(items, " OR ")?)),
+            ExprKind::Not(arg) => Some(format!("(NOT {})", self.expression(arg)?)),
+            ExprKind::IsNull { arg, negated } => {
+                let test = if *negated { "IS NOT NULL" } else { "IS NULL" };
+                Some(format!("({} {test})", self.expression(arg)?))
+            }
+            ExprKind::BoolTest { arg, test } => {
+                let test = match test {
+                    BoolTest::True => "IS TRUE",
+                    BoolTest::NotTrue => "IS NOT TRUE",
+                    BoolTest::False => "IS FALSE",
+                    BoolTest::NotFalse => "IS NOT FALSE",
+                    BoolTest::Unknown => "IS UNKNOWN",
+                    BoolTest::NotUnknown => "IS NOT UNKNOWN",
+                };
+                Some(format!("({} {test})", self.expression(arg)?))
+            }
+            ExprKind::IsDistinct { left, right, negated, .. } => {
+                let text =
+                    format!("({} IS DISTINCT FROM {})", self.expression(left)?, self.expression(right)?);
+                Some(if *negated { format!("(NOT {text})") } else { text })
+            }
+            ExprKind::NullIf { left, right, .. } => {
+                Some(format!("NULLIF({}, {})", self.expression(left)?, self.expression(right)?))
+            }
+            ExprKind::Case { operand, arms, otherwise } => self.case(operand.as_deref(), arms, otherwise),
+            ExprKind::Coalesce(items) => Some(format!("COALESCE({})", self.list(items, ", ")?)),
+            ExprKind::MinMax { args, greatest } => {
+                let name = if *greatest { "GREATEST" } else { "LEAST" };
+                Some(format!("{name}({})", self.list(args, ", ")?))
+            }
+            ExprKind::ScalarArray { function, scalar, array, all, .. } => {
+                let quantifier = if *all { "ALL" } else { "ANY" };
+                let (scalar, array) = (self.expression(scalar)?, self.expression(array)?);
+                Some(format!("({scalar} {} {quantifier} ({array}))", function.name))
+            }
+            ExprKind::Array { elements, .. } => {
+                let text = format!("ARRAY[{}]", self.list(elements, ", ")?);
+                Some(if elements.is_empty() { self.cast(text, expr.ty) } else { text })
+            }
+            ExprKind::Row(items, _) => Some(format!("ROW({})", self.list(items, ", ")?)),
+            ExprKind::Relabel(arg) | ExprKind::CoerceViaIo(arg) => self.coercion(arg, expr.ty),
+            ExprKind::ArrayCoerce { arg, .. } => self.coercion(arg, expr.ty),
+            ExprKind::Collate(arg) => {
+                let name = builtin().collation_name(expr.ty.collation)?;
+                Some(format!("({} COLLATE {})", self.expression(arg)?, quote_identifier(name)))
+            }
+            ExprKind::Subscript { array, subscripts, .. } => {
+                let mut text = match array.kind {
+                    ExprKind::Column(_) => self.expression(array)?,
+                    _ => format!("({})", self.expression(array)?),
+                };
+                for (lower, upper) in subscripts {
+                    let upper = upper.as_ref().map_or(Some(String::new()), |upper| self.expression(upper))?;
+                    match lower {
+                        Some(lower) => text.push_str(&format!("[{}:{upper}]", self.expression(lower)?)),
+                        None => text.push_str(&format!("[{upper}]")),
+                    }
+                }
+                Some(text)
+            }
+            ExprKind::Param(number) => Some(format!("${number}")),
+            ExprKind::Outer(_)
+            | ExprKind::CaseOperand(_)
+            | ExprKind::Field { .. }
+            | ExprKind::RowCompare { .. }
+            | ExprKind::Subquery { .. }
+            | ExprKind::SubqueryColumn(_)
+            | ExprKind::SetCall { .. } => None,
+        }
+    }
+
+    fn list(&self, items: &[Expr], separator: &str) -> Option<String> {
+        let items: Option<Vec<String>> = items.iter().map(|item| self.expression(item)).collect();
+        Some(items?.join(separator))
+    }
+
+    fn case(&self, operand: Option<&Expr>, arms: &[(Expr, Expr)], otherwise: &Expr) -> Option<String> {
+        let mut text = "CASE".to_owned();
+        if let Some(operand) = operand {
+            text.push_str(&format!(" {}", self.expression(operand)?));
+        }
+        for (condition, result) in arms {
+            let shown = match (&condition.kind, operand) {
+                (ExprKind::Call { args, .. }, Some(_)) => args.get(1).unwrap_or(condition),
+                (_, _) => condition,
+            };
+            text.push_str(&format!(" WHEN {} THEN {}", self.expression(shown)?, self.expression(result)?));
+        }
+        text.push_str(&format!(" ELSE {} END", self.expression(otherwise)?));
+        Some(text)
+    }
+
+    fn call(&self, function: &FunctionRef, args: &[Expr], ty: TypeRef) -> Option<String> {
+        if is_value_function(&function.name) {
+            return Some(function.name.to_string());
+        }
+        if let Some(text) = self.value_function_cast(args, ty) {
+            return Some(text);
+        }
+        if is_operator(&function.name) {
+            return match args {
+                [only] => Some(format!("({} {})", function.name, self.expression(only)?)),
+                [left, right] => Some(format!(
+                    "({} {} {})",
+                    self.expression(left)?,
+                    function.name,
+                    self.expression(right)?
+                )),
+                _ => None,
+            };
+        }
+        if let [arg, ..] = args
+            && is_cast(function.oid, arg, ty)
+        {
+            return self.coercion(arg, ty);
+        }
+        let shown = self.function_name(function)?;
+        Some(format!("{shown}({})", self.list(args, ", ")?))
+    }
+
+    fn function_name(&self, function: &FunctionRef) -> Option<String> {
+        let (schema, name) = match builtin().function(function.oid) {
+            Some(row) => (row.namespace, row.name.clone()),
+            None => {
+                let user = self.catalog.functions.get(&function.oid)?;
+                (user.schema, user.name.clone())
+            }
+        };
+        Some(self.qualified(schema, &name))
+    }
+
+    /// Returns a name with its schema where the path does not have it.
+    pub fn qualified(&self, schema: Oid, name: &str) -> String {
+        if self.path.contains(&schema) {
+            return quote_identifier(name);
+        }
+        let schema = self.catalog.schema_name(schema).unwrap_or_default();
+        format!("{}.{}", quote_identifier(schema), quote_identifier(name))
+    }
+
+    /// A cast of `now()` that CURRENT_DATE and its relatives stand for.
+    fn value_function_cast(&self, args: &[Expr], ty: TypeRef) -> Option<String> {
+        let mut inner = args.first()?;
+        while let ExprKind::Call { function, args, .. } = &inner.kind {
+            if is_value_function(&function.name) {
+                let precision = if ty.typmod >= 0 { format!("({})", ty.typmod) } else { String::new() };
+                return Some(format!("{}{precision}", function.name));
+            }
+            inner = args.first()?;
+        }
+        None
+    }
+
+    fn coercion(&self, arg: &Expr, ty: TypeRef) -> Option<String> {
+        if let ExprKind::Call { function, .. } = &arg.kind
+            && is_value_function(&function.name)
+            && function.name.starts_with("CURRENT_TIME") | function.name.starts_with("LOCAL")
+        {
+            return Some(function.name.to_string());
+        }
+        if let ExprKind::Const(value) = &arg.kind
+            && arg.ty.oid == ty.oid
+            && arg.ty.typmod == -1
+        {
+            let text = self.constant(value, arg.ty, false)?;
+            return Some(format!("{text}::{}", self.type_text(ty)));
+        }
+        Some(self.cast(self.expression(arg)?, ty))
+    }
+
+    fn cast(&self, text: String, ty: TypeRef) -> String {
+        let name = self.type_text(ty);
+        if text.starts_with("ARRAY[") && text.ends_with(']') {
+            return format!("({text})::{name}");
+        }
+        format!("({text})::{name}")
+    }
+
+    fn type_text(&self, ty: TypeRef) -> String {
+        format_type(ty.oid, Some(ty.typmod))
+    }
+
+    fn constant(&self, value: &Datum, ty: TypeRef, label: bool) -> Option<String> {
+        if matches!(value, Datum::Null) {
+            return Some(if label { format!("NULL::{}", self.type_text(ty)) } else { "NULL".to_owned() });
+        }
+        let mut text = String::new();
+        if ty.oid == oids::REGCLASS {
+            text = self.relation_text(value)?;
+        } else {
+            text_output(ty.oid, value, &IoContext::default(), &mut text).ok()?;
+        }
+        match ty.oid {
+            oids::BOOL => return Some(if text == "t" { "true".into() } else { "false".into() }),
+            oids::INT4 if !text.starts_with('-') => return Some(text),
+            oids::NUMERIC
+                if ty.typmod == -1
+                    && text.contains(['.', 'e', 'E'])
+                    && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+')) =>
+            {
+                return Some(text);
+            }
+            _ => {}
+        }
+        let quoted = quote_literal(&text);
+        Some(if label { format!("{quoted}::{}", self.type_text(ty)) } else { quoted })
+    }
+
+    fn relation_text(&self, value: &Datum) -> Option<String> {
+        let Datum::I64(oid) = value else { return None };
+        let oid = Oid::try_from(*oid).ok()?;
+        if self.stored && oid >= 16_384 {
+            return Some(oid.to_string());
+        }
+        match self.catalog.relation(oid) {
+            Some(relation) => Some(self.qualified(relation.schema, &relation.name)),
+            None => Some(oid.to_string()),
+        }
+    }
+}
+
+/// Returns a text as a literal, as `simple_quote_literal`.
+pub fn quote_literal(text: &str) -> String {
+    let body = text.replace('\'', "''");
+    if text.contains('\\') { format!("E'{}'", body.replace('\\', "\\\\")) } else { format!("'{body}'") }
+}
+
+fn is_operator(name: &str) -> bool {
+    name.starts_with(|c: char| "+-*/<>=~!@#%^&|`?".contains(c))
+}
+
+/// CURRENT_DATE and its relatives keep their words as the call's name.
+fn is_value_function(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+        && matches!(
+            name,
+            "CURRENT_DATE"
+                | "CURRENT_TIME"
+                | "CURRENT_TIMESTAMP"
+                | "LOCALTIME"
+                | "LOCALTIMESTAMP"
+                | "CURRENT_ROLE"
+                | "CURRENT_USER"
+                | "USER"
+                | "SESSION_USER"
+                | "CURRENT_CATALOG"
+                | "CURRENT_SCHEMA"
+        )
+}
+
+/// Says whether a call is the function of a cast (a length coercion included).
+fn is_cast(function: Oid, arg: &Expr, ty: TypeRef) -> bool {
+    builtin().cast(arg.ty.oid, ty.oid).is_some_and(|cast| match cast.method {
+        CastMethod::Function(oid) => oid == function,
+        CastMethod::InOut | CastMethod::Binary => false,
+    })
+}

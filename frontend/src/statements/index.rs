@@ -1,0 +1,178 @@
+//! CREATE INDEX, REINDEX.
+
+use std::sync::Arc;
+
+use ecow::EcoString;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{IndexStmt, ReindexObjectType, ReindexStmt};
+use types::{PgError, Result, SqlState};
+
+use super::table::{self, resolve};
+use crate::analyzer::ddl::{index, names, options};
+use crate::catalog::{Index, IndexKeySource, Relation, RelationKind};
+use crate::session::Session;
+
+/// The most columns of an index (`INDEX_MAX_KEYS`).
+const KEYS_MAX: usize = 32;
+
+/// CREATE INDEX.
+pub(super) fn create(session: &mut Session, statement: &IndexStmt) -> Result<String> {
+    if statement.concurrent {
+        session.prevent_block("CREATE INDEX CONCURRENTLY")?;
+    }
+    let Some(name) = &statement.relation else { return Err(PgError::internal("CREATE INDEX on nothing")) };
+    session.claim_catalog()?;
+    let tag = || Ok("CREATE INDEX".to_owned());
+    let relation = resolve(session, name)?;
+    match relation.kind {
+        RelationKind::Table | RelationKind::Materialized { .. } => {}
+        RelationKind::System
+        | RelationKind::View { .. }
+        | RelationKind::Sequence(_)
+        | RelationKind::Composite => {
+            let message = format!("cannot create index on relation \"{}\"", relation.name);
+            return Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message)
+                .with_detail(format!("This operation is not supported for {}s.", relation.kind.noun())));
+        }
+    }
+    options::check_tablespace(&statement.table_space)?;
+    let taken = |session: &Session, name: &str| -> Result<bool> {
+        Ok(session.open()?.catalog.is_relation_name_taken(relation.schema, name))
+    };
+    if !statement.idxname.is_empty() && taken(session, &statement.idxname)? {
+        let message = format!("relation \"{}\" already exists", statement.idxname);
+        if statement.if_not_exists {
+            session.notice(SqlState::DUPLICATE_TABLE, format!("{message}, skipping"));
+            return tag();
+        }
+        return Err(PgError::new(SqlState::DUPLICATE_TABLE, message));
+    }
+    let made = define(session, statement, &relation)?;
+    if made.unique {
+        super::constraint_check::unique(session, &relation, &made)?;
+    }
+    let mut changed = Relation::clone(&relation);
+    changed.indexes.push(Arc::new(made));
+    session.change_catalog(|catalog| {
+        catalog.put_relation(Arc::new(changed));
+        Ok(())
+    })?;
+    tag()
+}
+
+fn define(session: &mut Session, statement: &IndexStmt, relation: &Relation) -> Result<Index> {
+    let method = index::Method::find(&statement.access_method)?;
+    if statement.access_method == "rtree" {
+        session.notice(
+            SqlState::SUCCESSFUL_COMPLETION,
+            "substituting access method \"gist\" for obsolete method \"rtree\"",
+        );
+    }
+    let refuse = |what: &str| {
+        let message = format!("access method \"{}\" does not support {what}", method.name);
+        Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message))
+    };
+    if statement.index_params.len() + statement.index_including_params.len() > KEYS_MAX {
+        let message = format!("cannot use more than {KEYS_MAX} columns in an index");
+        return Err(PgError::new(SqlState::TOO_MANY_COLUMNS, message));
+    }
+    if statement.unique && !method.can_be_unique() {
+        return refuse("unique indexes");
+    }
+    if !statement.index_including_params.is_empty() && !method.can_include() {
+        return refuse("included columns");
+    }
+    if statement.index_params.len() > 1 && !method.can_be_multicolumn() {
+        return refuse("multicolumn indexes");
+    }
+    let options = options::index_options(&statement.options, &method.name)?;
+    let mut made = table::with_context(session, |context, allocate| {
+        let mut used = Vec::new();
+        let predicate = match statement.where_clause.as_ref().and_then(|node| node.node.as_ref()) {
+            Some(node) => Some(index::predicate(node, relation, &mut used, context)?),
+            None => None,
+        };
+        let mut keys = Vec::new();
+        for node in &statement.index_params {
+            if let Some(NodeEnum::IndexElem(element)) = &node.node {
+                keys.push(index::key(relation, element, &method, &mut used, context)?);
+            }
+        }
+        let include = index::include(relation, &statement.index_including_params)?;
+        used.sort_unstable();
+        used.dedup();
+        let name = name(statement, relation, &keys, &include, context.catalog);
+        Ok(Index {
+            oid: allocate(),
+            name,
+            method: method.name.clone(),
+            unique: statement.unique,
+            nulls_not_distinct: statement.nulls_not_distinct,
+            keys,
+            include,
+            predicate,
+            expression_columns: used,
+            ..Index::default()
+        })
+    })?;
+    made.options = options;
+    Ok(made)
+}
+
+/// Returns the name that was given, or `table_columns_idx`; columns of an expression are told apart by numbers.
+fn name(
+    statement: &IndexStmt,
+    relation: &Relation,
+    keys: &[crate::catalog::IndexKey],
+    include: &[usize],
+    catalog: &crate::catalog::Catalog,
+) -> EcoString {
+    if !statement.idxname.is_empty() {
+        return statement.idxname.as_str().into();
+    }
+    let mut parts: Vec<String> = Vec::new();
+    for key in keys {
+        let part = index::name_part(relation, key);
+        let unique = match &key.source {
+            IndexKeySource::Column(_) => part.to_owned(),
+            IndexKeySource::Expression { .. } => (0..)
+                .map(|number: u32| if number == 0 { part.to_owned() } else { format!("{part}{number}") })
+                .find(|candidate| !parts.contains(candidate))
+                .unwrap_or_default(),
+        };
+        parts.push(unique);
+    }
+    parts.extend(include.iter().map(|position| relation.columns[*position].name.to_string()));
+    let addition = names::columns_addition(parts.iter().map(String::as_str));
+    names::choose(&relation.name, &addition, "idx", &|name| {
+        catalog.is_relation_name_taken(relation.schema, name)
+    })
+}
+
+/// REINDEX: indexes here need no rebuilding; names are checked.
+pub(super) fn reindex(session: &mut Session, statement: &ReindexStmt) -> Result<String> {
+    match ReindexObjectType::try_from(statement.kind).unwrap_or(ReindexObjectType::Undefined) {
+        ReindexObjectType::ReindexObjectTable => {
+            if let Some(name) = &statement.relation {
+                resolve(session, name)?;
+            }
+        }
+        ReindexObjectType::ReindexObjectIndex => {
+            if let Some(name) = &statement.relation {
+                table::find_index(session, name, "index")?;
+            }
+        }
+        ReindexObjectType::ReindexObjectSchema => {
+            session.prevent_block("REINDEX SCHEMA")?;
+            if session.open()?.catalog.schema_oid(&statement.name).is_none() {
+                let message = format!("schema \"{}\" does not exist", statement.name);
+                return Err(PgError::new(SqlState::INVALID_SCHEMA_NAME, message));
+            }
+        }
+        ReindexObjectType::ReindexObjectSystem | ReindexObjectType::ReindexObjectDatabase => {
+            session.prevent_block("REINDEX DATABASE")?;
+        }
+        ReindexObjectType::Undefined => {}
+    }
+    Ok("REINDEX".to_owned())
+}

@@ -1,0 +1,124 @@
+//! Options, owner, schema-wide switches: what ALTER TABLE changes beside columns and constraints.
+
+use std::sync::Arc;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AlterTableCmd, AlterTableType as Kind, Node};
+use types::{PgError, Result, SqlState};
+
+use super::{position, put};
+use crate::analyzer::ddl::options;
+use crate::catalog::{Index, Persistence, Relation, RelationKind};
+use crate::session::Session;
+
+fn list(command: &AlterTableCmd) -> &[Node] {
+    match command.def.as_ref().and_then(|def| def.node.as_ref()) {
+        Some(NodeEnum::List(list)) => &list.items,
+        Some(_) | None => &[],
+    }
+}
+
+fn without(old: &[ecow::EcoString], names: &[&str]) -> Vec<ecow::EcoString> {
+    let kept = old.iter().filter(|option| !names.contains(&option.split('=').next().unwrap_or_default()));
+    kept.cloned().collect()
+}
+
+/// SET and RESET of an index.
+pub(super) fn index_options(
+    session: &mut Session,
+    table: &Arc<Relation>,
+    index: &Arc<Index>,
+    command: &AlterTableCmd,
+) -> Result<()> {
+    let options = if command.subtype() == Kind::AtSetRelOptions {
+        options::changed(&index.options, options::index_options(list(command), &index.method)?)
+    } else {
+        without(&index.options, &options::option_names(list(command)))
+    };
+    let mut changed = Relation::clone(table);
+    for known in &mut changed.indexes {
+        if known.oid == index.oid {
+            *known = Arc::new(Index { options: options.clone(), ..Index::clone(known) });
+        }
+    }
+    put(session, changed)
+}
+
+/// Everything that is no column and no constraint.
+pub(super) fn set(session: &mut Session, table: &Arc<Relation>, command: &AlterTableCmd) -> Result<()> {
+    let mut changed = Relation::clone(table);
+    match command.subtype() {
+        Kind::AtSetRelOptions => {
+            let set = match table.kind {
+                RelationKind::View { .. } => options::view_options(list(command))?,
+                _ => options::table_options(list(command))?,
+            };
+            changed.options = options::changed(&table.options, set);
+            put(session, changed)
+        }
+        Kind::AtResetRelOptions => {
+            changed.options = without(&table.options, &options::option_names(list(command)));
+            put(session, changed)
+        }
+        Kind::AtChangeOwner => {
+            changed.owner = super::super::super::role::owner(session, command.newowner.as_ref())?;
+            put(session, changed)
+        }
+        Kind::AtSetLogged | Kind::AtSetUnLogged => {
+            if matches!(table.persistence, Persistence::Temporary(_)) {
+                let message = format!(
+                    "cannot change logged status of table \"{}\" because it is temporary",
+                    table.name
+                );
+                return Err(PgError::new(SqlState::INVALID_TABLE_DEFINITION, message));
+            }
+            changed.persistence = match command.subtype() {
+                Kind::AtSetLogged => Persistence::Permanent,
+                _ => Persistence::Unlogged,
+            };
+            put(session, changed)
+        }
+        Kind::AtSetTableSpace => options::check_tablespace(&command.name),
+        Kind::AtSetAccessMethod => options::check_table_method(&command.name),
+        Kind::AtSetStatistics => match command.name.as_str() {
+            "" => Ok(()),
+            name => position(table, name).map(|_| ()),
+        },
+        Kind::AtSetStorage | Kind::AtSetCompression | Kind::AtSetOptions | Kind::AtResetOptions => {
+            position(table, &command.name).map(|_| ())
+        }
+        Kind::AtClusterOn => {
+            if table.indexes.iter().any(|index| index.name == command.name.as_str()) {
+                return Ok(());
+            }
+            let message = format!("index \"{}\" for table \"{}\" does not exist", command.name, table.name);
+            Err(PgError::new(SqlState::UNDEFINED_OBJECT, message))
+        }
+        Kind::AtDropCluster
+        | Kind::AtDropOids
+        | Kind::AtEnableTrigAll
+        | Kind::AtDisableTrigAll
+        | Kind::AtEnableTrigUser
+        | Kind::AtDisableTrigUser
+        | Kind::AtReplicaIdentity
+        | Kind::AtDisableRowSecurity
+        | Kind::AtNoForceRowSecurity => Ok(()),
+        Kind::AtEnableTrig | Kind::AtDisableTrig | Kind::AtEnableAlwaysTrig | Kind::AtEnableReplicaTrig => {
+            let message = format!("trigger \"{}\" for table \"{}\" does not exist", command.name, table.name);
+            Err(PgError::new(SqlState::UNDEFINED_OBJECT, message))
+        }
+        Kind::AtEnableRule | Kind::AtDisableRule | Kind::AtEnableAlwaysRule | Kind::AtEnableReplicaRule => {
+            let message = format!("rule \"{}\" for relation \"{}\" does not exist", command.name, table.name);
+            Err(PgError::new(SqlState::UNDEFINED_OBJECT, message))
+        }
+        Kind::AtEnableRowSecurity | Kind::AtForceRowSecurity => {
+            Err(PgError::not_supported("ROW LEVEL SECURITY"))
+        }
+        Kind::AtAddInherit | Kind::AtDropInherit => Err(PgError::not_supported("table inheritance")),
+        Kind::AtAttachPartition | Kind::AtDetachPartition | Kind::AtDetachPartitionFinalize => {
+            Err(PgError::not_supported("table partitioning"))
+        }
+        Kind::AtAddOf | Kind::AtDropOf => Err(PgError::not_supported("typed tables")),
+        other => Err(PgError::not_supported(format!("ALTER TABLE ({})", other.as_str_name()))),
+    }
+}

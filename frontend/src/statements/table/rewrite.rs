@@ -1,0 +1,188 @@
+//! Writing a table anew: each row of the old file through expressions into a new one.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use ecow::EcoString;
+use executor::batch::Batch;
+use executor::execute::ResultSink;
+use executor::expr::{ColumnId, Expr};
+use storage::BulkWriter;
+use types::{Datum, Oid, PgError, Result};
+
+use super::super::query;
+use super::make_file;
+use crate::analyzer::ddl::expressions;
+use crate::catalog::{ConstraintKind, Index, IndexKeySource, Relation};
+use crate::query::{Distinct, FromItem, OutputColumn, Query, QueryBody, Select, Statement};
+use crate::session::Session;
+
+/// Replaces the file of `old` by one for `new`, whose columns are computed by `values` over the old columns (ids 1, 2,
+/// ...), and puts `new` into the catalog.
+///
+/// # Errors
+/// Those of the expressions and of the storage.
+pub fn rewrite(
+    session: &mut Session,
+    old: &Arc<Relation>,
+    mut new: Relation,
+    values: Vec<Expr>,
+) -> Result<()> {
+    new.file = session.change_catalog(|catalog| Ok(catalog.allocate_oid()))?;
+    make_file(session, &new)?;
+    let batches = run(session, old, &new, values)?;
+    {
+        let storage = Arc::clone(&session.open()?.storage);
+        let mut transaction = storage.lock();
+        if !batches.is_empty() {
+            let mut writer = Writer(transaction.bulk_writer(new.table_id())?);
+            for batch in batches {
+                let _ = writer.push(batch)?;
+            }
+            writer.0.finish()?;
+        }
+        transaction.drop_table(old.table_id())?;
+    }
+    session.change_catalog(|catalog| {
+        catalog.put_relation(Arc::new(new));
+        Ok(())
+    })
+}
+
+struct Writer<'a>(BulkWriter<'a>);
+
+impl ResultSink for Writer<'_> {
+    fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
+        self.0.append(&batch.columns)?;
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Rows are held until the query is done: it reads through the transaction that they are written to.
+struct Held(Vec<Batch>);
+
+impl ResultSink for Held {
+    fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
+        if batch.len > 0 {
+            self.0.push(batch.compact());
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+fn run(session: &mut Session, old: &Arc<Relation>, new: &Relation, values: Vec<Expr>) -> Result<Vec<Batch>> {
+    let ids = expressions::ids(old);
+    let first = u32::try_from(ids.len()).unwrap_or(u32::MAX) + 1;
+    let mut output = Vec::with_capacity(values.len());
+    let mut targets: Vec<(ColumnId, Expr)> = Vec::with_capacity(values.len());
+    for ((value, column), number) in values.into_iter().zip(&new.columns).zip(first..) {
+        let id = ColumnId(number);
+        output.push(OutputColumn { id, name: column.name.clone(), ty: value.ty, origin: None });
+        targets.push((id, value));
+    }
+    let from = FromItem::Table {
+        relation: Arc::clone(old),
+        alias: EcoString::from(old.name.as_str()),
+        columns: ids,
+        row_id: None,
+    };
+    let select = Select {
+        from: vec![from],
+        filter: None,
+        grouping: None,
+        having: None,
+        windows: Vec::new(),
+        targets,
+        distinct: Distinct::No,
+    };
+    let query = Query {
+        ctes: Vec::new(),
+        body: QueryBody::Select(Box::new(select)),
+        output,
+        order_by: Vec::new(),
+        limit: None,
+        with_ties: false,
+        offset: None,
+        subqueries: Vec::new(),
+        locking: false,
+    };
+    let planned = query::plan_statement(session, &Statement::Query(query))?;
+    let mut held = Held(Vec::new());
+    query::execute_plan(session, &planned, &[], &mut held)?;
+    Ok(held.0)
+}
+
+/// Returns the expressions that leave the columns of a relation as they are.
+pub fn same(relation: &Relation) -> Vec<Expr> {
+    let ids = expressions::ids(relation);
+    relation
+        .columns
+        .iter()
+        .zip(ids)
+        .map(|(column, id)| match column.generated {
+            Some(crate::catalog::Generated::Virtual) => Expr::constant(Datum::Null, column.ty),
+            Some(crate::catalog::Generated::Stored) | None => Expr::column(id, column.ty),
+        })
+        .collect()
+}
+
+/// Takes a column out of a table; what depends on it is gone already.
+///
+/// # Errors
+/// Those of the storage.
+pub fn drop_column(session: &mut Session, table: Oid, attnum: i16) -> Result<()> {
+    let old = session.open()?.catalog.relations.get(&table).cloned();
+    let old = old.ok_or_else(|| PgError::internal("a column of no table"))?;
+    let Some(dropped) = old.position_of(attnum) else { return Ok(()) };
+    let mut new = without_column(&old, dropped);
+    new.last_attnum = old.attnum_max();
+    if !old.kind.is_stored() {
+        return session.change_catalog(|catalog| {
+            catalog.put_relation(Arc::new(new));
+            Ok(())
+        });
+    }
+    let mut values = same(&old);
+    values.remove(dropped);
+    rewrite(session, &old, new, values)
+}
+
+/// Returns a relation without a column, positions moved.
+fn without_column(old: &Relation, dropped: usize) -> Relation {
+    let mut new = old.clone();
+    for (position, column) in new.columns.iter_mut().enumerate() {
+        column.attnum = old.attnum(position);
+    }
+    new.columns.remove(dropped);
+    let moved = |position: &mut usize| {
+        if *position > dropped {
+            *position -= 1;
+        }
+    };
+    for constraint in &mut new.constraints {
+        constraint.columns.iter_mut().for_each(moved);
+        match &mut constraint.kind {
+            ConstraintKind::PrimaryKey { columns, .. } | ConstraintKind::Unique { columns, .. } => {
+                columns.iter_mut().for_each(moved);
+            }
+            ConstraintKind::NotNull { column } => moved(column),
+            ConstraintKind::Check { .. } => {}
+            ConstraintKind::ForeignKey(key) => {
+                key.columns.iter_mut().for_each(moved);
+                key.delete_columns.iter_mut().for_each(moved);
+            }
+        }
+    }
+    for index in &mut new.indexes {
+        let mut changed = Index::clone(index);
+        for key in &mut changed.keys {
+            if let IndexKeySource::Column(position) = &mut key.source {
+                moved(position);
+            }
+        }
+        changed.include.iter_mut().for_each(moved);
+        changed.expression_columns.iter_mut().for_each(moved);
+        *index = Arc::new(changed);
+    }
+    new
+}
