@@ -20,21 +20,50 @@ pub struct Deparse<'a> {
     pub column: &'a dyn Fn(ColumnId) -> Option<String>,
     /// Print relations of `regclass` constants as numbers, which renaming does not change.
     pub stored: bool,
+    /// Leave out parentheses that simple operators do not need.
+    pub pretty: bool,
+}
+
+/// What an expression stands in, for `isSimpleNode`.
+#[derive(Clone, Copy)]
+enum Parent<'a> {
+    /// An operator; whether as its first argument.
+    Operator(&'a str, bool),
+    And,
+    Or,
+    /// NOT, IS NULL, a cast, IS DISTINCT FROM, = ANY.
+    Other,
 }
 
 impl Deparse<'_> {
+    /// Prints an expression that stands in another.
+    fn inner(&self, expr: &Expr, parent: Parent<'_>) -> Option<String> {
+        let text = self.expression(expr)?;
+        if !self.pretty || is_simple(expr, parent) { Some(text) } else { Some(format!("({text})")) }
+    }
+
+    /// Puts parentheses around an operator's text unless it is printed pretty.
+    fn wrap(&self, text: String) -> String {
+        if self.pretty { text } else { format!("({text})") }
+    }
+
+    fn joined(&self, items: &[Expr], separator: &str, parent: Parent<'_>) -> Option<String> {
+        let items: Option<Vec<String>> = items.iter().map(|item| self.inner(item, parent)).collect();
+        Some(self.wrap(items?.join(separator)))
+    }
+
     /// Prints an expression; `None` when it holds something that has no text here (a subquery).
     pub fn expression(&self, expr: &Expr) -> Option<String> {
         match &expr.kind {
             ExprKind::Column(id) => (self.column)(*id),
             ExprKind::Const(value) => self.constant(value, expr.ty, true),
             ExprKind::Call { function, args, .. } => self.call(function, args, expr.ty),
-            ExprKind::And(items) => Some(format!("({})", self.list(items, " AND ")?)),
-            ExprKind::Or(items) => Some(format!("({})", self.list(items, " OR ")?)),
-            ExprKind::Not(arg) => Some(format!("(NOT {})", self.expression(arg)?)),
+            ExprKind::And(items) => self.joined(items, " AND ", Parent::And),
+            ExprKind::Or(items) => self.joined(items, " OR ", Parent::Or),
+            ExprKind::Not(arg) => Some(self.wrap(format!("NOT {}", self.inner(arg, Parent::Other)?))),
             ExprKind::IsNull { arg, negated } => {
                 let test = if *negated { "IS NOT NULL" } else { "IS NULL" };
-                Some(format!("({} {test})", self.expression(arg)?))
+                Some(self.wrap(format!("{} {test}", self.inner(arg, Parent::Other)?)))
             }
             ExprKind::BoolTest { arg, test } => {
                 let test = match test {
@@ -45,11 +74,11 @@ impl Deparse<'_> {
                     BoolTest::Unknown => "IS UNKNOWN",
                     BoolTest::NotUnknown => "IS NOT UNKNOWN",
                 };
-                Some(format!("({} {test})", self.expression(arg)?))
+                Some(self.wrap(format!("{} {test}", self.inner(arg, Parent::Other)?)))
             }
             ExprKind::IsDistinct { left, right, negated, .. } => {
-                let text =
-                    format!("({} IS DISTINCT FROM {})", self.expression(left)?, self.expression(right)?);
+                let (left, right) = (self.inner(left, Parent::Other)?, self.inner(right, Parent::Other)?);
+                let text = self.wrap(format!("{left} IS DISTINCT FROM {right}"));
                 Some(if *negated { format!("(NOT {text})") } else { text })
             }
             ExprKind::NullIf { left, right, .. } => {
@@ -63,8 +92,8 @@ impl Deparse<'_> {
             }
             ExprKind::ScalarArray { function, scalar, array, all, .. } => {
                 let quantifier = if *all { "ALL" } else { "ANY" };
-                let (scalar, array) = (self.expression(scalar)?, self.expression(array)?);
-                Some(format!("({scalar} {} {quantifier} ({array}))", function.name))
+                let (scalar, array) = (self.inner(scalar, Parent::Other)?, self.inner(array, Parent::Other)?);
+                Some(self.wrap(format!("{scalar} {} {quantifier} ({array})", function.name)))
             }
             ExprKind::Array { elements, .. } => {
                 let text = format!("ARRAY[{}]", self.list(elements, ", ")?);
@@ -75,7 +104,11 @@ impl Deparse<'_> {
             ExprKind::ArrayCoerce { arg, .. } => self.coercion(arg, expr.ty),
             ExprKind::Collate(arg) => {
                 let name = builtin().collation_name(expr.ty.collation)?;
-                Some(format!("({} COLLATE {})", self.expression(arg)?, quote_identifier(name)))
+                Some(self.wrap(format!(
+                    "{} COLLATE {}",
+                    self.inner(arg, Parent::Other)?,
+                    quote_identifier(name)
+                )))
             }
             ExprKind::Subscript { array, subscripts, .. } => {
                 let mut text = match array.kind {
@@ -108,7 +141,7 @@ impl Deparse<'_> {
     }
 
     fn case(&self, operand: Option<&Expr>, arms: &[(Expr, Expr)], otherwise: &Expr) -> Option<String> {
-        let mut text = "CASE".to_owned();
+        let mut text = "\nCASE".to_owned();
         if let Some(operand) = operand {
             text.push_str(&format!(" {}", self.expression(operand)?));
         }
@@ -117,9 +150,10 @@ impl Deparse<'_> {
                 (ExprKind::Call { args, .. }, Some(_)) => args.get(1).unwrap_or(condition),
                 (_, _) => condition,
             };
-            text.push_str(&format!(" WHEN {} THEN {}", self.expression(shown)?, self.expression(result)?));
+            let (shown, result) = (self.expression(shown)?, self.expression(result)?);
+            text.push_str(&format!("\n    WHEN {} THEN {}", indented(&shown), indented(&result)));
         }
-        text.push_str(&format!(" ELSE {} END", self.expression(otherwise)?));
+        text.push_str(&format!("\n    ELSE {}\nEND", indented(&self.expression(otherwise)?)));
         Some(text)
     }
 
@@ -131,14 +165,16 @@ impl Deparse<'_> {
             return Some(text);
         }
         if is_operator(&function.name) {
+            let name = function.name.as_str();
             return match args {
-                [only] => Some(format!("({} {})", function.name, self.expression(only)?)),
-                [left, right] => Some(format!(
-                    "({} {} {})",
-                    self.expression(left)?,
-                    function.name,
-                    self.expression(right)?
-                )),
+                [only] => {
+                    Some(self.wrap(format!("{name} {}", self.inner(only, Parent::Operator(name, false))?)))
+                }
+                [left, right] => {
+                    let left = self.inner(left, Parent::Operator(name, true))?;
+                    let right = self.inner(right, Parent::Operator(name, false))?;
+                    Some(self.wrap(format!("{left} {name} {right}")))
+                }
                 _ => None,
             };
         }
@@ -198,14 +234,12 @@ impl Deparse<'_> {
             let text = self.constant(value, arg.ty, false)?;
             return Some(format!("{text}::{}", self.type_text(ty)));
         }
-        Some(self.cast(self.expression(arg)?, ty))
+        let text = self.inner(arg, Parent::Other)?;
+        Some(if self.pretty { format!("{text}::{}", self.type_text(ty)) } else { self.cast(text, ty) })
     }
 
     fn cast(&self, text: String, ty: TypeRef) -> String {
         let name = self.type_text(ty);
-        if text.starts_with("ARRAY[") && text.ends_with(']') {
-            return format!("({text})::{name}");
-        }
         format!("({text})::{name}")
     }
 
@@ -250,6 +284,51 @@ impl Deparse<'_> {
             None => Some(oid.to_string()),
         }
     }
+}
+
+/// Moves the lines after the first to the right: CASE inside CASE.
+fn indented(text: &str) -> String {
+    text.replace('\n', "\n    ")
+}
+
+/// Says an expression needs no parentheses in a pretty print, as `isSimpleNode` decides.
+fn is_simple(expr: &Expr, parent: Parent<'_>) -> bool {
+    match &expr.kind {
+        ExprKind::Call { function, args, .. } => {
+            if is_operator(&function.name) {
+                return match parent {
+                    Parent::Operator(outer, first) => binds_tighter(&function.name, args.len(), outer, first),
+                    Parent::And | Parent::Or => true,
+                    Parent::Other => false,
+                };
+            }
+            match args.first() {
+                Some(arg) if is_cast(function.oid, arg, expr.ty) => is_simple(arg, Parent::Other),
+                Some(_) | None => true,
+            }
+        }
+        ExprKind::Relabel(arg) | ExprKind::CoerceViaIo(arg) | ExprKind::ArrayCoerce { arg, .. } => {
+            is_simple(arg, Parent::Other)
+        }
+        ExprKind::And(_) | ExprKind::Not(_) => matches!(parent, Parent::And | Parent::Or),
+        ExprKind::Or(_) => matches!(parent, Parent::Or),
+        ExprKind::IsNull { .. } | ExprKind::BoolTest { .. } | ExprKind::IsDistinct { .. } => {
+            matches!(parent, Parent::And | Parent::Or)
+        }
+        ExprKind::ScalarArray { .. } | ExprKind::Collate(_) => false,
+        _ => true,
+    }
+}
+
+/// Says `inner` binds tighter than `outer`: only + - * / % are known.
+fn binds_tighter(inner: &str, arity: usize, outer: &str, first: bool) -> bool {
+    let rank = |name: &str| match name {
+        "+" | "-" => Some(0),
+        "*" | "/" | "%" => Some(1),
+        _ => None,
+    };
+    let (Some(inner), Some(outer)) = (rank(inner), rank(outer)) else { return false };
+    arity == 2 && (inner > outer || inner == outer && first)
 }
 
 /// Returns a text as a literal, as `simple_quote_literal`.

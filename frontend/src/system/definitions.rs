@@ -118,7 +118,12 @@ fn column_names(table: &Relation, columns: &[usize]) -> Vec<String> {
 }
 
 /// Returns a constraint's SQL, as `pg_get_constraintdef`.
-pub fn constraint_definition(catalog: &Catalog, table: &Relation, constraint: &Constraint) -> String {
+pub fn constraint_definition(
+    catalog: &Catalog,
+    path: &[Oid],
+    table: &Relation,
+    constraint: &Constraint,
+) -> String {
     let mut text = match &constraint.kind {
         ConstraintKind::PrimaryKey { columns, index } => {
             format!("PRIMARY KEY ({}){}", column_names(table, columns).join(", "), including(table, *index))
@@ -136,7 +141,7 @@ pub fn constraint_definition(catalog: &Catalog, table: &Relation, constraint: &C
             format!("NOT NULL {}", column_names(table, &[*column]).join(""))
         }
         ConstraintKind::Check { definition } => format!("CHECK ({definition})"),
-        ConstraintKind::ForeignKey(key) => foreign_key_definition(catalog, table, key),
+        ConstraintKind::ForeignKey(key) => foreign_key_definition(catalog, path, table, key),
     };
     if constraint.no_inherit
         && matches!(constraint.kind, ConstraintKind::Check { .. } | ConstraintKind::NotNull { .. })
@@ -166,7 +171,7 @@ fn including(table: &Relation, index: Oid) -> String {
     }
 }
 
-fn foreign_key_definition(catalog: &Catalog, table: &Relation, key: &ForeignKey) -> String {
+fn foreign_key_definition(catalog: &Catalog, path: &[Oid], table: &Relation, key: &ForeignKey) -> String {
     let referenced = if key.table == table.oid {
         Some(table)
     } else {
@@ -176,7 +181,7 @@ fn foreign_key_definition(catalog: &Catalog, table: &Relation, key: &ForeignKey)
     let columns: Vec<usize> =
         key.referenced.iter().filter_map(|attnum| referenced.position_of(*attnum)).collect();
     let schema = lookup::schema_name(catalog, referenced.schema).unwrap_or_default();
-    let qualified = if referenced.schema == types::oids::PUBLIC_NAMESPACE {
+    let qualified = if path.contains(&referenced.schema) {
         quote_identifier(&referenced.name)
     } else {
         format!("{}.{}", quote_identifier(&schema), quote_identifier(&referenced.name))

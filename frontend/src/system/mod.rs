@@ -8,6 +8,8 @@ pub mod functions;
 mod layout;
 pub mod names;
 mod relations;
+mod sequence_rows;
+mod shown;
 mod views;
 
 use types::{Datum, Oid, PgError, Result};

@@ -32,6 +32,7 @@ pub fn add(access: &Access, name: &str, maker: &mut Maker<'_>) -> Result<bool> {
         "pg_namespace" => namespaces(access, maker),
         "pg_rewrite" => rules(access, maker),
         "pg_database" => database(maker),
+        "pg_sequence" => super::sequence_rows::rows(access, maker),
         "pg_description" | "pg_shdescription" => comments(access, name == "pg_shdescription", maker),
         _ => {}
     }
@@ -41,6 +42,14 @@ pub fn add(access: &Access, name: &str, maker: &mut Maker<'_>) -> Result<bool> {
 
 fn text(value: &str) -> Datum {
     Datum::text(value)
+}
+
+/// Returns options as an array; NULL when there are none.
+fn text_list(options: &[ecow::EcoString]) -> Datum {
+    if options.is_empty() {
+        return Datum::Null;
+    }
+    array(oids::TEXT, options.iter().map(|option| text(option)).collect())
 }
 
 fn flag(value: bool) -> Datum {
@@ -56,6 +65,10 @@ pub fn row_count(access: &Access, table: Oid) -> f32 {
 }
 
 fn classes(access: &Access, maker: &mut Maker<'_>) {
+    let referenced = |oid: Oid| {
+        let mut keys = access.catalog.relations.values().flat_map(|relation| relation.foreign_keys());
+        keys.any(|(_, key)| key.table == oid)
+    };
     for relation in access.catalog.relations.values() {
         let table = relation.kind.is_stored();
         let checks = relation
@@ -63,7 +76,7 @@ fn classes(access: &Access, maker: &mut Maker<'_>) {
             .iter()
             .filter(|constraint| matches!(constraint.kind, ConstraintKind::Check { .. }))
             .count();
-        let rows = if table { row_count(access, relation.oid) } else { -1.0 };
+        let rows = if table { row_count(access, relation.file) } else { -1.0 };
         class(
             maker,
             relation.oid,
@@ -73,7 +86,20 @@ fn classes(access: &Access, maker: &mut Maker<'_>) {
             relation.columns.len(),
             &[
                 ("relam", oid(if table { HEAP } else { 0 })),
-                ("relfilenode", oid(if table { relation.oid } else { 0 })),
+                ("relfilenode", oid(if table { relation.file } else { 0 })),
+                ("reltype", oid(relation.row_type)),
+                ("relowner", oid(if relation.owner == 0 { OWNER } else { relation.owner })),
+                ("relpersistence", text(relation.persistence.letter())),
+                (
+                    "relhastriggers",
+                    flag(relation.foreign_keys().next().is_some() || referenced(relation.oid)),
+                ),
+                (
+                    "relispopulated",
+                    flag(!matches!(relation.kind, RelationKind::Materialized { populated: false, .. })),
+                ),
+                ("relnatts", Datum::I16(relation.attnum_max())),
+                ("reloptions", text_list(&relation.options)),
                 ("reltuples", Datum::F32(rows)),
                 ("relhasindex", flag(!relation.indexes.is_empty())),
                 (
@@ -99,7 +125,9 @@ fn classes(access: &Access, maker: &mut Maker<'_>) {
             &[
                 ("relam", oid(index_method(&index.index.method).unwrap_or(0))),
                 ("relfilenode", oid(index.oid)),
-                ("reltuples", Datum::F32(row_count(access, index.table.oid))),
+                ("relpersistence", text(index.table.persistence.letter())),
+                ("reloptions", text_list(&index.index.options)),
+                ("reltuples", Datum::F32(row_count(access, index.table.file))),
                 ("relhasindex", flag(false)),
                 ("relhasrules", flag(false)),
                 ("relchecks", Datum::I16(0)),
@@ -295,7 +323,7 @@ fn constraints(access: &Access, maker: &mut Maker<'_>) {
             let numbers =
                 |list: &[i16]| array(oids::INT2, list.iter().map(|number| Datum::I16(*number)).collect());
             let check = matches!(constraint.kind, ConstraintKind::Check { .. });
-            let definition = constraint_definition(&access.catalog, relation, constraint);
+            let definition = constraint_definition(&access.catalog, &[], relation, constraint);
             maker.add(&[
                 ("oid", oid(constraint.oid)),
                 ("conname", text(&constraint.name)),

@@ -62,8 +62,13 @@ pub fn stored_text(
         let position = ids.iter().position(|known| *known == id)?;
         relation.columns.get(position).map(|column| quote_identifier(&column.name))
     };
-    let deparse =
-        Deparse { catalog: context.catalog, path: &[PG_CATALOG_NAMESPACE], column: &column, stored: true };
+    let deparse = Deparse {
+        catalog: context.catalog,
+        path: &[PG_CATALOG_NAMESPACE],
+        column: &column,
+        stored: true,
+        pretty: false,
+    };
     match deparse.expression(expr) {
         Some(text) => Ok(text.into()),
         None => raw_text(node),

@@ -87,6 +87,7 @@ impl Again<'_> {
             path: &[PG_CATALOG_NAMESPACE],
             column: &column,
             stored: true,
+            pretty: false,
         };
         Ok(deparse.expression(&expr).map_or_else(|| text.into(), EcoString::from))
     }

@@ -9,9 +9,9 @@ use types::io::ObjectNames;
 use types::{Datum, Oid, Result, oids};
 
 use super::super::definitions::{
-    constraint_definition, indexes, relation_is_visible, relation_schema_and_name, role_name,
+    Index, constraint_definition, indexes, relation_is_visible, relation_schema_and_name, role_name,
 };
-use super::super::{built_in, built_in_text};
+use super::super::{built_in, built_in_text, shown};
 use super::{access, oid_at, text_at};
 use crate::catalog::RelationKind;
 use crate::catalog::builtin::builtin;
@@ -131,28 +131,38 @@ fn user_by_id(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
 }
 
 /// Expressions are kept as SQL text.
-fn expression(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
-    Ok(Datum::text(text_at(args, 0)))
+fn expression(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let text = shown::shown(access(context)?, oid_at(args, 1), text_at(args, 0), pretty(args, 2));
+    Ok(Datum::text(text))
+}
+
+fn pretty(args: &[Datum], at: usize) -> bool {
+    matches!(args.get(at), Some(Datum::Bool(true)))
 }
 
 fn constraint(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let oid = oid_at(args, 0);
-    for table in access(context)?.catalog.relations.values() {
+    let access = access(context)?;
+    for table in access.catalog.relations.values() {
         if let Some(found) = table.constraints.iter().find(|constraint| constraint.oid == oid) {
-            return Ok(Datum::text(constraint_definition(&access(context)?.catalog, table, found)));
+            let found = shown::constraint(access, table, found, pretty(args, 1));
+            let path = access.path();
+            return Ok(Datum::text(constraint_definition(&access.catalog, &path, table, &found)));
         }
     }
     Ok(built_in_text::constraint(oid).map_or(Datum::Null, Datum::text))
 }
 
 fn index_definition(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
-    let catalog = &access(context)?.catalog;
+    let access = access(context)?;
     let oid = oid_at(args, 0);
     if let Some(text) = built_in_text::index(oid, 0) {
         return Ok(Datum::text(text));
     }
-    let index = indexes(catalog).find(|index| index.oid == oid);
-    Ok(index.map_or(Datum::Null, |index| Datum::text(index.definition(catalog))))
+    let Some(index) = indexes(&access.catalog).find(|index| index.oid == oid) else { return Ok(Datum::Null) };
+    let found = std::sync::Arc::new(shown::index(access, index.table, index.index, pretty(args, 2)));
+    let index = Index { oid, table: index.table, index: &found };
+    Ok(Datum::text(index.definition(&access.catalog)))
 }
 
 /// `pg_get_indexdef(index, column, pretty)`: one column, or the whole for column 0.
@@ -164,10 +174,13 @@ fn index_column(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     if column == 0 {
         return index_definition(args, context);
     }
-    let catalog = &access(context)?.catalog;
+    let access = access(context)?;
     let oid = oid_at(args, 0);
-    let index = indexes(catalog).find(|index| index.oid == oid);
-    let name = index.and_then(|index| index.column_text(column - 1));
+    let index = indexes(&access.catalog).find(|index| index.oid == oid);
+    let name = index.and_then(|index| {
+        let found = std::sync::Arc::new(shown::index(access, index.table, index.index, pretty(args, 2)));
+        Index { oid, table: index.table, index: &found }.column_text(column - 1)
+    });
     let name = name.or_else(|| built_in_text::index(oid, column));
     Ok(name.map_or(Datum::Null, Datum::text))
 }
