@@ -17,8 +17,8 @@ use crate::catalog::{Index, Relation, RelationKind};
 use crate::session::Session;
 use crate::session::names::{self, Found};
 
-pub(crate) use create::fixed_scale;
 pub(super) use alter::alter;
+pub(crate) use create::fixed_scale;
 pub(super) use create::{create, make, make_file, on_commit, place, put_sequences, with_context};
 pub(super) use drop::{drop, drop_objects};
 pub(super) use rename::{rename, set_owner, set_schema};
