@@ -114,6 +114,19 @@ pub fn parse_f32(text: &str) -> Result<f32> {
     parse(text, "real", |text| text.parse::<f32>().ok(), f32::INFINITY, f32::is_infinite, |v| v == 0.0)
 }
 
+/// Parses what follows `0x` of a hexadecimal float: at most 13 digits, so that the mantissa is exact.
+fn hexadecimal(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = text.split_once(['p', 'P']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || digits.len() > 13 {
+        return None;
+    }
+    let value = u64::from_str_radix(&digits, 16).ok()? as f64;
+    let exponent = exponent.parse::<i32>().ok()?.checked_sub(4 * fraction.len() as i32)?;
+    Some(libm::ldexp(value, exponent))
+}
+
 fn parse<T: Copy + std::ops::Neg<Output = T>>(
     text: &str,
     type_name: &str,
@@ -134,6 +147,13 @@ fn parse<T: Copy + std::ops::Neg<Output = T>>(
     }
     if rest.eq_ignore_ascii_case("nan") {
         return read("NaN").ok_or_else(|| data::invalid_input_syntax(type_name, text));
+    }
+    if let Some(value) =
+        rest.strip_prefix(['0']).and_then(|rest| rest.strip_prefix(['x', 'X'])).and_then(hexadecimal)
+    {
+        return read(&format!("{value:e}"))
+            .map(signed)
+            .ok_or_else(|| data::invalid_input_syntax(type_name, text));
     }
     if !rest.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return Err(data::invalid_input_syntax(type_name, text));

@@ -99,10 +99,12 @@ impl Sums {
                 self.days = self.days.checked_add(whole.checked_mul(7)?)?;
                 self.fraction_of_days(part * 7.0);
             }
+            "month" | "mon" if i32::try_from(whole).is_err() => self.clock_overflow = true,
             "month" | "mon" => {
                 self.months += whole_f64;
                 self.fraction_of_days(part * 30.0);
             }
+            "year" | "yr" | "y" if i32::try_from(whole).is_err() => self.clock_overflow = true,
             "year" | "yr" | "y" => self.months += whole_f64 * 12.0 + (part * 12.0).round_ties_even(),
             "decade" | "dec" => self.months += whole_f64 * 120.0 + (part * 120.0).round_ties_even(),
             "century" | "centurie" | "cent" | "c" => {
@@ -272,6 +274,29 @@ fn iso(text: &str, sums: &mut Sums) -> Option<()> {
         let (negative, whole, part, after) = number(rest)?;
         if in_time && after.starts_with(':') {
             return clock(negative, &format!("{whole}{after}"), sums);
+        }
+        if !in_time && !negative && part.is_empty() {
+            // The alternative form: P0001-02-03, P00010203.
+            if after.starts_with('-') {
+                let end = after.find('t').unwrap_or(after.len());
+                let mut fields = after[1..end].split('-');
+                sums.add(false, whole, "", "year")?;
+                sums.add(false, fields.next()?, "", "month")?;
+                sums.add(false, fields.next().unwrap_or("0"), "", "day")?;
+                rest = &after[end..];
+                continue;
+            }
+            if whole.len() == 8 && (after.is_empty() || after.starts_with('t')) {
+                sums.add(false, &whole[..4], "", "year")?;
+                sums.add(false, &whole[4..6], "", "month")?;
+                sums.add(false, &whole[6..], "", "day")?;
+                rest = after;
+                continue;
+            }
+        }
+        if in_time && after.is_empty() && whole.len() == 6 {
+            let text = format!("{}:{}:{}.{part}", &whole[..2], &whole[2..4], &whole[4..]);
+            return clock(negative, &text, sums);
         }
         let unit = match (after.as_bytes().first()?, in_time) {
             (b'y', false) => "year",

@@ -6,6 +6,7 @@
 //! * `format`: values to text in every DateStyle and IntervalStyle
 //! * `arithmetic`, `interval`: operators; `extract`, `trunc`: fields
 
+mod abbreviations;
 pub mod arithmetic;
 pub mod civil;
 pub mod extract;

@@ -4,7 +4,7 @@
 //! a number's meaning depends on its length and on what has been seen already.
 
 use super::civil::{civil_from_days, days_from_civil, days_in_month};
-use super::tokens::{Token, split};
+use super::tokens::{Token, is_weekday, month_of, split};
 use super::zone::{Zone, parse_offset};
 use super::{
     DATE_END, DATE_INFINITY, DATE_MIN, DATE_NEGATIVE_INFINITY, EPOCH_DAYS, JULIAN_EPOCH,
@@ -63,34 +63,6 @@ struct Fields {
     after_julian: bool,
 }
 
-/// Returns the month, 1 to 12, that a lower-case word names.
-pub(super) fn month_of(word: &str) -> Option<i32> {
-    const NAMES: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
-    let at = NAMES.iter().position(|name| {
-        *name == word || name.get(..3) == Some(word) || (word == "sept" && *name == "september")
-    })?;
-    i32::try_from(at + 1).ok()
-}
-
-fn is_weekday(word: &str) -> bool {
-    const NAMES: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
-    NAMES.iter().any(|name| *name == word || name.get(..3) == Some(word))
-        || matches!(word, "tues" | "weds" | "wednes" | "thur" | "thurs")
-}
-
 impl Fields {
     fn read(text: &str, context: &IoContext) -> Result<Self, Fault> {
         if !text.is_ascii() {
@@ -103,7 +75,14 @@ impl Fields {
         let mut fields = Self::default();
         for token in &tokens {
             match token {
-                Token::Date(text) => fields.date(text, context)?,
+                Token::Date(text) => match text.split_once('-') {
+                    // "hhmmss-zz" after a date.
+                    Some((clock, zone)) if fields.has_date() && matches!(clock.len(), 4 | 6) => {
+                        fields.number(clock, context)?;
+                        fields.zone_offset(&format!("-{zone}"))?;
+                    }
+                    Some(_) | None => fields.date(text, context)?,
+                },
                 Token::Time(text) => fields.set_time(parse_time(text)?)?,
                 Token::Zone(text) => fields.zone_offset(text)?,
                 Token::Number(text) => fields.number(text, context)?,
@@ -120,6 +99,10 @@ impl Fields {
             fields.time = Some(time % half + if afternoon { half } else { 0 });
         }
         Ok(fields)
+    }
+
+    fn has_date(&self) -> bool {
+        self.year.is_some() && self.month.is_some() && self.day.is_some() && self.time.is_none()
     }
 
     fn set_time(&mut self, time: i64) -> Result<(), Fault> {
@@ -294,6 +277,11 @@ impl Fields {
                 }
                 Some(month) if self.month.is_none() => self.month = Some(month),
                 Some(_) => return Err(Fault::Syntax),
+                None if word.contains(|c: char| c.is_ascii_digit()) => match Zone::lookup(word) {
+                    Ok(zone) if self.zone.is_none() => self.zone = Some(zone),
+                    Ok(_) => return Err(Fault::Syntax),
+                    Err(_) => return Err(Fault::NotRecognized(word.to_string())),
+                },
                 None => match Zone::find(word) {
                     Some(zone) if self.zone.is_none() => self.zone = Some(zone),
                     Some(_) => return Err(Fault::Syntax),
@@ -326,7 +314,8 @@ impl Fields {
             return Ok(i64::from(i32::MIN));
         }
         if year > 5_874_898 {
-            return Err(Fault::Field);
+            // After every range.
+            return Ok(i64::from(i32::MAX));
         }
         if let Some(day) = self.day_of_year {
             if day > 365 + i32::from(super::civil::is_leap(year)) {
@@ -464,11 +453,15 @@ fn parse_clock(text: &str, type_name: &str, context: &IoContext) -> Result<(i64,
     let mut fields = Fields::read(text, context).map_err(|fault| fault.error(type_name, text))?;
     // A lone "hhmmss" or "hhmm" is a time here, not a date.
     if fields.time.is_none() && fields.special.is_none() {
-        let digits = text.trim();
-        if matches!(digits.len(), 4 | 6) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let trimmed = text.trim();
+        let digits = trimmed.split(|c: char| !c.is_ascii_digit()).next().unwrap_or("");
+        let alone = !trimmed[digits.len()..]
+            .starts_with(|c: char| c.is_ascii_punctuation() && !matches!(c, '+' | '-'));
+        if matches!(digits.len(), 4 | 6) && alone {
             let padded = format!("{digits}00");
             let clock = format!("{}:{}:{}", &padded[0..2], &padded[2..4], &padded[4..6]);
             fields.time = Some(parse_time(&clock).map_err(|fault| fault.error(type_name, text))?);
+            fields.year = None;
         }
     }
     match (fields.time, fields.special) {

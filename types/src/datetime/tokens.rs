@@ -66,9 +66,17 @@ pub(super) fn split(text: &str) -> Option<Vec<Token>> {
                 && bytes.get(index + 1).is_some_and(u8::is_ascii_digit)
                 && index - start >= 3;
             let named = matches!(bytes.get(index), Some(b'/' | b'_'));
-            if dated && super::parse::month_of(&slice(start, index)).is_some() {
+            if dated && month_of(&slice(start, index)).is_some() {
                 index = take(index, &|b| b.is_ascii_digit() || b == b'-' || b == b'/');
                 tokens.push(Token::Date(slice(start, index)));
+            } else if matches!(bytes.get(index), Some(b'+' | b'0'..=b'9'))
+                && !is_keyword(&slice(start, index))
+            {
+                // A zone in POSIX's form: EST5EDT, UTC+3.
+                index = take(index, &|b| {
+                    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'/' | b'_' | b'.' | b':')
+                });
+                tokens.push(Token::Word(slice(start, index)));
             } else {
                 if named {
                     index =
@@ -96,4 +104,69 @@ pub(super) fn split(text: &str) -> Option<Vec<Token>> {
         }
     }
     Some(tokens)
+}
+
+/// Returns the month, 1 to 12, that a lower-case word names.
+pub(super) fn month_of(word: &str) -> Option<i32> {
+    const NAMES: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    let at = NAMES.iter().position(|name| {
+        *name == word || name.get(..3) == Some(word) || (word == "sept" && *name == "september")
+    })?;
+    i32::try_from(at + 1).ok()
+}
+
+/// Returns whether a lower-case word has a meaning of its own, which is not a zone.
+fn is_keyword(word: &str) -> bool {
+    month_of(word).is_some()
+        || is_weekday(word)
+        || matches!(
+            word,
+            "ad" | "allballs"
+                | "am"
+                | "at"
+                | "bc"
+                | "d"
+                | "dow"
+                | "doy"
+                | "dst"
+                | "epoch"
+                | "h"
+                | "infinity"
+                | "isodow"
+                | "isoyear"
+                | "j"
+                | "jd"
+                | "julian"
+                | "m"
+                | "mm"
+                | "now"
+                | "on"
+                | "pm"
+                | "s"
+                | "t"
+                | "today"
+                | "tomorrow"
+                | "y"
+                | "yesterday"
+        )
+}
+
+/// Returns whether a lower-case word names a day of the week.
+pub(super) fn is_weekday(word: &str) -> bool {
+    const NAMES: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+    NAMES.iter().any(|name| *name == word || name.get(..3) == Some(word))
+        || matches!(word, "tues" | "weds" | "wednes" | "thur" | "thurs")
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::abbreviations::ABBREVIATIONS;
 use super::{EPOCH_MICROSECONDS, MICROSECONDS_PER_SECOND};
 use crate::errors::{Result, datetime};
 
@@ -155,41 +156,9 @@ pub fn abbreviated(name: &str) -> Option<Zone> {
     abbreviation(name).map(Zone::Fixed)
 }
 
-/// Returns the seconds east of the abbreviations in PostgreSQL's default list that are in common use.
+/// Returns the seconds east of UTC that an abbreviation of PostgreSQL's default list means.
 fn abbreviation(name: &str) -> Option<i32> {
-    let quarter_hours = match name.to_ascii_uppercase().as_str() {
-        "UTC" | "UT" | "Z" | "ZULU" | "GMT" | "WET" => 0,
-        "BST" | "CET" | "MET" | "WEST" | "WAT" => 4,
-        "CEST" | "EET" | "SAST" | "CETDST" | "METDST" => 8,
-        "EEST" | "MSK" | "EAT" => 12,
-        "MSD" | "GST" => 16,
-        "PKT" => 20,
-        "IST" => 8,
-        "ICT" => 28,
-        "HKT" | "SGT" | "AWST" => 32,
-        "JST" | "KST" => 36,
-        "ACST" => 38,
-        "AEST" => 40,
-        "ACDT" => 42,
-        "AEDT" => 44,
-        "NZST" => 48,
-        "NZDT" => 52,
-        "NST" => -14,
-        "NDT" => -10,
-        "AST" => -16,
-        "ADT" => -12,
-        "EST" => -20,
-        "EDT" => -16,
-        "CST" => -24,
-        "CDT" => -20,
-        "MST" => -28,
-        "MDT" => -24,
-        "PST" => -32,
-        "PDT" => -28,
-        "AKST" => -36,
-        "AKDT" => -32,
-        "HST" => -40,
-        _ => return None,
-    };
-    Some(quarter_hours * 900)
+    let upper = name.to_ascii_uppercase();
+    let index = ABBREVIATIONS.binary_search_by(|(known, _)| (*known).cmp(upper.as_str())).ok()?;
+    ABBREVIATIONS.get(index).map(|(_, seconds)| *seconds)
 }

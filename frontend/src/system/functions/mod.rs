@@ -2,6 +2,7 @@
 
 mod arrays;
 mod information;
+mod inputs;
 mod lists;
 mod names;
 mod objects;
@@ -21,6 +22,7 @@ use crate::session::access::Access;
 
 /// Adds these functions to the executor's registry.
 pub fn register() {
+    executor::functions::register(inputs::TABLE);
     executor::functions::register(names::TABLE);
     executor::functions::register(sequences::TABLE);
     executor::functions::register(session::TABLE);
