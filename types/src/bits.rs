@@ -6,6 +6,9 @@ use std::sync::Arc;
 use crate::Datum;
 use crate::errors::{Result, data, text as errors};
 
+/// Longer lengths are not applied.
+const LENGTH_MAX: usize = (i32::MAX - 7) as usize;
+
 /// Parses the text form: binary digits, or hexadecimal ones after `x`.
 pub fn parse(text: &str) -> Result<Vec<u8>> {
     let (hexadecimal, digits) = match text.as_bytes().first() {
@@ -41,7 +44,7 @@ fn datum(bits: impl Into<Arc<[u8]>>) -> Datum {
 
 /// Applies `bit(n)`: explicit casts cut or pad with zeros, others raise an error.
 pub fn fit_fixed(bits: &[u8], typmod: i32, explicit: bool) -> Result<Datum> {
-    let Some(length) = usize::try_from(typmod).ok().filter(|length| *length > 0) else {
+    let Some(length) = usize::try_from(typmod).ok().filter(|length| (1..=LENGTH_MAX).contains(length)) else {
         return Ok(datum(bits));
     };
     if length != bits.len() && !explicit {

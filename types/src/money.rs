@@ -107,9 +107,14 @@ pub fn divide(value: i64, divisor: i64) -> Result<i64> {
     value.checked_div(divisor).ok_or_else(data::floating_point_exception)
 }
 
+/// `money * float`
+pub fn multiply_float(value: i64, factor: f64) -> Result<i64> {
+    from_float(crate::arithmetic::float8::mul(value as f64, factor)?)
+}
+
 /// `money / float`
 pub fn divide_float(value: i64, divisor: f64) -> Result<i64> {
-    if divisor == 0.0 { Err(data::division_by_zero()) } else { from_float(value as f64 / divisor) }
+    from_float(crate::arithmetic::float8::div(value as f64, divisor)?)
 }
 
 /// Casts to numeric.

@@ -27,6 +27,55 @@ macro_rules! order {
     };
 }
 
+/// As `memcmp` answers: the difference of the first bytes that differ, else by length.
+macro_rules! bytewise {
+    ($name:literal) => {
+        row($name, |args, call| match order(args, call)? {
+            Ordering::Equal => Ok(Datum::I32(0)),
+            order => Ok(Datum::I32(first_difference(args, call).unwrap_or(order as i32))),
+        })
+    };
+}
+
+/// Returns the difference of the first bytes that differ; none where values compare otherwise than by bytes.
+fn first_difference(args: &[Datum], call: &CallContext<'_>) -> Option<i32> {
+    let packed = |bits: &[u8]| -> Vec<u8> {
+        let mut bytes = Vec::new();
+        types::bits::write_binary(bits, &mut bytes);
+        bytes.split_off(4)
+    };
+    let bits = matches!(call.arg_types.first()?.oid, types::oids::BIT | types::oids::VARBIT);
+    let differing = |left: &[u8], right: &[u8]| {
+        left.iter().zip(right).find(|(l, r)| l != r).map(|(l, r)| i32::from(*l) - i32::from(*r))
+    };
+    match (args.first()?, args.get(1)?) {
+        (Datum::Bytes(left), Datum::Bytes(right)) if bits => differing(&packed(left), &packed(right)),
+        (Datum::Bytes(left), Datum::Bytes(right)) => differing(left, right),
+        (Datum::Uuid(left), Datum::Uuid(right)) => differing(left, right),
+        (Datum::Text(left), Datum::Text(right)) if bytes_decide(call) => {
+            differing(left.as_bytes(), right.as_bytes())
+        }
+        _ => None,
+    }
+}
+
+/// Whether texts compare by their bytes.
+fn bytes_decide(call: &CallContext<'_>) -> bool {
+    matches!(call.collation, 0 | types::oids::DEFAULT_COLLATION | types::oids::C_COLLATION)
+}
+
+/// The difference of two small numbers.
+fn difference(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
+    match args {
+        [Datum::I16(left), Datum::I16(right)] => Ok(Datum::I32(i32::from(*left) - i32::from(*right))),
+        [Datum::Text(left), Datum::Text(right)] => {
+            let byte = |text: &str| i32::from(types::compare::char_byte(text));
+            Ok(Datum::I32(byte(left) - byte(right)))
+        }
+        _ => Err(PgError::internal("a comparison of other values")),
+    }
+}
+
 /// The larger or smaller of two values; the first when they are equal.
 macro_rules! pick {
     ($name:literal, $test:ident) => {
@@ -39,29 +88,29 @@ macro_rules! pick {
 
 /// Sorted by `prosrc`.
 pub(super) const TABLE: &[FunctionEntry] = &[
-    order!("bitcmp"),
+    bytewise!("bitcmp"),
     test!("biteq", is_eq),
     test!("bitge", is_ge),
     test!("bitgt", is_gt),
     test!("bitle", is_le),
     test!("bitlt", is_lt),
     test!("bitne", is_ne),
-    order!("bpcharcmp"),
+    bytewise!("bpcharcmp"),
     order!("btboolcmp"),
-    order!("btcharcmp"),
+    row("btcharcmp", difference),
     order!("btfloat4cmp"),
     order!("btfloat8cmp"),
-    order!("btint2cmp"),
+    row("btint2cmp", difference),
     order!("btint4cmp"),
     order!("btint8cmp"),
-    order!("btnamecmp"),
-    order!("btnametextcmp"),
+    bytewise!("btnamecmp"),
+    bytewise!("btnametextcmp"),
     order!("btoidcmp"),
-    order!("bttextcmp"),
-    order!("bttextnamecmp"),
+    bytewise!("bttextcmp"),
+    bytewise!("bttextnamecmp"),
     pick!("bytea_larger", is_ge),
     pick!("bytea_smaller", is_le),
-    order!("byteacmp"),
+    bytewise!("byteacmp"),
     test!("byteaeq", is_eq),
     test!("byteage", is_ge),
     test!("byteagt", is_gt),
@@ -132,7 +181,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     test!("timetz_lt", is_lt),
     test!("timetz_ne", is_ne),
     pick!("timetz_smaller", is_le),
-    order!("uuid_cmp"),
+    bytewise!("uuid_cmp"),
     test!("uuid_eq", is_eq),
     test!("uuid_ge", is_ge),
     test!("uuid_gt", is_gt),

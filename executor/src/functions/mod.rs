@@ -28,6 +28,7 @@ mod hashes;
 mod identifiers;
 mod integers;
 pub(crate) mod json;
+mod modifiers;
 mod money;
 mod network;
 mod numerics;
@@ -36,6 +37,7 @@ mod ranges;
 mod sets;
 mod text;
 mod times;
+mod transitions;
 mod wire;
 mod zones;
 
@@ -122,6 +124,7 @@ const TOPICS: &[&[FunctionEntry]] = &[
     json::path::TABLE,
     json::populate::TABLE,
     json::standard::TABLE,
+    modifiers::TABLE,
     money::TABLE,
     network::TABLE,
     numerics::TABLE,
@@ -131,6 +134,7 @@ const TOPICS: &[&[FunctionEntry]] = &[
     sets::TABLE,
     text::TABLE,
     times::TABLE,
+    transitions::TABLE,
     wire::TABLE,
     zones::TABLE,
     text::compose::TABLE,

@@ -28,20 +28,16 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("cash_div_int4", |args, _| cash(money::divide(int8(args, 0)?, int4(args, 1)?.into()))),
     row("cash_div_int8", |args, _| cash(money::divide(int8(args, 0)?, int8(args, 1)?))),
     row("cash_mi", |args, _| cash(money::checked(int8(args, 0)?.checked_sub(int8(args, 1)?)))),
-    row("cash_mul_flt4", |args, _| {
-        cash(money::from_float(int8(args, 0)? as f64 * f64::from(float4(args, 1)?)))
-    }),
-    row("cash_mul_flt8", |args, _| cash(money::from_float(int8(args, 0)? as f64 * float8(args, 1)?))),
+    row("cash_mul_flt4", |args, _| cash(money::multiply_float(int8(args, 0)?, float4(args, 1)?.into()))),
+    row("cash_mul_flt8", |args, _| cash(money::multiply_float(int8(args, 0)?, float8(args, 1)?))),
     row("cash_mul_int2", |args, _| product(int8(args, 0)?, int2(args, 1)?.into())),
     row("cash_mul_int4", |args, _| product(int8(args, 0)?, int4(args, 1)?.into())),
     row("cash_mul_int8", |args, _| product(int8(args, 0)?, int8(args, 1)?)),
     row("cash_numeric", |args, _| Ok(Datum::Numeric(money::to_numeric(int8(args, 0)?)))),
     row("cash_pl", |args, _| cash(money::checked(int8(args, 0)?.checked_add(int8(args, 1)?)))),
     row("cash_words", |args, _| Ok(Datum::text(money::words(int8(args, 0)?)))),
-    row("flt4_mul_cash", |args, _| {
-        cash(money::from_float(int8(args, 1)? as f64 * f64::from(float4(args, 0)?)))
-    }),
-    row("flt8_mul_cash", |args, _| cash(money::from_float(int8(args, 1)? as f64 * float8(args, 0)?))),
+    row("flt4_mul_cash", |args, _| cash(money::multiply_float(int8(args, 1)?, float4(args, 0)?.into()))),
+    row("flt8_mul_cash", |args, _| cash(money::multiply_float(int8(args, 1)?, float8(args, 0)?))),
     row("int2_mul_cash", |args, _| product(int8(args, 1)?, int2(args, 0)?.into())),
     row("int4_cash", |args, _| cash(money::from_integer(int4(args, 0)?.into()))),
     row("int4_mul_cash", |args, _| product(int8(args, 1)?, int4(args, 0)?.into())),

@@ -15,6 +15,12 @@ fn zero_step() -> PgError {
 /// A tuning constant: rows between two looks at the cancel flag.
 const CANCEL_ROWS: usize = 65_536;
 
+/// Looks at the cancel flag and charges what the rows since the last look take, so that a series without end ends.
+fn charge(call: &CallContext<'_>) -> Result<()> {
+    call.query.cancel.check()?;
+    call.query.memory.grow((CANCEL_ROWS * 64) as u64)
+}
+
 fn integers(low: i64, high: i64, step: i64, call: &CallContext<'_>, wrap: fn(i64) -> Datum) -> Rows {
     if step == 0 {
         return Err(zero_step());
@@ -24,7 +30,7 @@ fn integers(low: i64, high: i64, step: i64, call: &CallContext<'_>, wrap: fn(i64
     while if step > 0 { value <= high } else { value >= high } {
         rows.push(vec![wrap(value)]);
         if rows.len() % CANCEL_ROWS == 0 {
-            call.query.cancel.check()?;
+            charge(call)?;
         }
         match value.checked_add(step) {
             Some(next) => value = next,
@@ -74,7 +80,7 @@ fn series_numeric(args: &[Datum], call: &CallContext<'_>) -> Rows {
         let next = value.add(&step)?;
         rows.push(vec![Datum::Numeric(std::mem::replace(&mut value, next))]);
         if rows.len() % CANCEL_ROWS == 0 {
-            call.query.cancel.check()?;
+            charge(call)?;
         }
     }
     Ok(rows)
@@ -98,7 +104,7 @@ fn series_timestamps(
     while if order.is_gt() { value <= high } else { value >= high } {
         rows.push(vec![Datum::I64(value)]);
         if rows.len() % CANCEL_ROWS == 0 {
-            call.query.cancel.check()?;
+            charge(call)?;
         }
         value = next(value, &step)?;
     }

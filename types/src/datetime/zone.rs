@@ -32,6 +32,13 @@ impl Zone {
         if let Some(zone) = Self::find(trimmed) {
             return Ok(zone);
         }
+        // POSIX: hours without a sign count westward, too.
+        let letters = trimmed.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        if letters.starts_with(|c: char| c.is_ascii_digit())
+            && let Some(offset) = parse_offset(&format!("+{letters}"))
+        {
+            return Ok(Self::Fixed(-offset));
+        }
         // POSIX: the sign counts westward.
         if let Some(position) = trimmed.find(['+', '-'])
             && let Some(offset) = parse_offset(trimmed.get(position..).unwrap_or(""))
