@@ -278,7 +278,7 @@ impl Analyzer<'_> {
         let found = found.ok_or_else(|| error(SqlState::UNDEFINED_OBJECT, message(), location))?;
         match names.last() {
             Some(&("default" | "C" | "POSIX" | "ucs_basic" | "pg_c_utf8")) => Ok(found),
-            _ => Err(unsupported(&format!("collation \"{}\"", names.join(".")), location)),
+            _ => Err(unsupported(format!("collation \"{}\"", names.join(".")), location)),
         }
     }
 

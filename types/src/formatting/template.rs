@@ -47,7 +47,7 @@ pub(super) fn is_separator(character: char) -> bool {
 }
 
 /// Takes the literal at the front of `rest`: one character, or those of a quoted string.
-fn literals<'a>(rest: &'a str, mut push: impl FnMut(char, bool)) -> &'a str {
+fn literals(rest: &str, mut push: impl FnMut(char, bool)) -> &str {
     if let Some(quoted) = rest.strip_prefix('"') {
         let mut characters = quoted.chars();
         while let Some(character) = characters.next() {

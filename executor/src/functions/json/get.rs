@@ -79,7 +79,7 @@ fn tree_text(value: Option<&Json>) -> Result<Datum> {
 }
 
 /// A scalar at the top is its own only element.
-fn top_element<'a>(value: &'a Json, index: i32) -> Option<&'a Json> {
+fn top_element(value: &Json, index: i32) -> Option<&Json> {
     match value {
         Json::Array(_) => value.element(index),
         Json::Object(_) => None,
