@@ -8,7 +8,7 @@ use super::layout::{Maker, array, oid};
 use super::relations::{DATABASE_OID, OWNER};
 use crate::catalog::RelationKind;
 use crate::session::access::Access;
-use crate::session::settings::definition::{Context, Kind};
+use crate::session::settings::definition::{Context, Kind, short_real};
 use crate::session::{DATABASE, USER, names};
 
 /// Views over features that Surus has nothing of: they are empty in PostgreSQL, too, when a feature is not used.
@@ -145,7 +145,7 @@ fn settings(access: &Access, maker: &mut Maker<'_>) {
         };
         let bounds = match &definition.kind {
             Kind::Integer(min, max) => Some((min.to_string(), max.to_string())),
-            Kind::Real(min, max) => Some((min.to_string(), max.to_string())),
+            Kind::Real(min, max) => Some((short_real(*min), short_real(*max))),
             Kind::Bool | Kind::Enum(_) | Kind::Text => None,
         };
         let values = match &definition.kind {

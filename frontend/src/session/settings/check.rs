@@ -13,8 +13,61 @@ pub(super) fn text(name: &str, value: &str) -> Result<String> {
         "session_authorization" | "role" if !matches!(value, "postgres" | "none" | "default") => {
             Err(PgError::new(SqlState::INVALID_PARAMETER_VALUE, format!("role \"{value}\" does not exist")))
         }
+        "default_tablespace" if !matches!(value, "" | "pg_default" | "pg_global") => {
+            Err(invalid_value(name, value).with_detail(format!("Tablespace \"{value}\" does not exist.")))
+        }
+        "temp_tablespaces" => {
+            let known = ["", "pg_default", "pg_global"];
+            match super::split_identifiers(value).into_iter().find(|name| !known.contains(&name.as_str())) {
+                Some(unknown) => Err(PgError::new(
+                    SqlState::UNDEFINED_OBJECT,
+                    format!("tablespace \"{unknown}\" does not exist"),
+                )),
+                None => Ok(value.to_owned()),
+            }
+        }
+        "default_table_access_method" if value != "heap" => {
+            let detail = format!("Table access method \"{value}\" does not exist.");
+            Err(invalid_value(name, value).with_detail(detail))
+        }
+        "default_text_search_config" => {
+            let wanted = value.strip_prefix("pg_catalog.").unwrap_or(value);
+            let found = datasets::catalog::rows(datasets::catalog::PG_TS_CONFIG)
+                .any(|row| row.text("cfgname") == wanted);
+            if found { Ok(format!("pg_catalog.{wanted}")) } else { Err(invalid_value(name, value)) }
+        }
+        "lc_messages" | "lc_monetary" | "lc_numeric" | "lc_time" if !is_locale(value) => {
+            Err(invalid_value(name, value))
+        }
         _ => Ok(value.to_owned()),
     }
+}
+
+/// Says whether a name looks like a locale of a system: `C`, `POSIX`, `de_DE`, `de_DE.UTF-8`.
+fn is_locale(value: &str) -> bool {
+    let base = value.split(['.', '@']).next().unwrap_or_default();
+    let territory = |text: &str| {
+        text.split_once('_')
+            .is_some_and(|(language, country)| (2..=3).contains(&language.len()) && country.len() == 2)
+    };
+    value.is_empty() || base == "C" || value == "POSIX" || territory(base)
+}
+
+/// Checks the name of a parameter that belongs to an extension (`valid_custom_variable_name`).
+///
+/// # Errors
+/// `42602`
+pub(super) fn custom_name(name: &str) -> Result<()> {
+    let starts = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80;
+    let is_simple = |part: &str| {
+        part.bytes().next().is_some_and(starts)
+            && part.bytes().all(|byte| starts(byte) || byte.is_ascii_digit() || byte == b'$')
+    };
+    if name.split('.').all(is_simple) {
+        return Ok(());
+    }
+    Err(PgError::new(SqlState::INVALID_NAME, format!("invalid configuration parameter name \"{name}\""))
+        .with_detail("Custom parameter names must be two or more simple identifiers separated by dots."))
 }
 
 /// Only UTF-8 is spoken.

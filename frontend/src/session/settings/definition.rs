@@ -220,12 +220,16 @@ impl Definition {
             }
             Kind::Real(min, max) => {
                 let number = self.number(value)?;
+                if !number.is_finite() {
+                    return Err(invalid_value(name, value));
+                }
                 if number < *min || number > *max {
                     let unit = self.spaced_unit();
                     return Err(PgError::new(
                         SqlState::INVALID_PARAMETER_VALUE,
                         format!(
-                            "{number}{unit} is outside the valid range for parameter \"{name}\" ({}{unit} .. {}{unit})",
+                            "{}{unit} is outside the valid range for parameter \"{name}\" ({}{unit} .. {}{unit})",
+                            short_real(number),
                             short_real(*min),
                             short_real(*max)
                         ),
@@ -257,6 +261,11 @@ impl Definition {
     /// Reads a number with an optional unit, converted to the parameter's own unit.
     fn number(&self, value: &str) -> Result<f64> {
         let text = value.trim();
+        if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))
+            && let Ok(number) = i64::from_str_radix(digits, 16)
+        {
+            return Ok(number as f64);
+        }
         let end = text
             .char_indices()
             .find(|(index, character)| {
@@ -313,8 +322,8 @@ impl Definition {
                 _ => raw.to_owned(),
             };
         };
-        let Ok(number) = raw.parse::<i64>() else { return raw.to_owned() };
-        if number <= 0 {
+        let Ok(number) = raw.parse::<f64>() else { return raw.to_owned() };
+        if number <= 0.0 {
             return raw.to_owned();
         }
         let (units, size): (&[&str], fn(&str) -> Option<f64>) = if microseconds(base).is_some() {
@@ -322,7 +331,7 @@ impl Definition {
         } else {
             (&["TB", "GB", "MB", "kB", "B"], bytes_of)
         };
-        let total = number as f64 * size(base).unwrap_or(1.0);
+        let total = number * size(base).unwrap_or(1.0);
         for unit in units {
             let count = total / size(unit).unwrap_or(1.0);
             if count >= 1.0 && count.fract() == 0.0 {
@@ -365,8 +374,27 @@ fn bytes_of(unit: &str) -> Option<f64> {
     Some(count * 1024f64.powi(i32::try_from(power).ok()?))
 }
 
-fn short_real(value: f64) -> String {
-    if value.abs() >= f64::MAX { "1.79769e+308".to_owned() } else { format!("{value}") }
+/// Returns a real as C's `%g` prints it: six significant digits, no trailing zeros.
+pub fn short_real(value: f64) -> String {
+    const DIGITS: i32 = 6;
+    if value == 0.0 || !value.is_finite() {
+        return if value == 0.0 { "0".to_owned() } else { value.to_string().to_lowercase() };
+    }
+    let scientific = format!("{value:.5e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trim = |text: &str| {
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    if (-4..DIGITS).contains(&exponent) {
+        return trim(&format!("{value:.*}", usize::try_from(DIGITS - 1 - exponent).unwrap_or(0)));
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trim(mantissa), exponent.abs())
 }
 
 /// Reads a boolean as PostgreSQL's `parse_bool`: unique prefixes of the words, in any case.

@@ -82,6 +82,9 @@ impl Settings {
             definition.check_changeable()?;
         }
         let raw = self.parse(name, value)?;
+        // What belongs to the transaction ends with it.
+        let of_transaction = ["transaction_isolation", "transaction_read_only", "transaction_deferrable"];
+        let local = local || of_transaction.contains(&name.to_ascii_lowercase().as_str());
         self.store(name, Some(raw), local);
         Ok(())
     }
@@ -130,7 +133,10 @@ impl Settings {
     fn parse(&self, name: &str, value: &str) -> Result<String> {
         let definition = match find(name) {
             Ok(definition) => definition,
-            Err(_) if is_custom(name) => return Ok(value.to_owned()),
+            Err(_) if is_custom(name) => {
+                check::custom_name(name)?;
+                return Ok(value.to_owned());
+            }
             Err(error) => return Err(error),
         };
         match definition.name.as_str() {

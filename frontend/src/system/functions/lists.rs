@@ -14,6 +14,7 @@ type Rows = Result<Vec<Vec<Datum>>>;
 pub(super) const TABLE: &[FunctionEntry] = &[
     set("pg_cursor", |_, context| of_view("pg_cursors", context)),
     set("pg_get_keywords", keywords),
+    set("pg_input_error_info", super::objects::input_error_info),
     set("pg_listening_channels", |_, _| Ok(Vec::new())),
     set("pg_lock_status", |_, context| of_view("pg_locks", context)),
     set("pg_options_to_table", options),

@@ -35,6 +35,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
         let bits = updatable(args, context)?;
         Ok(Datum::Bool(bits & UPDATABLE == UPDATABLE && int_at(args, 1).unwrap_or(0) > 0))
     }),
+    row("pg_describe_object", describe),
     row("pg_encoding_max_length_sql", |args, _| {
         Ok(match args.first() {
             Some(Datum::I32(6)) => Datum::I32(4),
@@ -53,6 +54,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("pg_get_triggerdef", |_, _| Ok(Datum::Null)),
     row("pg_get_triggerdef_ext", |_, _| Ok(Datum::Null)),
     row("pg_indexam_progress_phasename", |_, _| Ok(Datum::Null)),
+    row("pg_input_is_valid", |args, context| Ok(Datum::Bool(input_error(args, context)?.is_none()))),
     row("pg_jit_available", |_, _| Ok(Datum::Bool(false))),
     row("pg_relation_filenode", |args, context| {
         let oid = oid_at(args, 0);
@@ -88,6 +90,69 @@ pub(super) const TABLE: &[FunctionEntry] = &[
         Err(error) => Err(error),
     }),
 ];
+
+/// Returns what the type's input function says against a text.
+fn input_error(args: &[Datum], context: &CallContext<'_>) -> Result<Option<types::PgError>> {
+    let ty = access(context)?.names.type_input(text_at(args, 1))?;
+    let io = context.query.session.io();
+    Ok(types::io::text_input(ty.oid, ty.typmod, text_at(args, 0), io).err())
+}
+
+/// Message, detail, hint and code of what `pg_input_is_valid` refuses.
+pub(super) fn input_error_info(args: &[Datum], context: &CallContext<'_>) -> Result<Vec<Vec<Datum>>> {
+    let optional =
+        |text: &Option<String>| text.as_ref().map_or(Datum::Null, |text| Datum::text(text.as_str()));
+    Ok(match input_error(args, context)? {
+        None => vec![vec![Datum::Null; 4]],
+        Some(error) => {
+            let fields = error.fields();
+            vec![vec![
+                Datum::text(fields.message.as_str()),
+                optional(&fields.detail),
+                optional(&fields.hint),
+                Datum::text(fields.sqlstate.as_str()),
+            ]]
+        }
+    })
+}
+
+/// `pg_describe_object` for the objects that are asked about most.
+fn describe(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let names = &access(context)?.names;
+    let (class, oid) = (oid_at(args, 0), oid_at(args, 1));
+    let column = int_at(args, 2).unwrap_or(0);
+    let named = |ty: Oid| names.output(ty, oid);
+    let text = match class {
+        PG_CLASS_OID => match (definitions::relation_kind(names, oid), named(oids::REGCLASS)) {
+            (Some(kind), Some(name)) => {
+                let word = match kind {
+                    'i' => "index",
+                    'S' => "sequence",
+                    'v' => "view",
+                    'm' => "materialized view",
+                    'c' => "composite type",
+                    't' => "toast table",
+                    _ => "table",
+                };
+                let columns = definitions::relation_columns(names, oid);
+                let shown = usize::try_from(column - 1).ok().and_then(|at| columns.get(at));
+                Some(match shown {
+                    Some(column) => format!("column {} of {word} {name}", quote_identifier(column)),
+                    None => format!("{word} {name}"),
+                })
+            }
+            _ => None,
+        },
+        1247 => named(oids::REGTYPE).map(|name| format!("type {name}")),
+        1255 => named(oids::REGPROCEDURE).map(|name| format!("function {name}")),
+        2615 => named(oids::REGNAMESPACE).map(|name| format!("schema {name}")),
+        1260 => named(oids::REGROLE).map(|name| format!("role {name}")),
+        2617 => named(oids::REGOPERATOR).map(|name| format!("operator {name}")),
+        3456 => named(oids::REGCOLLATION).map(|name| format!("collation {name}")),
+        _ => return Err(types::PgError::not_supported("pg_describe_object for this kind of object")),
+    };
+    Ok(text.map_or(Datum::Null, Datum::text))
+}
 
 /// Bits of `pg_relation_is_updatable`: INSERT, UPDATE and DELETE by `CmdType`.
 const UPDATABLE: i32 = (1 << 2) | (1 << 3) | (1 << 4);

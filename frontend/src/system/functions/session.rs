@@ -12,6 +12,10 @@ use crate::session::{DATABASE, USER, clock, names};
 pub(super) const TABLE: &[FunctionEntry] = &[
     row("clock_timestamp", clock_timestamp),
     row("current_database", |_, _| Ok(Datum::text(DATABASE))),
+    row("current_query", |_, context| {
+        let query = access(context)?.backend.activity.lock().query.clone();
+        Ok(Datum::text(&*query))
+    }),
     row("current_schema", current_schema),
     row("current_schemas", current_schemas),
     row("current_user", |_, _| Ok(Datum::text(USER))),
