@@ -91,7 +91,14 @@ impl Analyzer<'_> {
             }
             NodeEnum::NullTest(test) => {
                 let (arg, location) = self.operand(&test.arg)?;
-                let arg = self.resolved(arg, location)?;
+                // A parameter whose type nothing before has told stays open, and is refused in the end.
+                let arg = match arg.kind {
+                    ExprKind::Param(number) if arg.ty.oid == oids::UNKNOWN => {
+                        self.open_params.push((number, location));
+                        arg
+                    }
+                    _ => self.resolved(arg, location)?,
+                };
                 let negated = test.nulltesttype == NullTestType::IsNotNull as i32;
                 Ok(Expr { kind: ExprKind::IsNull { arg: Box::new(arg), negated }, ty: plain(oids::BOOL) })
             }

@@ -109,6 +109,14 @@ pub fn analyze(statement: &NodeEnum, context: &AnalyzerContext<'_>) -> Result<An
             None => return Err(PgError::not_supported("this statement")),
         },
     };
+    for (number, location) in &analyzer.open_params {
+        let known =
+            usize::try_from(*number).ok().and_then(|number| analyzer.params.get(number - 1)?.as_ref());
+        if known.is_some_and(|ty| *ty != oids::UNKNOWN) {
+            let message = format!("could not determine data type of parameter ${number}");
+            return Err(state::error(SqlState::INDETERMINATE_DATATYPE, message, *location));
+        }
+    }
     let mut param_types = Vec::with_capacity(analyzer.params.len());
     for (number, ty) in (1..).zip(&analyzer.params) {
         match ty {

@@ -363,6 +363,8 @@ pub(super) struct Analyzer<'a> {
     pub(super) levels: Vec<Level>,
     /// Where columns come from.
     pub(super) sources: HashMap<ColumnId, ColumnSource>,
+    /// Uses of parameters that needed their type and did not tell it.
+    pub(super) open_params: Vec<(u32, Location)>,
     /// Names and types of the fields of columns that hold records.
     pub(super) records: HashMap<ColumnId, Vec<(EcoString, TypeRef)>>,
     /// Positions of unknown-type literals that became output columns.
@@ -385,6 +387,7 @@ impl<'a> Analyzer<'a> {
             params: context.param_types.to_vec(),
             levels: Vec::new(),
             sources: HashMap::new(),
+            open_params: Vec::new(),
             records: HashMap::new(),
             unknown_outputs: HashMap::new(),
             output_locations: HashMap::new(),

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use executor::context::CancelFlag;
 use parking_lot::Mutex;
+use types::{PgError, SqlState};
 
 /// Most sessions at a time.
 pub const SESSIONS_MAX: usize = 1000;
@@ -52,6 +53,35 @@ pub struct Activity {
     pub deadline: Option<Instant>,
     /// Since when the session works without a look at its socket.
     pub busy_since: Option<Instant>,
+    /// When the waiting session is to be ended, and why.
+    pub idle_deadline: Option<(Instant, Expiry)>,
+    /// When the session is to be ended unless its transaction has.
+    pub transaction_deadline: Option<Instant>,
+    /// Why the session is to end.
+    pub expired: Option<Expiry>,
+}
+
+/// What ends a session that takes too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// `idle_session_timeout`
+    IdleSession,
+    /// `idle_in_transaction_session_timeout`
+    IdleInTransaction,
+    /// `transaction_timeout`
+    Transaction,
+}
+
+impl Expiry {
+    /// Returns what the client is told.
+    pub fn error(self) -> PgError {
+        let (sqlstate, what) = match self {
+            Self::IdleSession => (SqlState::IDLE_SESSION_TIMEOUT, "idle-session"),
+            Self::IdleInTransaction => (SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT, "idle-in-transaction"),
+            Self::Transaction => (SqlState::TRANSACTION_TIMEOUT, "transaction"),
+        };
+        PgError::new(sqlstate, format!("terminating connection due to {what} timeout"))
+    }
 }
 
 /// All sessions.
@@ -89,6 +119,9 @@ impl Backends {
                 query: "".into(),
                 deadline: None,
                 busy_since: None,
+                idle_deadline: None,
+                transaction_deadline: None,
+                expired: None,
             }),
         });
         list.insert(process_id, Arc::clone(&backend));

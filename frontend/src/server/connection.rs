@@ -201,6 +201,8 @@ fn open_session(
     if engine.is_stopping() {
         return Err(PgError::new(SqlState::CANNOT_CONNECT_NOW, "the database system is shutting down"));
     }
+    // Who the client says it is is believed; what it asks for comes next.
+    client.output.message(b'R', |body| body.extend_from_slice(&0u32.to_be_bytes()));
     if startup.user != USER {
         return Err(PgError::new(
             SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
@@ -222,7 +224,6 @@ fn open_session(
     for (name, value) in &startup.parameters {
         settings.set_start(name, value)?;
     }
-    client.output.message(b'R', |body| body.extend_from_slice(&0u32.to_be_bytes()));
     for (name, value) in settings.take_reports() {
         client.output.parameter_status(name, &value);
     }
@@ -247,8 +248,14 @@ fn serve(session: &mut Session, client: &mut Client) -> Result<()> {
         session.check_stopping()?;
         let raw = match client.input.message() {
             Ok(raw) => raw,
-            Err(ReadError::Closed) => return session.check_stopping(),
-            Err(ReadError::Fatal(error)) => return Err(error),
+            Err(ReadError::Closed) => {
+                session.check_expired()?;
+                return session.check_stopping();
+            }
+            Err(ReadError::Fatal(error)) => {
+                session.check_expired()?;
+                return Err(error);
+            }
         };
         if discarding && !matches!(raw.tag, b'S' | b'X') {
             continue;
@@ -265,7 +272,10 @@ fn serve(session: &mut Session, client: &mut Client) -> Result<()> {
         match result {
             Ok(true) => {}
             Ok(false) => return Ok(()),
-            Err(error) if error.sqlstate() == SqlState::ADMIN_SHUTDOWN => return Err(error),
+            Err(error) if error.sqlstate() == SqlState::ADMIN_SHUTDOWN => {
+                session.check_expired()?;
+                return Err(error);
+            }
             Err(error) => {
                 client.output.report(Severity::Error, error.fields(), session.current_sql.as_deref());
                 session.fail();

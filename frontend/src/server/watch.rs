@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::backends::Backend;
+use super::backends::{Backend, Expiry};
 use crate::session::engine::Engine;
 
 /// Pause between two rounds: how late a statement timeout may fire.
@@ -34,12 +34,28 @@ pub fn run(engine: &Engine) {
                     activity.deadline = None;
                     backend.cancel.time_out();
                 }
+                let idle = activity.idle_deadline.filter(|(deadline, _)| *deadline <= now);
+                let in_transaction = activity.transaction_deadline.filter(|deadline| *deadline <= now);
+                let expired = idle.map(|(_, expiry)| expiry).or(in_transaction.map(|_| Expiry::Transaction));
+                if expired.is_some() && activity.expired.is_none() {
+                    activity.expired = expired;
+                    end(backend);
+                }
                 activity.busy_since.is_some()
             })
             .collect();
         if round.is_multiple_of(ROUNDS_PER_POLL) {
             hung_up = stop_abandoned(&busy, &hung_up);
         }
+    }
+}
+
+/// Ends a session: its statement stops, and it reads no further message.
+fn end(backend: &Backend) {
+    backend.cancel.terminate();
+    if let Some(stream) = &backend.stream {
+        // The client may be gone already, which is as good.
+        let _ = stream.shutdown(std::net::Shutdown::Read);
     }
 }
 

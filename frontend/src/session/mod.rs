@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use types::errors::ErrorFields;
 use types::{PgError, Result, SqlState};
 
-use crate::server::backends::Backend;
+use crate::server::backends::{Backend, Expiry};
 use crate::server::output::Severity;
 use crate::statements::query::Planned;
 use engine::Engine;
@@ -115,7 +115,12 @@ impl Session {
         self.backend.cancel.reset();
         let timeout = self.settings.lock().integer("statement_timeout");
         let now = Instant::now();
+        let transaction = self.timeout("transaction_timeout", now);
         let mut activity = self.backend.activity.lock();
+        activity.idle_deadline = None;
+        if self.transaction.is_none() {
+            activity.transaction_deadline = transaction;
+        }
         activity.state = "active";
         activity.query = Arc::from(sql);
         activity.query_at = Some(clock::now());
@@ -131,9 +136,22 @@ impl Session {
     /// Notes that the session waits for the client.
     pub fn end_work(&mut self) {
         let application_name = self.settings.lock().raw("application_name");
+        let now = Instant::now();
+        let transaction = self.timeout("transaction_timeout", now);
+        let idle = match self.status() {
+            b'I' => self.timeout("idle_session_timeout", now).map(|at| (at, Expiry::IdleSession)),
+            _ => self
+                .timeout("idle_in_transaction_session_timeout", now)
+                .map(|at| (at, Expiry::IdleInTransaction)),
+        };
         let mut activity = self.backend.activity.lock();
         activity.busy_since = None;
         activity.deadline = None;
+        activity.idle_deadline = idle;
+        activity.transaction_deadline = match self.transaction {
+            Some(_) => activity.transaction_deadline.or(transaction),
+            None => None,
+        };
         activity.state = match self.status() {
             b'E' => "idle in transaction (aborted)",
             b'T' => "idle in transaction",
@@ -149,6 +167,23 @@ impl Session {
     /// Returns the types of the parameters of the statement that runs.
     pub fn param_types(&self, count: usize) -> Vec<Option<types::Oid>> {
         (0..count).map(|index| self.running_types.get(index).copied().filter(|oid| *oid != 0)).collect()
+    }
+
+    /// Returns the moment at which a timeout of milliseconds that starts now is over; `None` when it is off.
+    fn timeout(&self, name: &str, now: Instant) -> Option<Instant> {
+        let milliseconds = u64::try_from(self.settings.lock().integer(name)).ok()?;
+        (milliseconds > 0).then(|| now + Duration::from_millis(milliseconds))
+    }
+
+    /// Returns the error to end with when the session took too long.
+    ///
+    /// # Errors
+    /// `57P05`, `25P03`, `25P04`.
+    pub fn check_expired(&self) -> Result<()> {
+        match self.backend.activity.lock().expired {
+            Some(expiry) => Err(expiry.error()),
+            None => Ok(()),
+        }
     }
 
     /// Returns the error to end with when the server goes down.

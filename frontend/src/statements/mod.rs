@@ -108,6 +108,8 @@ pub fn run(
         NodeEnum::VariableSetStmt(statement) => variable::set(session, statement),
         NodeEnum::VariableShowStmt(statement) => variable::show(session, client, statement, destination),
         NodeEnum::DiscardStmt(statement) => variable::discard(session, statement),
+        // Nobody listens, as LISTEN is not there yet: there is nothing to stop.
+        NodeEnum::UnlistenStmt(_) => Ok("UNLISTEN".to_owned()),
         NodeEnum::PrepareStmt(statement) => prepare::prepare(session, source, statement),
         NodeEnum::ExecuteStmt(statement) => prepare::execute(session, client, statement, params, destination),
         NodeEnum::DeallocateStmt(statement) => prepare::deallocate(session, statement),

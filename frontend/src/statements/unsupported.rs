@@ -8,7 +8,6 @@ pub(super) fn error(node: &NodeEnum) -> PgError {
     let name = match node {
         NodeEnum::ListenStmt(_) => "LISTEN",
         NodeEnum::NotifyStmt(_) => "NOTIFY",
-        NodeEnum::UnlistenStmt(_) => "UNLISTEN",
         NodeEnum::CommentStmt(_) => "COMMENT",
         NodeEnum::GrantStmt(statement) => {
             if statement.is_grant {

@@ -1,6 +1,5 @@
 //! Functions that need the session or the catalog, by `prosrc`.
 
-mod arrays;
 mod information;
 mod inputs;
 mod lists;
@@ -38,7 +37,7 @@ pub fn register() {
     ] {
         executor::functions::register(table);
     }
-    executor::functions::register_missing(arrays::TABLE);
+    executor::functions::register_missing(objects::WITHOUT_LOCKS);
 }
 
 /// Returns the session of a call.

@@ -154,6 +154,10 @@ fn describe(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     Ok(text.map_or(Datum::Null, Datum::text))
 }
 
+/// As long as nobody can take an advisory lock, all are released.
+pub(super) const WITHOUT_LOCKS: &[FunctionEntry] =
+    &[row("pg_advisory_unlock_all", |_, _| Ok(Datum::text("")))];
+
 /// Bits of `pg_relation_is_updatable`: INSERT, UPDATE and DELETE by `CmdType`.
 const UPDATABLE: i32 = (1 << 2) | (1 << 3) | (1 << 4);
 
