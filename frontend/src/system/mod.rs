@@ -50,5 +50,11 @@ pub fn rows(access: &Access, relation: Oid, columns: &[usize]) -> Result<Vec<Vec
     let pick = |row: &Vec<Datum>| {
         columns.iter().map(|column| row.get(*column).cloned().unwrap_or_default()).collect::<Vec<_>>()
     };
-    Ok(builtin.iter().chain(&maker.rows).map(pick).collect())
+    // `public` is an ordinary schema, which may have been dropped.
+    let gone = |row: &&Vec<Datum>| {
+        layout.name == "pg_namespace"
+            && row.first() == Some(&Datum::I64(i64::from(types::oids::PUBLIC_NAMESPACE)))
+            && !access.catalog.schemas.contains_key(&types::oids::PUBLIC_NAMESPACE)
+    };
+    Ok(builtin.iter().filter(|row| !gone(row)).chain(&maker.rows).map(pick).collect())
 }

@@ -455,24 +455,32 @@ fn comments(access: &Access, shared: bool, maker: &mut Maker<'_>) {
 }
 
 fn database(maker: &mut Maker<'_>) {
-    maker.add(&[
-        ("oid", oid(DATABASE_OID)),
-        ("datname", text(DATABASE)),
-        ("datdba", oid(OWNER)),
-        ("encoding", Datum::I32(6)),
-        ("datlocprovider", text("b")),
-        ("datistemplate", flag(false)),
-        ("datallowconn", flag(true)),
-        ("dathasloginevt", flag(false)),
-        ("datconnlimit", Datum::I32(-1)),
-        ("datfrozenxid", Datum::I64(3)),
-        ("datminmxid", Datum::I64(1)),
-        ("dattablespace", oid(1663)),
-        ("datcollate", text("C.UTF-8")),
-        ("datctype", text("C.UTF-8")),
-        ("datlocale", text("C.UTF-8")),
-        ("datcollversion", text("1")),
-    ]);
+    let granted = || array(oids::ACLITEM, vec![text("=c/postgres"), text("postgres=CTc/postgres")]);
+    for (number, name, template, connects, version, acl) in [
+        (DATABASE_OID, DATABASE, false, true, text("1"), Datum::Null),
+        (1, "template1", true, true, text("1"), granted()),
+        (4, "template0", true, false, Datum::Null, granted()),
+    ] {
+        maker.add(&[
+            ("oid", oid(number)),
+            ("datname", text(name)),
+            ("datdba", oid(OWNER)),
+            ("encoding", Datum::I32(6)),
+            ("datlocprovider", text("b")),
+            ("datistemplate", flag(template)),
+            ("datallowconn", flag(connects)),
+            ("dathasloginevt", flag(false)),
+            ("datconnlimit", Datum::I32(-1)),
+            ("datfrozenxid", Datum::I64(3)),
+            ("datminmxid", Datum::I64(1)),
+            ("dattablespace", oid(1663)),
+            ("datcollate", text("C.UTF-8")),
+            ("datctype", text("C.UTF-8")),
+            ("datlocale", text("C.UTF-8")),
+            ("datcollversion", version),
+            ("datacl", acl),
+        ]);
+    }
 }
 
 /// Returns the size of a table in bytes as told by its rows: pages are a fiction here.

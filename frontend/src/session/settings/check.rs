@@ -153,32 +153,52 @@ pub fn date_style(current: &str, value: &str) -> Result<String> {
         Some((style, order)) => (style.to_owned(), order.to_owned()),
         None => ("ISO".to_owned(), "MDY".to_owned()),
     };
-    let mut order_given = false;
+    let (mut style_given, mut order_given, mut conflict) = (None, None, false);
     for word in value.split(',').map(str::trim) {
         let lower = word.to_ascii_lowercase();
-        match lower.as_str() {
-            "iso" => style = "ISO".into(),
-            "sql" => style = "SQL".into(),
-            "german" => {
-                style = "German".into();
-                if !order_given {
-                    order = "DMY".into();
-                }
-            }
+        let (new_style, new_order) = match lower.as_str() {
+            "iso" => (Some("ISO"), None),
+            "sql" => (Some("SQL"), None),
+            "german" => (Some("German"), None),
             "default" => {
-                style = "ISO".into();
-                order = "MDY".into();
+                // Only what the other words leave open.
+                if style_given.is_none() {
+                    style = "ISO".into();
+                }
+                if order_given.is_none() {
+                    order = "MDY".into();
+                }
+                continue;
             }
-            "ymd" => (order, order_given) = ("YMD".into(), true),
-            "us" | "mdy" => (order, order_given) = ("MDY".into(), true),
-            _ if lower.starts_with("postgres") => style = "Postgres".into(),
-            _ if lower == "dmy" || lower.starts_with("euro") => (order, order_given) = ("DMY".into(), true),
-            _ if lower.starts_with("noneuro") => (order, order_given) = ("MDY".into(), true),
+            "ymd" => (None, Some("YMD")),
+            "us" | "mdy" => (None, Some("MDY")),
+            _ if lower.starts_with("postgres") => (Some("Postgres"), None),
+            _ if lower == "dmy" || lower.starts_with("euro") => (None, Some("DMY")),
+            _ if lower.starts_with("noneuro") => (None, Some("MDY")),
             _ => {
                 return Err(invalid_value("DateStyle", value)
                     .with_detail(format!("Unrecognized key word: \"{lower}\".")));
             }
+        };
+        if let Some(new) = new_style {
+            conflict |= style_given.is_some_and(|given| given != new);
+            style_given = Some(new);
+            style = new.to_owned();
+            // German dates have the day first unless another order is asked for.
+            if new == "German" && order_given.is_none() {
+                order = "DMY".into();
+            }
         }
+        if let Some(new) = new_order {
+            conflict |= order_given.is_some_and(|given| given != new);
+            order_given = Some(new);
+            order = new.to_owned();
+        }
+    }
+    if conflict {
+        return Err(
+            invalid_value("DateStyle", value).with_detail("Conflicting \"DateStyle\" specifications.")
+        );
     }
     Ok(format!("{style}, {order}"))
 }
