@@ -13,6 +13,7 @@ pub mod float;
 pub mod float_functions;
 pub mod formatting;
 mod gamma;
+pub mod geometry;
 pub mod hashing;
 pub mod identifiers;
 pub mod io;

@@ -87,11 +87,11 @@ impl RowAggregate for Text {
         let structured = self.is_structured();
         let first = self.out.is_none();
         if self.shared.objects {
-            let key = self.shared.key(args);
+            let key = self.shared.key(args)?;
             let out = self.out.get_or_insert_with(|| "{ ".to_string());
             let Some(value) = self.shared.value(args) else { return Ok(()) };
             let mut quoted = String::new();
-            escape_string(&key?, &mut quoted);
+            escape_string(&key, &mut quoted);
             if self.shared.unique && !self.seen.insert(quoted.clone()) {
                 return Err(errors::duplicate_key(Some(&quoted)));
             }

@@ -24,6 +24,7 @@ mod comparisons;
 mod dates;
 mod floats;
 mod formatting;
+mod geometry;
 mod hashes;
 mod identifiers;
 mod integers;
@@ -114,6 +115,7 @@ const TOPICS: &[&[FunctionEntry]] = &[
     dates::TABLE,
     floats::TABLE,
     formatting::TABLE,
+    geometry::TABLE,
     hashes::TABLE,
     identifiers::TABLE,
     integers::TABLE,

@@ -6,6 +6,7 @@ pub mod array;
 pub mod data;
 pub mod datetime;
 pub mod formatting;
+pub mod geometry;
 pub mod integrity;
 pub mod json;
 pub mod jsonpath;

@@ -7,6 +7,7 @@ use super::{ByteaOutput, IoContext, array, bytea};
 use crate::datetime::{arithmetic, format, interval_text, parse};
 use crate::errors::{PgError, Result, data, text as text_errors};
 use crate::fast::{parse_int4_fast, parse_int8_fast, write_i64};
+use crate::geometry;
 use crate::network::{self, Inet};
 use crate::numeric::Numeric;
 use crate::range::io as range;
@@ -80,6 +81,12 @@ pub fn text_input(oid: Oid, typmod: i32, text: &str, context: &IoContext) -> Res
         _ if physical::is_object_name(oid) => Datum::I64(i64::from(object_input(oid, text, context)?)),
         oids::TID => Datum::I64(parse_tid(text).ok_or_else(|| data::invalid_input_syntax("tid", text))?),
         _ if physical::is_oid_like(oid) => Datum::I64(parse_oid(text, "oid")?),
+        oids::POINT | oids::LSEG | oids::BOX | oids::LINE | oids::PATH | oids::POLYGON | oids::CIRCLE => {
+            match geometry::io::input(oid, text) {
+                Some(value) => value?,
+                None => return Err(PgError::not_supported(format!("input of type {oid}"))),
+            }
+        }
         _ if physical::range_subtype(oid).is_some() => range::range_input(oid, text, context)?,
         _ if physical::multirange_range(oid).is_some() => range::multirange_input(oid, text, context)?,
         _ => match physical::element_type(oid) {
@@ -133,6 +140,7 @@ pub fn text_output(oid: Oid, value: &Datum, context: &IoContext, out: &mut Strin
                 Inet::from_stored(value).ok_or_else(|| PgError::internal("a stored address is damaged"))?;
             out.push_str(&if oid == oids::CIDR { address.cidr_text() } else { address.inet_text() });
         }
+        (_, Datum::Bytes(value)) if geometry::io::output(oid, value, context, out) => {}
         (oids::MACADDR | oids::MACADDR8, Datum::Bytes(value)) => out.push_str(&network::mac_text(value)),
         (_, Datum::Bytes(value)) => match context.bytea_output {
             ByteaOutput::Hex => {

@@ -103,7 +103,7 @@ fn pairs(args: &[Datum]) -> Result<Vec<(String, Option<String>)>> {
     let keys = array(args, 0)?;
     let flat: Vec<(Option<&str>, Option<&str>)> = if args.len() > 1 {
         let values = array(args, 1)?;
-        if keys.dimensions.len() > 1 || values.dimensions.len() > 1 {
+        if keys.dimensions.len() > 1 || keys.dimensions.len() != values.dimensions.len() {
             return Err(errors::wrong_array("wrong number of array subscripts"));
         }
         if keys.elements.len() != values.elements.len() {

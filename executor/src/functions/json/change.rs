@@ -151,6 +151,14 @@ fn at_path(args: &[Datum], change: Change<'_>) -> Result<Datum> {
         let action = if change == Change::Delete { "delete" } else { "set" };
         return Err(errors::misuse(format!("cannot {action} path in scalar")));
     }
+    let empty = match value {
+        Json::Array(items) => items.is_empty(),
+        Json::Object(fields) => fields.is_empty(),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => false,
+    };
+    if empty && change.created().is_none() {
+        return shown(value.clone());
+    }
     shown(changed(value, &path, 0, change)?)
 }
 

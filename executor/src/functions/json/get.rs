@@ -150,12 +150,17 @@ fn order(args: &[Datum]) -> Result<Ordering> {
     Ok(jsonb(args, 0)?.compare(jsonb(args, 1)?))
 }
 
+/// Casts call numbers `numeric`.
+fn cast_name(value: &Json) -> &'static str {
+    if matches!(value, Json::Number(_)) { "numeric" } else { value.type_name() }
+}
+
 /// What a cast to an SQL type finds.
 fn number(args: &[Datum], type_name: &str) -> Result<Option<Numeric>> {
     match jsonb(args, 0)? {
         Json::Null => Ok(None),
         Json::Number(number) => Ok(Some(number.clone())),
-        other => Err(errors::cannot_cast(other.type_name(), type_name)),
+        other => Err(errors::cannot_cast(cast_name(other), type_name)),
     }
 }
 
@@ -167,7 +172,7 @@ fn to_bool(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
     match jsonb(args, 0)? {
         Json::Null => Ok(Datum::Null),
         Json::Bool(value) => Ok(Datum::Bool(*value)),
-        other => Err(errors::cannot_cast(other.type_name(), "boolean")),
+        other => Err(errors::cannot_cast(cast_name(other), "boolean")),
     }
 }
 
