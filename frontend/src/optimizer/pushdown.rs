@@ -88,8 +88,12 @@ impl Planner<'_> {
                 Logical::Window { input, partition_by, order_by, calls }.filter(above)
             }
             Logical::Get(mut get) => {
-                let (inside, above): (Vec<_>, Vec<_>) =
-                    conjuncts.into_iter().partition(|expr| !expressions::has_subquery(expr));
+                // The scan filters by stored columns; the row id is not one.
+                let row_id = get.row_id;
+                let (inside, above): (Vec<_>, Vec<_>) = conjuncts.into_iter().partition(|expr| {
+                    !expressions::has_subquery(expr)
+                        && row_id.is_none_or(|id| !self.expr_columns(expr).contains(&id))
+                });
                 get.filters.extend(inside);
                 Logical::Get(get).filter(above)
             }

@@ -38,6 +38,12 @@ pub struct Cursor {
     pub holdable: bool,
     /// NO SCROLL was not written.
     pub scrollable: bool,
+    /// Whether its transaction has committed.
+    pub committed: bool,
+    /// A FETCH has failed.
+    pub failed: bool,
+    /// Stored tables whose row ids follow the columns of its rows.
+    pub tables: Vec<types::Oid>,
     /// When it was declared.
     pub created_at: i64,
 }
@@ -117,7 +123,12 @@ impl Session {
 
     /// Drops the portals of a transaction that ends; holdable cursors outlive a commit.
     pub(super) fn close_portals(&mut self, committed: bool) {
-        self.portals
-            .retain(|_, portal| committed && portal.cursor.as_ref().is_some_and(|cursor| cursor.holdable));
+        self.portals.retain(|_, portal| match &mut portal.cursor {
+            Some(cursor) if cursor.holdable && (committed || cursor.committed) => {
+                cursor.committed = true;
+                true
+            }
+            Some(_) | None => false,
+        });
     }
 }

@@ -12,6 +12,7 @@ use crate::session::{Session, clock};
 
 /// `CURSOR_OPT_SCROLL`, `CURSOR_OPT_HOLD` of parsenodes.h.
 const SCROLL: i32 = 0x0002;
+const NO_SCROLL: i32 = 0x0004;
 const HOLD: i32 = 0x0020;
 /// `FETCH_ALL` of parsenodes.h.
 const FETCH_ALL: i64 = i64::MAX;
@@ -28,6 +29,12 @@ pub(super) fn declare(
     if !holdable {
         session.require_block("DECLARE CURSOR")?;
     }
+    if statement.options & SCROLL != 0 && statement.options & NO_SCROLL != 0 {
+        return Err(PgError::new(
+            SqlState::INVALID_CURSOR_DEFINITION,
+            "cannot specify both SCROLL and NO SCROLL",
+        ));
+    }
     if statement.portalname.is_empty() {
         return Err(PgError::new(SqlState::INVALID_CURSOR_NAME, "invalid cursor name: must not be empty"));
     }
@@ -38,11 +45,14 @@ pub(super) fn declare(
         ));
     }
     let mut held = Held::default();
-    held.tag = super::run(session, client, &source.inner(), params, &mut Destination::Hold(&mut held))?;
+    let query = super::query::hold(session, client, &source.inner(), params, &mut held)?;
     let cursor = Cursor {
         text: source.text().to_owned(),
         holdable,
-        scrollable: statement.options & SCROLL != 0,
+        scrollable: statement.options & SCROLL != 0 || (statement.options & NO_SCROLL == 0 && query.backward),
+        committed: false,
+        failed: false,
+        tables: query.tables,
         created_at: clock::now(),
     };
     let portal = Portal {
@@ -77,9 +87,16 @@ pub(super) fn fetch(
     let missing = || PgError::new(SqlState::INVALID_CURSOR_NAME, format!("cursor \"{name}\" does not exist"));
     let portal = session.portals.get_mut(name).ok_or_else(missing)?;
     let scrollable = portal.cursor.as_ref().is_some_and(|cursor| cursor.scrollable);
+    if portal.cursor.as_ref().is_some_and(|cursor| cursor.failed) {
+        let message = format!("portal \"{name}\" cannot be run");
+        return Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
+    }
     let PortalState::Held(held) = &mut portal.state else { return Err(missing()) };
-    let motion = motion(held, statement.direction(), statement.how_many);
+    let motion = motion(held, statement.direction(), statement.how_many, statement.ismove);
     if motion.backward && !scrollable {
+        if let Some(cursor) = &mut portal.cursor {
+            cursor.failed = true;
+        }
         return Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "cursor can only scan forward")
             .with_hint("Declare it with SCROLL option to enable backward scan."));
     }
@@ -95,7 +112,8 @@ pub(super) fn fetch(
         held.slice(motion.rows.start, motion.rows.end)
     };
     let mut sink = destination.open(client, &columns, &access)?;
-    for batch in batches {
+    for mut batch in batches {
+        batch.columns.truncate(columns.len());
         let _ = executor::execute::ResultSink::push(&mut sink, batch)?;
     }
     Ok(format!("FETCH {count}"))
@@ -124,7 +142,7 @@ impl RowRange {
     }
 }
 
-fn motion(held: &Held, direction: FetchDirection, count: i64) -> Motion {
+fn motion(held: &Held, direction: FetchDirection, count: i64, is_move: bool) -> Motion {
     let (total, position) = (held.rows, held.position);
     let single = |target: i128, backward: bool| {
         let target = target.clamp(0, i128::from(total) + 1) as u64;
@@ -135,16 +153,18 @@ fn motion(held: &Held, direction: FetchDirection, count: i64) -> Motion {
         };
         Motion { rows, descending: false, backward, position: target }
     };
+    // Showing the current row again means to go back to it.
+    let refetches = !is_move && (1..=total).contains(&position);
     match direction {
         FetchDirection::FetchForward if count < 0 => backward(position, count.unsigned_abs()),
         FetchDirection::FetchBackward if count >= 0 => match count {
-            0 => single(i128::from(position), false),
+            0 => single(i128::from(position), refetches),
             _ => backward(position, count.unsigned_abs()),
         },
         FetchDirection::FetchForward | FetchDirection::FetchBackward => {
             let count = count.unsigned_abs();
             if count == 0 {
-                return single(i128::from(position), false);
+                return single(i128::from(position), refetches);
             }
             let start = position.min(total);
             let end = start.saturating_add(count).min(total);
@@ -163,7 +183,9 @@ fn motion(held: &Held, direction: FetchDirection, count: i64) -> Motion {
             // Absolute positions at or behind the current one need a rewind.
             single(target, target <= i128::from(position) && position > 0)
         }
-        FetchDirection::FetchRelative => single(i128::from(position) + i128::from(count), count < 0),
+        FetchDirection::FetchRelative => {
+            single(i128::from(position) + i128::from(count), count < 0 || (count == 0 && refetches))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod constraint_check;
 mod constraints;
+mod current_of;
 mod cursor;
 mod explain;
 pub mod fields;

@@ -10,19 +10,20 @@ use executor::execute::{ExecutionReport, ResultSink};
 use executor::plan::{ModifyKind, Plan};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, ResTarget, SelectStmt};
-use types::{Datum, Oid, PgError, Result, TypeRef, oids};
+use types::{Datum, Oid, PgError, Result, SqlState, TypeRef, oids};
 
 use super::Description;
 use super::fields::output_fields;
 use super::statistics::StoreStatistics;
 use crate::analyzer::{self, Analyzed, AnalyzerContext};
 use crate::optimizer::{self, PlannerContext};
-use crate::query::{Query, Statement};
+use crate::query::{Query, QueryBody, Statement};
 use crate::server::connection::Client;
 use crate::server::output::FieldDescription;
 use crate::server::rows::Destination;
 use crate::session::Session;
 use crate::session::access::Access;
+use crate::session::portal::Held;
 use crate::session::prepared::Source;
 
 /// A statement ready to run.
@@ -79,12 +80,53 @@ impl ResultSink for CountSink {
     }
 }
 
+/// What a cursor's query is.
+pub(super) struct HeldQuery {
+    /// Stored tables whose row ids follow the columns of each row.
+    pub(super) tables: Vec<Oid>,
+    /// Whether a cursor over it can move backwards without SCROLL.
+    pub(super) backward: bool,
+}
+
+/// Runs the query of a cursor and holds its rows, those of `Held::columns` and row ids behind them.
+pub(super) fn hold(
+    session: &mut Session,
+    client: &mut Client,
+    source: &Source,
+    params: &[Datum],
+    held: &mut Held,
+) -> Result<HeldQuery> {
+    let types = session.param_types(params.len());
+    let access = session.access()?;
+    let mut analyzed = analyze(&access, source.node()?, &types, false)?;
+    let Statement::Query(query) = &mut analyzed.statement else {
+        return Err(PgError::internal("a cursor over no query"));
+    };
+    if query.ctes.iter().any(|cte| matches!(cte.query.body, QueryBody::Modify(_))) {
+        return Err(PgError::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "DECLARE CURSOR must not contain data-modifying statements in WITH",
+        ));
+    }
+    let columns = output_fields(&query.output);
+    let backward = super::current_of::runs_backward(query);
+    let tables = super::current_of::show_row_ids(query);
+    let planned = plan_statement(session, &analyzed.statement)?;
+    let mut destination = Destination::Hold(held);
+    let mut sink = destination.open(client, &columns, &access)?;
+    execute_plan(session, &planned, params, &mut sink)?;
+    held.tag = "SELECT".to_owned();
+    Ok(HeldQuery { tables, backward })
+}
+
 /// Finds out parameter types and result columns of a query.
 pub(super) fn describe(session: &mut Session, source: &Source, types: &[Oid]) -> Result<Description> {
     let given: Vec<Option<Oid>> =
         types.iter().map(|oid| (*oid != 0 && *oid != oids::UNKNOWN).then_some(*oid)).collect();
     let access = session.access()?;
-    let analyzed = analyze(&access, source.node()?, &given, false)?;
+    let node = source.node()?;
+    let current = super::current_of::resolve(session, node, false)?;
+    let analyzed = analyze(&access, current.as_ref().unwrap_or(node), &given, false)?;
     let columns = result_columns(&analyzed.statement);
     Ok(Description { param_types: analyzed.param_types, columns })
 }
@@ -125,7 +167,9 @@ fn result_columns(statement: &Statement) -> Option<Vec<FieldDescription>> {
 pub fn plan(session: &mut Session, source: &Source, params: &[Datum]) -> Result<Planned> {
     let types = session.param_types(params.len());
     let access = session.access()?;
-    let analyzed = analyze(&access, source.node()?, &types, false)?;
+    let node = source.node()?;
+    let current = super::current_of::resolve(session, node, true)?;
+    let analyzed = analyze(&access, current.as_ref().unwrap_or(node), &types, false)?;
     plan_statement(session, &analyzed.statement)
 }
 

@@ -188,6 +188,10 @@ const TID_OFFSET_MASK: i64 = (1 << TID_OFFSET_BITS) - 1;
 
 /// Reads `(block,offset)`. Offset 0 names no row; it becomes the last one of a block.
 fn parse_tid(text: &str) -> Option<i64> {
+    // The form in which WHERE CURRENT OF names a row id.
+    if let Some(row) = text.strip_prefix('#') {
+        return row.parse().ok();
+    }
     let (block, offset) = text.trim().strip_prefix('(')?.strip_suffix(')')?.split_once(',')?;
     let block: i64 = block.trim().parse().ok()?;
     let offset: i64 = offset.trim().parse().ok()?;
