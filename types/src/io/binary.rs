@@ -41,6 +41,11 @@ pub fn binary_input(oid: Oid, typmod: i32, bytes: &[u8]) -> Result<Datum> {
         oids::INT8 | oids::MONEY | oids::PG_LSN | oids::XID8 => {
             Datum::I64(i64::from_be_bytes(exactly(bytes)?))
         }
+        oids::TID => {
+            let [b0, b1, b2, b3, o0, o1] = exactly(bytes)?;
+            let block = i64::from(u32::from_be_bytes([b0, b1, b2, b3]));
+            Datum::I64(super::text::tid_of(block, u16::from_be_bytes([o0, o1])))
+        }
         oids::FLOAT4 => Datum::F32(f32::from_be_bytes(exactly(bytes)?)),
         oids::FLOAT8 => Datum::F64(f64::from_be_bytes(exactly(bytes)?)),
         oids::NUMERIC => Datum::Numeric(Numeric::read_binary(bytes, typmod)?),
@@ -156,6 +161,11 @@ pub fn binary_output(oid: Oid, value: &Datum, out: &mut Vec<u8>) -> Result<()> {
         Datum::I32(number) => out.extend_from_slice(&number.to_be_bytes()),
         Datum::I64(number) if physical::is_oid_like(oid) => {
             out.extend_from_slice(&(*number as u32).to_be_bytes())
+        }
+        Datum::I64(tid) if oid == oids::TID => {
+            let (block, offset) = super::text::tid_parts(*tid);
+            out.extend_from_slice(&(block as u32).to_be_bytes());
+            out.extend_from_slice(&offset.to_be_bytes());
         }
         Datum::I64(number) => out.extend_from_slice(&number.to_be_bytes()),
         Datum::F32(number) => out.extend_from_slice(&number.to_be_bytes()),

@@ -111,7 +111,8 @@ pub fn text_output(oid: Oid, value: &Datum, context: &IoContext, out: &mut Strin
         (oids::MONEY, Datum::I64(cents)) => out.push_str(&money::format(*cents)),
         (oids::BIT | oids::VARBIT, Datum::Bytes(bits)) => bytes.extend_from_slice(bits),
         (oids::TID, Datum::I64(tid)) => {
-            out.push_str(&format!("({},{})", *tid as u64 >> TID_OFFSET_BITS, (tid & TID_OFFSET_MASK) + 1));
+            let (block, offset) = tid_parts(*tid);
+            out.push_str(&format!("({block},{offset})"));
         }
         (oids::VOID, _) | (_, Datum::Null) => {}
         (_, Datum::I64(number)) if physical::is_object_name(oid) => {
@@ -196,7 +197,17 @@ fn parse_tid(text: &str) -> Option<i64> {
     let block: i64 = block.trim().parse().ok()?;
     let offset: i64 = offset.trim().parse().ok()?;
     let fits = (0..=i64::from(u32::MAX)).contains(&block) && (0..=i64::from(u16::MAX)).contains(&offset);
-    fits.then(|| block << TID_OFFSET_BITS | (offset.wrapping_sub(1) & TID_OFFSET_MASK))
+    fits.then(|| tid_of(block, offset as u16))
+}
+
+/// Returns a `tid` of its parts.
+pub(super) fn tid_of(block: i64, offset: u16) -> i64 {
+    block << TID_OFFSET_BITS | (i64::from(offset).wrapping_sub(1) & TID_OFFSET_MASK)
+}
+
+/// Returns block and offset of a `tid`.
+pub(super) fn tid_parts(tid: i64) -> (u64, u16) {
+    (tid as u64 >> TID_OFFSET_BITS, ((tid & TID_OFFSET_MASK) as u16).wrapping_add(1))
 }
 
 /// Cuts a name to 63 bytes at a character boundary.
