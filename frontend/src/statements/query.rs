@@ -52,6 +52,18 @@ pub(super) fn run(
     };
     if planned.returns_rows {
         let access = session.access()?;
+        if planned.tag != "SELECT" || !planned.plan.changing.is_empty() {
+            // A change runs to its end before the first row is sent.
+            let mut held = Held::default();
+            let mut kept = Destination::Hold(&mut held);
+            let mut sink = kept.open(client, &planned.columns, &access)?;
+            execute_plan(session, &planned, params, &mut sink)?;
+            let mut sink = destination.open(client, &planned.columns, &access)?;
+            for batch in held.batches {
+                let _ = sink.push(batch)?;
+            }
+            return Ok(format!("{} {}", planned.tag, sink.rows));
+        }
         let mut sink = destination.open(client, &planned.columns, &access)?;
         execute_plan(session, &planned, params, &mut sink)?;
         return Ok(format!("{} {}", planned.tag, sink.rows));

@@ -91,6 +91,16 @@ pub fn still_referenced(
     of_constraint(sqlstate, message, child, constraint)
         .with_detail(format!("Key {key} {verb} from table \"{}\".", child.table))
 }
+/// `ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters`
+pub fn deferrable_arbiter(table: TableName<'_>, constraint: &str) -> PgError {
+    of_constraint(
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters"
+            .to_owned(),
+        table,
+        constraint,
+    )
+}
 /// `ON CONFLICT DO UPDATE command cannot affect row a second time`
 pub fn conflict_row_twice() -> PgError {
     PgError::new(

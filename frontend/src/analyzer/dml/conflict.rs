@@ -4,6 +4,7 @@ use executor::expr::{ColumnId, Expr};
 use executor::plan::{Conflict, ConflictUpdate, TargetKey};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{InferClause, OnConflictAction, OnConflictClause};
+use types::errors::integrity;
 use types::{PgError, Result, SqlState};
 
 use super::Changed;
@@ -31,11 +32,9 @@ impl Analyzer<'_> {
         if let Some(deferrable) =
             arbiters.iter().flatten().find_map(|at| keys.get(*at).filter(|key| key.deferrable))
         {
-            let _ = deferrable;
-            return Err(PgError::new(
-                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters",
-            ));
+            let schema = self.context.catalog.schema_name(table.relation.schema).unwrap_or_default();
+            let named = integrity::TableName { schema, table: &table.relation.name };
+            return Err(integrity::deferrable_arbiter(named, &deferrable.name));
         }
         self.level().conflict = Some(Conflict { arbiters, update });
         Ok(())
@@ -46,7 +45,6 @@ impl Analyzer<'_> {
         let mut excluded = self.row_item(table, &"excluded".into(), &table.row.new, true)?;
         excluded.alias = Some("excluded".into());
         self.level().items = vec![own];
-        self.check_unique(std::slice::from_ref(&excluded), &[])?;
         self.level().items.push(excluded);
         let base: Vec<Expr> = table
             .row

@@ -6,7 +6,7 @@ use pg_query::protobuf::{ReturningClause, ReturningOptionKind};
 use types::{PgError, Result, SqlState};
 
 use super::Changed;
-use crate::analyzer::state::{Analyzer, Clause, NamespaceItem, at, error};
+use crate::analyzer::state::{Analyzer, Clause, Location, NamespaceItem, at, error};
 use crate::query::{OutputColumn, Returning};
 
 impl Analyzer<'_> {
@@ -36,19 +36,20 @@ impl Analyzer<'_> {
         self.level().items = items;
         let (old, new) = version_names(clause)?;
         for (given, usual, row) in [(old, "old", &table.row.old), (new, "new", &table.row.new)] {
+            let place = given.as_ref().and_then(|(_, place)| *place);
             let taken = self
                 .level()
                 .items
                 .iter()
                 .any(|item| item.table_visible && item.alias.as_deref() == Some(usual));
             let name: EcoString = match given {
-                Some(name) => name,
+                Some((name, _)) => name,
                 None if taken => continue,
                 None => usual.into(),
             };
             let mut item = self.row_item(table, &name, row, true)?;
             item.alias = Some(name);
-            self.check_unique(std::slice::from_ref(&item), &[])?;
+            self.check_unique(std::slice::from_ref(&item), &[]).map_err(|error| error.at(place))?;
             self.level().items.push(item);
         }
         let targets = self.within(Clause::Returning, |analyzer| analyzer.targets(&clause.exprs))?;
@@ -71,8 +72,11 @@ impl Analyzer<'_> {
     }
 }
 
+/// A name and where it stands.
+type Named = (EcoString, Location);
+
 /// Returns the names that WITH (OLD AS o, NEW AS n) gives.
-fn version_names(clause: &ReturningClause) -> Result<(Option<EcoString>, Option<EcoString>)> {
+fn version_names(clause: &ReturningClause) -> Result<(Option<Named>, Option<Named>)> {
     let (mut old, mut new) = (None, None);
     for node in &clause.options {
         let Some(NodeEnum::ReturningOption(option)) = &node.node else { continue };
@@ -82,7 +86,7 @@ fn version_names(clause: &ReturningClause) -> Result<(Option<EcoString>, Option<
             let message = format!("{word} cannot be specified multiple times");
             return Err(error(SqlState::SYNTAX_ERROR, message, at(option.location)));
         }
-        *place = Some(option.value.as_str().into());
+        *place = Some((option.value.as_str().into(), at(option.location)));
     }
     Ok((old, new))
 }

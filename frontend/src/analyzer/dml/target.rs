@@ -253,7 +253,7 @@ fn unique_index(
         nulls_equal: index.nulls_not_distinct,
         deferrable: constraint.is_some_and(|constraint| constraint.deferrable),
         deferred: constraint.is_some_and(|constraint| constraint.deferred),
-        stored: index.primary,
+        stored: index.primary && !constraint.is_some_and(|constraint| constraint.deferrable),
         constraint: constraint.is_some(),
     })
 }

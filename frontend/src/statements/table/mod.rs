@@ -6,11 +6,11 @@ mod drop;
 mod reanalyze;
 mod rename;
 mod rewrite;
+mod truncate;
 
 use std::sync::Arc;
 
-use pg_query::NodeEnum;
-use pg_query::protobuf::{RangeVar, TruncateStmt};
+use pg_query::protobuf::RangeVar;
 use types::{PgError, Result, SqlState};
 
 use crate::catalog::{Index, Relation, RelationKind};
@@ -22,6 +22,7 @@ pub(crate) use create::fixed_scale;
 pub(super) use create::{create, make, make_file, on_commit, place, put_sequences, with_context};
 pub(super) use drop::{drop, drop_objects};
 pub(super) use rename::{rename, set_owner, set_schema};
+pub(super) use truncate::truncate;
 
 /// Finds a relation of the user.
 ///
@@ -124,15 +125,4 @@ pub(super) fn require_table(relation: &Relation) -> Result<()> {
             Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a table", relation.name)))
         }
     }
-}
-
-/// TRUNCATE.
-pub(super) fn truncate(session: &mut Session, statement: &TruncateStmt) -> Result<String> {
-    for name in &statement.relations {
-        let Some(NodeEnum::RangeVar(name)) = &name.node else { continue };
-        let relation = resolve(session, name)?;
-        require_table(&relation)?;
-        session.open()?.storage.lock().truncate(relation.table_id())?;
-    }
-    Ok("TRUNCATE TABLE".to_owned())
 }

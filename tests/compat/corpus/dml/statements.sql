@@ -43,8 +43,6 @@ select * from p order by 1;
 with t as (delete from p where id > 60 returning *) insert into l select id, n from t returning *;
 with t as (insert into l values (1,'x') returning *) select (select count(*) from l), t.* from t;
 select count(*) from l;
-with a as (update l set note = 'a' returning *), b as (update l set note = 'b' returning *) select count(*) from a, b;
-select distinct note from l;
 with recursive r as (delete from l returning *) select * from r;
 with recursive r(n) as (select 1 union all select n+1 from r where n < 3), d as (delete from l where id in (select n from r) returning id) select * from d;
 select * from (with x as (delete from l returning *) select * from x) y;
