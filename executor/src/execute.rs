@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use storage::{TableId, TableScan};
+use storage::{RowId, TableId, TableScan};
 use types::{Datum, PgError, Result};
 
 use crate::batch::Batch;
@@ -81,6 +81,8 @@ pub(crate) struct Run<'a> {
     /// Rows of the enclosing recursions by number.
     pub(crate) working: Arc<HashMap<u32, Arc<RowSet>>>,
     pub(crate) state: &'a RunState,
+    /// A row version of a table that stands for all its rows where they are about to be changed.
+    pub(crate) only_row: Option<(u64, RowId)>,
 }
 
 /// Rows of a shared subplan, once it has run.
@@ -150,6 +152,16 @@ impl<'a> Run<'a> {
     pub(crate) fn with_outer(&self, outer: Vec<Datum>) -> Run<'a> {
         Run { outer: Arc::new(outer), threads: 1, working: Arc::clone(&self.working), ..*self }
     }
+    /// Returns the same statement over one version of a row that it is about to change.
+    pub(crate) fn over_row(&self, table: u64, row: RowId) -> Run<'a> {
+        Run {
+            outer: Arc::clone(&self.outer),
+            threads: 1,
+            working: Arc::clone(&self.working),
+            only_row: Some((table, row)),
+            ..*self
+        }
+    }
     /// Notes that node `id` ran row by row.
     pub(crate) fn note_row_form(&self, id: u32, reason: FallbackReason) {
         *self.counter(id).row_form.lock() = RunForm::Row(reason);
@@ -176,6 +188,7 @@ pub fn execute(
         outer: Arc::new(Vec::new()),
         working: Arc::new(HashMap::new()),
         state: &state,
+        only_row: None,
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let output = Output {
@@ -224,6 +237,7 @@ pub fn execute_over(
         outer: Arc::new(Vec::new()),
         working: Arc::new(rows),
         state: &state,
+        only_row: None,
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| -> Result<i64> {
         let rows = collect_rows(&run, &plan.root)?.rows(&plan.root.output)?;
@@ -253,6 +267,7 @@ pub(crate) fn with_run(
         outer: Arc::new(Vec::new()),
         working: Arc::new(HashMap::new()),
         state: &state,
+        only_row: None,
     })
 }
 

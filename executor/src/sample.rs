@@ -34,6 +34,7 @@ pub fn count_matching(
         outer: Arc::new(Vec::new()),
         working: Arc::new(HashMap::new()),
         state: &state,
+        only_row: None,
     };
     let width = columns.last_key_value().map_or(0, |(column, _)| column + 1);
     let placeholder = Vector::constant(Values::Bool(Bitmap::zeros(1)), len);

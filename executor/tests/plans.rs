@@ -103,7 +103,7 @@ fn store() -> (Arc<Store>, std::path::PathBuf) {
                 definition("n", PhysicalType::Numeric, Some(2)),
                 definition("t", PhysicalType::Text, None),
             ],
-            None,
+            Vec::new(),
         )
         .unwrap();
     let types = [ty(INT4), ty(INT4), ty(oids::NUMERIC), ty(oids::TEXT)];

@@ -4,6 +4,7 @@ use kernels::vector::{Bitmap, Values, Vector, VectorData, Views, ViewsBuilder};
 use types::PhysicalType;
 
 use crate::error::{Result, StorageError};
+use crate::heap::row::Lane;
 use crate::table::ColumnDefinition;
 
 /// Plain lanes that grow.
@@ -55,9 +56,10 @@ impl ColumnBuilder {
         builder.finish().0
     }
 
-    fn push_zero(&mut self) {
+    /// Appends a value that nobody looks at.
+    pub(crate) fn push_zero(&mut self) {
         match &mut self.lanes {
-            Lanes::Bool(words) => words.push(0),
+            Lanes::Bool(words) => push_bit(words, self.len, false),
             Lanes::I16(lanes) => lanes.push(0),
             Lanes::I32(lanes) => lanes.push(0),
             Lanes::I64(lanes) | Lanes::Fixed64(lanes, _) => lanes.push(0),
@@ -68,6 +70,46 @@ impl ColumnBuilder {
             Lanes::Views(views) => views.push(b""),
         }
         self.len += 1;
+    }
+
+    /// Appends one value.
+    pub(crate) fn push(&mut self, value: Lane<'_>) -> Result<()> {
+        let len = self.len;
+        match (&mut self.lanes, value) {
+            (_, Lane::Null) => {
+                self.push_zero();
+                let words = self.validity.get_or_insert_with(|| {
+                    let mut words = Vec::new();
+                    append_ones(&mut words, 0, len);
+                    words
+                });
+                push_bit(words, len, false);
+                return Ok(());
+            }
+            (Lanes::Bool(words), Lane::Bool(flag)) => push_bit(words, len, flag),
+            (Lanes::I16(lanes), Lane::I16(value)) => lanes.push(value),
+            (Lanes::I32(lanes), Lane::I32(value)) => lanes.push(value),
+            (Lanes::I64(lanes), Lane::I64(value)) => lanes.push(value),
+            (Lanes::F32(lanes), Lane::F32(value)) => lanes.push(value),
+            (Lanes::F64(lanes), Lane::F64(value)) => lanes.push(value),
+            (Lanes::Fixed128(lanes, _), Lane::Fixed(value)) => lanes.push(value),
+            (Lanes::Wide(lanes), Lane::Wide(value)) => lanes.push(value),
+            (Lanes::Views(lanes), Lane::Bytes(value)) => lanes.push(value),
+            (Lanes::Fixed64(lanes, scale), Lane::Fixed(value)) => match i64::try_from(value) {
+                Ok(value) => lanes.push(value),
+                Err(_) => {
+                    let mut wide: Vec<i128> = lanes.iter().map(|&lane| lane.into()).collect();
+                    wide.push(value);
+                    self.lanes = Lanes::Fixed128(wide, *scale);
+                }
+            },
+            _ => return Err(mismatch()),
+        }
+        if let Some(words) = &mut self.validity {
+            push_bit(words, len, true);
+        }
+        self.len += 1;
+        Ok(())
     }
 
     /// Returns the number of lanes.

@@ -10,6 +10,7 @@ use kernels::vector::{Bitmap, Values, Vector};
 
 use crate::builder::ColumnBuilder;
 use crate::error::Result;
+use crate::index::{IndexDefinition, IndexId};
 use crate::key::KeyOrder;
 use crate::segment::{Segment, SegmentWriter};
 use crate::store::Store;
@@ -29,8 +30,8 @@ pub struct BulkWriter<'a> {
     table: TableId,
     rows: u64,
     segments: SegmentsWriter,
-    /// The primary key's columns, and whether rows come in its order.
-    key: Option<(Vec<usize>, KeyOrder)>,
+    /// For each unique index, whether rows come in its order.
+    orders: Vec<(IndexId, KeyOrder)>,
 }
 
 /// Cuts rows into row groups and segments.
@@ -49,18 +50,19 @@ impl<'a> BulkWriter<'a> {
         transaction: &'a mut Transaction,
         table: TableId,
         columns: Arc<[ColumnDefinition]>,
-        key: Option<Vec<usize>>,
+        indexes: &[IndexDefinition],
     ) -> Self {
-        let key = key.map(|key| (key, KeyOrder::default()));
+        let unique = indexes.iter().filter(|index| index.unique);
+        let orders = unique.map(|index| (index.id, KeyOrder::new(index, &columns))).collect();
         let segments = SegmentsWriter::new(Arc::clone(transaction.store()), table, columns);
-        Self { transaction, table, rows: 0, segments, key }
+        Self { transaction, table, rows: 0, segments, orders }
     }
 
     /// Appends rows: a vector for each column.
     pub fn append(&mut self, vectors: &[Vector]) -> Result<()> {
         self.rows += check_rows(&self.segments.columns, vectors)? as u64;
-        if let Some((key, order)) = &mut self.key {
-            order.observe(vectors, key);
+        for (_, order) in &mut self.orders {
+            order.observe(vectors);
         }
         self.segments.append(vectors)
     }
@@ -77,8 +79,10 @@ impl<'a> BulkWriter<'a> {
         } else {
             self.segments.flush_group()?;
             let segments = self.segments.finish()?;
-            let distinct = self.key.is_none_or(|(_, order)| order.is_kept());
-            self.transaction.adopt_segments(self.table, &segments, distinct)?;
+            let orders = &self.orders;
+            self.transaction.adopt_segments(self.table, &segments, &|index| {
+                orders.iter().any(|(id, order)| *id == index.definition.id && order.is_kept())
+            })?;
         }
         Ok(self.rows)
     }

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use types::{PgError, SqlState};
+use types::io::IoContext;
+use types::{Datum, Oid, PgError, SqlState};
 
-use crate::TableId;
+use crate::{IndexId, TableId};
 
 /// Result of a storage operation.
 pub type Result<T, E = StorageError> = std::result::Result<T, E>;
@@ -20,6 +21,23 @@ pub enum StorageError {
     },
     /// Another transaction changed the catalog and committed first.
     CatalogConflict,
+    /// A row that the transaction's snapshot shows has been updated by another transaction.
+    ConcurrentUpdate,
+    /// A row that the transaction's snapshot shows has been deleted by another transaction.
+    ConcurrentDelete,
+    /// The statement was stopped while it waited.
+    Stopped(Box<PgError>),
+    /// `lock_timeout` ran out.
+    LockTimeout,
+    /// NOWAIT did not get a lock.
+    LockNotAvailable,
+    /// Sessions wait for each other in a circle.
+    Deadlock {
+        /// PostgreSQL's description of the circle.
+        detail: String,
+    },
+    /// A transaction of more commands than stamps can tell apart.
+    TooManyCommands,
     /// The device is full.
     DiskFull {
         /// The file that could not be extended.
@@ -58,12 +76,18 @@ pub enum StorageError {
         /// The column's name.
         column: String,
     },
-    /// A primary key that another visible row has. The caller knows the constraint's name.
+    /// A unique key that another row has.
     DuplicateKey {
         /// The table.
         table: TableId,
+        /// The index.
+        id: IndexId,
+        /// Its name.
+        index: String,
         /// The names of the key's columns.
         columns: Vec<String>,
+        /// The key's values and their types.
+        values: Vec<(Datum, Oid)>,
     },
     /// A value that this form of the column cannot hold.
     NotSupported(String),
@@ -116,8 +140,21 @@ impl fmt::Display for StorageError {
             Self::NullInColumn { column } => {
                 write!(formatter, "null value in column \"{column}\" violates not-null constraint")
             }
-            Self::DuplicateKey { .. } => {
-                formatter.write_str("duplicate key value violates unique constraint")
+            Self::ConcurrentUpdate => {
+                formatter.write_str("could not serialize access due to concurrent update")
+            }
+            Self::ConcurrentDelete => {
+                formatter.write_str("could not serialize access due to concurrent delete")
+            }
+            Self::Stopped(error) => error.fmt(formatter),
+            Self::LockNotAvailable => formatter.write_str("could not obtain lock"),
+            Self::LockTimeout => formatter.write_str("canceling statement due to lock timeout"),
+            Self::Deadlock { .. } => formatter.write_str("deadlock detected"),
+            Self::TooManyCommands => {
+                formatter.write_str("cannot have more than 2^24-1 commands that write in a transaction")
+            }
+            Self::DuplicateKey { index, .. } => {
+                write!(formatter, "duplicate key value violates unique constraint \"{index}\"")
             }
             Self::NotSupported(what) => write!(formatter, "{what} is not supported yet"),
             Self::Misuse(what) => formatter.write_str(what),
@@ -131,9 +168,18 @@ impl From<StorageError> for PgError {
     fn from(error: StorageError) -> Self {
         let message = error.to_string();
         match error {
-            StorageError::WriteConflict { .. } | StorageError::CatalogConflict => {
-                Self::new(SqlState::SERIALIZATION_FAILURE, message)
+            StorageError::WriteConflict { .. }
+            | StorageError::CatalogConflict
+            | StorageError::ConcurrentUpdate
+            | StorageError::ConcurrentDelete => Self::new(SqlState::SERIALIZATION_FAILURE, message),
+            StorageError::Stopped(error) => *error,
+            StorageError::LockTimeout | StorageError::LockNotAvailable => {
+                Self::new(SqlState::LOCK_NOT_AVAILABLE, message)
             }
+            StorageError::Deadlock { detail } => Self::new(SqlState::DEADLOCK_DETECTED, message)
+                .with_detail(detail)
+                .with_hint("See server log for query details."),
+            StorageError::TooManyCommands => Self::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message),
             StorageError::DiskFull { .. } => {
                 Self::new(SqlState::DISK_FULL, message).with_hint("Check free disk space.")
             }
@@ -141,12 +187,30 @@ impl From<StorageError> for PgError {
             StorageError::Io { .. } | StorageError::Poisoned { .. } => Self::new(SqlState::IO_ERROR, message),
             StorageError::Locked { .. } => Self::new(SqlState::OBJECT_IN_USE, message),
             StorageError::NullInColumn { .. } => Self::new(SqlState::NOT_NULL_VIOLATION, message),
-            StorageError::DuplicateKey { columns, .. } => Self::new(SqlState::UNIQUE_VIOLATION, message)
-                .with_detail(format!("A value of key ({}) already exists.", columns.join(", "))),
+            StorageError::DuplicateKey { columns, values, index, .. } => {
+                let io = IoContext::default();
+                let shown: Vec<String> = values.iter().map(|(value, ty)| shown(value, *ty, &io)).collect();
+                let (columns, values) = (columns.join(", "), shown.join(", "));
+                let mut error = Self::new(SqlState::UNIQUE_VIOLATION, message)
+                    .with_detail(format!("Key ({columns})=({values}) already exists."));
+                error.fields_mut().constraint = Some(index);
+                error
+            }
             StorageError::NotSupported(_) => Self::new(SqlState::FEATURE_NOT_SUPPORTED, message),
             StorageError::NoSuchTable(_) | StorageError::TableExists(_) | StorageError::Misuse(_) => {
                 Self::internal(message)
             }
         }
     }
+}
+
+/// Returns a key's value as PostgreSQL's `BuildIndexValueDescription` shows it.
+fn shown(value: &Datum, ty: Oid, io: &IoContext) -> String {
+    let mut text = String::new();
+    if value.is_null() {
+        text.push_str("null");
+    } else if types::io::text_output(ty, value, io, &mut text).is_err() {
+        text.push('?');
+    }
+    text
 }

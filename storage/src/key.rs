@@ -1,42 +1,169 @@
-//! Primary keys: no two visible rows have the same one.
+//! Unique keys of bulk loads: whether the rows of new row groups collide with each other or with other rows.
 //!
-//! New keys are held against the visible rows at INSERT (or at the end of a bulk load) and, when the table has
-//! changed since, again at commit under the commit lock. Row groups whose first key column is out of the new
-//! keys' range are skipped by their zone maps, so loading or appending in key order reads nothing. Keys are
-//! compared by their 128-bit xxh3 hashes. A bulk load in the order of the first key column is checked as it
-//! passes; in any other order its keys are read again and sorted, 16 bytes a row.
-//!
-//! Exact decimals are compared by their bytes, so equal ones of different display scale count as different.
+//! A load that comes in the order of a key's first column is seen to be distinct as it passes; in any other order the
+//! new rows' keys are read again and sorted, as 128-bit xxh3 hashes. Row groups whose first key column is out of the new
+//! keys' range are skipped by their zone maps, so loading or appending in key order reads nothing.
+
+use std::sync::Arc;
 
 use kernels::vector::{Values, Vector};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::error::{Result, StorageError};
+use crate::error::Result;
+use crate::heap::group::Group;
+use crate::heap::row::{Lane, lane_at};
+use crate::heap::{Heap, Holder};
+use crate::index::key::key_of;
+use crate::index::tree::Index;
+use crate::index::{IndexColumn, IndexDefinition};
 use crate::predicate::{Pruned, RangeEnd, ScanPredicate, ScanValue};
 use crate::scan::{RowGroup, TableScan, positions};
-use crate::table::TableId;
-use crate::{filter, zone_map};
+use crate::table::{ColumnDefinition, RowId};
+use crate::transaction::{Transaction, duplicate};
+use types::PhysicalType;
 
-/// Hashes of new keys, sorted, and the range of their first column.
-#[derive(Debug, Default)]
-pub(crate) struct NewKeys {
-    hashes: Vec<u128>,
-    range: Option<(ScanValue, ScanValue)>,
+/// Keys of rows: their hashes, and where the rows are.
+type Hashes = Vec<(u128, RowId)>;
+
+/// Checks that no key of row groups that a transaction has added is that of another row. `distinct`: within the new
+/// ones that is known.
+pub(crate) fn check_new_groups(
+    transaction: &mut Transaction,
+    heap: &Arc<Heap>,
+    new: &[Arc<Group>],
+    index: &Index,
+    distinct: bool,
+) -> Result<()> {
+    loop {
+        let own = transaction.xid().unwrap_or(0);
+        let is_new = |group: &&Arc<Group>| new.iter().any(|new| new.id == group.id);
+        let xids = Arc::clone(transaction.store().xids());
+        let old = heap.groups().iter().filter(|group| !is_new(group)).cloned().collect();
+        let old = TableScan::of_held(heap, old, own, &xids);
+        let new = TableScan::of_held(heap, new.to_vec(), own, &xids);
+        if distinct && !may_overlap(&new, &old, index) {
+            return Ok(());
+        }
+        let mut keys = hashes_of(&new, index)?;
+        keys.sort_unstable();
+        let same = keys.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1).min();
+        if let Some(row) = same {
+            return Err(duplicate_row(heap, index, row)?);
+        }
+        let Some((row, other)) = first_in(&keys, &new, &old, index)? else { return Ok(()) };
+        match heap.holder(other, own, &xids) {
+            Some(Holder::Row(_)) => return Err(duplicate_row(heap, index, row)?),
+            Some(Holder::InFlight(xid)) => transaction.wait_for(xid)?,
+            None => {}
+        }
+    }
 }
 
-/// Returns the error of a key that exists already.
-pub(crate) fn duplicate(table: TableId, scan: &TableScan, key: &[usize]) -> StorageError {
-    let columns = key.iter().map(|&column| scan.columns()[column].name.clone()).collect();
-    StorageError::DuplicateKey { table, columns }
+fn duplicate_row(heap: &Heap, index: &Index, row: RowId) -> Result<crate::StorageError> {
+    let stored = match heap.group(row.group()) {
+        Some(group) => group.row(&heap.layout, row.lane())?,
+        None => None,
+    };
+    Ok(duplicate(heap, index, stored.as_ref().map_or(&[], |row| &row.bytes)))
 }
 
-impl NewKeys {
-    /// Adds the keys of rows; `columns` are the key's columns.
-    fn add(&mut self, columns: &[Vector]) {
-        self.hashes.extend((0..columns.first().map_or(0, Vector::len)).map(|lane| hash_at(columns, lane)));
-        let Some(first) = columns.first().map(Vector::to_flat) else { return };
-        let Some((low, high)) = zone_map::bounds(first.values(), first.validity.as_ref()) else { return };
-        self.range = Some(match self.range.take() {
+/// Returns the hashes of all keys that are to be unique.
+fn hashes_of(scan: &TableScan, index: &Index) -> Result<Hashes> {
+    let mut hashes = Vec::new();
+    for group in 0..scan.row_group_count() {
+        let group = scan.row_group(group);
+        for vector_index in 0..group.vector_count() {
+            let all = vec![u64::MAX; group.lanes(vector_index).div_ceil(64)];
+            hash_vector(scan, &group, vector_index, index, all, |hash, row| hashes.push((hash, row)))?;
+        }
+    }
+    Ok(hashes)
+}
+
+/// Returns a new row and an old row that have the same key.
+fn first_in(
+    keys: &Hashes,
+    new: &TableScan,
+    old: &TableScan,
+    index: &Index,
+) -> Result<Option<(RowId, RowId)>> {
+    let Some(first) = index.definition.columns.first() else { return Ok(None) };
+    let range = range_of(new, first.column).filter(|_| prunes(index));
+    for group in 0..old.row_group_count() {
+        let group = old.row_group(group);
+        if range.as_ref().is_some_and(|range| group.prune(first.column, range) == Pruned::None) {
+            continue;
+        }
+        for vector_index in 0..group.vector_count() {
+            let mut mask = vec![u64::MAX; group.lanes(vector_index).div_ceil(64)];
+            if let Some(range) = &range {
+                group.filter(first.column, vector_index, range, &mut mask)?;
+            }
+            let mut found = None;
+            hash_vector(old, &group, vector_index, index, mask, |hash, row| {
+                if let Ok(at) = keys.binary_search_by_key(&hash, |(hash, _)| *hash) {
+                    found.get_or_insert((keys[at].1, row));
+                }
+            })?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Says whether zone maps and ranges of an index's first column mean the same as its keys' order.
+fn prunes(index: &Index) -> bool {
+    index.definition.columns.first().is_some_and(|first| first.ty != types::oids::BPCHAR)
+}
+
+/// Calls `each` for the keys of a vector's rows that are in `mask` and seen by the scan.
+fn hash_vector(
+    scan: &TableScan,
+    group: &RowGroup,
+    vector_index: usize,
+    index: &Index,
+    mut mask: Vec<u64>,
+    mut each: impl FnMut(u128, RowId),
+) -> Result<()> {
+    if let Some(visible) = group.visible(vector_index) {
+        crate::filter::and(&mut mask, visible.words());
+    }
+    let chosen = positions(&kernels::vector::Bitmap::from_words(mask, group.lanes(vector_index)));
+    if chosen.is_empty() {
+        return Ok(());
+    }
+    let columns = scan.columns();
+    let mut vectors = Vec::with_capacity(index.definition.columns.len());
+    for part in &index.definition.columns {
+        vectors.push((part.column, group.vector_at(part.column, vector_index, &chosen)?));
+    }
+    for (lane, position) in chosen.iter().enumerate() {
+        let (key, any_null) = key_of(&index.definition, columns, |column| {
+            match vectors.iter().find(|(number, _)| *number == column) {
+                Some((_, vector)) => lane_at(&columns[column], vector, lane),
+                None => Ok(Lane::Null),
+            }
+        })?;
+        if !(any_null && index.definition.nulls_distinct) {
+            each(key.hash(), group.row_id(vector_index, usize::from(*position)));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the range of a column over whole row groups; `None` when it is not known.
+fn range_of(scan: &TableScan, column: usize) -> Option<ScanPredicate> {
+    let mut bounds: Option<(ScanValue, ScanValue)> = None;
+    for group in 0..scan.row_group_count() {
+        let group = scan.row_group(group);
+        let zone_map = group.zone_map(column);
+        if zone_map.null_count != Some(0) {
+            return None;
+        }
+        let (low, high) = (zone_map.min.clone()?, zone_map.max.clone()?);
+        bounds = Some(match bounds {
             None => (low, high),
             Some((old_low, old_high)) => (
                 if low.compare(&old_low).is_some_and(std::cmp::Ordering::is_lt) { low } else { old_low },
@@ -44,70 +171,28 @@ impl NewKeys {
             ),
         });
     }
+    let end = |value: ScanValue| Some(RangeEnd { value, inclusive: true });
+    bounds.map(|(low, high)| ScanPredicate::Range { low: end(low), high: end(high) })
+}
 
-    /// Returns the keys of inserted vectors; `None` when two are the same.
-    pub(crate) fn of_vectors(vectors: &[Vector], key: &[usize]) -> Option<Self> {
-        let columns: Vec<Vector> = key.iter().map(|&column| vectors[column].clone()).collect();
-        let mut keys = Self::default();
-        keys.add(&columns);
-        keys.sorted()
+/// Returns whether row groups of both may hold the same key, by the zone maps of the first key column.
+fn may_overlap(new: &TableScan, old: &TableScan, index: &Index) -> bool {
+    let Some(first) = index.definition.columns.first() else { return false };
+    let old_groups = || (0..old.row_group_count()).map(|at| old.row_group(at));
+    if !prunes(index) {
+        return old.row_group_count() > 0;
     }
-
-    /// Returns the keys of all visible rows of a scan; `None` when two are the same.
-    pub(crate) fn of_scan(scan: &TableScan, key: &[usize]) -> Result<Option<Self>> {
-        let mut keys = Self::default();
-        for group in 0..scan.row_group_count() {
-            let group = scan.row_group(group);
-            for index in 0..group.vector_count() {
-                let all = vec![u64::MAX; group.lanes(index).div_ceil(64)];
-                keys.add(&visible_keys(&group, index, key, all)?);
-            }
-        }
-        Ok(keys.sorted())
-    }
-
-    fn sorted(mut self) -> Option<Self> {
-        self.hashes.sort_unstable();
-        self.hashes.is_sorted_by(|left, right| left < right).then_some(self)
-    }
-
-    /// Returns whether a visible row of `scan` has one of these keys.
-    pub(crate) fn exist_in(&self, scan: &TableScan, key: &[usize]) -> Result<bool> {
-        let (Some((low, high)), Some(&first)) = (&self.range, key.first()) else { return Ok(false) };
-        let end = |value: &ScanValue| Some(RangeEnd { value: value.clone(), inclusive: true });
-        let range = ScanPredicate::Range { low: end(low), high: end(high) };
-        let ordered = scan.columns()[first].is_ordered();
-        for group in 0..scan.row_group_count() {
-            let group = scan.row_group(group);
-            if ordered && group.prune(first, &range) == Pruned::None {
-                continue;
-            }
-            for index in 0..group.vector_count() {
-                let mut mask = vec![u64::MAX; group.lanes(index).div_ceil(64)];
-                if ordered {
-                    group.filter(first, index, &range, &mut mask)?;
-                }
-                let columns = visible_keys(&group, index, key, mask)?;
-                let mut lanes = 0..columns.first().map_or(0, Vector::len);
-                if lanes.any(|lane| self.hashes.binary_search(&hash_at(&columns, lane)).is_ok()) {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
+    match range_of(new, first.column) {
+        Some(range) => old_groups().any(|group| group.prune(first.column, &range) != Pruned::None),
+        None => old.row_group_count() > 0,
     }
 }
 
-/// Returns the key columns of a vector's visible rows that are in `mask`.
-fn visible_keys(group: &RowGroup, index: usize, key: &[usize], mut mask: Vec<u64>) -> Result<Vec<Vector>> {
-    if let Some(visible) = group.visible(index) {
-        filter::and(&mut mask, visible.words());
+impl crate::index::key::Key {
+    /// Returns a hash that stands for the key.
+    fn hash(&self) -> u128 {
+        xxh3_128(&self.bytes())
     }
-    let chosen = positions(&kernels::vector::Bitmap::from_words(mask, group.lanes(index)));
-    if chosen.is_empty() {
-        return Ok(Vec::new());
-    }
-    key.iter().map(|&column| group.vector_at(column, index, &chosen)).collect()
 }
 
 fn hash_at(columns: &[Vector], lane: usize) -> u128 {
@@ -119,8 +204,8 @@ fn hash_at(columns: &[Vector], lane: usize) -> u128 {
             Values::I16(lanes) => bytes.extend(lanes[at].to_le_bytes()),
             Values::I32(lanes) => bytes.extend(lanes[at].to_le_bytes()),
             Values::I64(lanes) => bytes.extend(lanes[at].to_le_bytes()),
-            Values::F32(lanes) => bytes.extend(float_bytes(lanes[at].into())),
-            Values::F64(lanes) => bytes.extend(float_bytes(lanes[at])),
+            Values::F32(lanes) => bytes.extend(lanes[at].to_le_bytes()),
+            Values::F64(lanes) => bytes.extend(lanes[at].to_le_bytes()),
             Values::Fixed64 { unscaled, .. } => bytes.extend(i128::from(unscaled[at]).to_le_bytes()),
             Values::Fixed128 { unscaled, .. } => bytes.extend(unscaled[at].to_le_bytes()),
             Values::Wide(lanes) => bytes.extend(lanes[at].to_le_bytes()),
@@ -134,15 +219,11 @@ fn hash_at(columns: &[Vector], lane: usize) -> u128 {
     xxh3_128(&bytes)
 }
 
-/// Equal floats have equal bytes: both zeros, and all values that are not numbers.
-fn float_bytes(value: f64) -> [u8; 8] {
-    let canonical = if value.is_nan() { f64::NAN } else { value + 0.0 };
-    canonical.to_le_bytes()
-}
-
 /// Watches whether a bulk load comes in the order of the key's first column, and its keys are then distinct.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct KeyOrder {
+    /// The key's columns.
+    key: Vec<usize>,
     last: Option<i64>,
     /// Hashes of the keys whose first column is `last`.
     run: Vec<u128>,
@@ -153,17 +234,37 @@ pub(crate) struct KeyOrder {
 const RUN_ROWS_MAX: usize = 64;
 
 impl KeyOrder {
+    /// Returns a watcher for the keys of an index.
+    pub(crate) fn new(index: &IndexDefinition, columns: &[ColumnDefinition]) -> Self {
+        let plain = |part: &IndexColumn| {
+            // Equal values of these types are equal bytes.
+            columns.get(part.column).is_some_and(|column| match column.physical {
+                PhysicalType::Bool
+                | PhysicalType::I16
+                | PhysicalType::I32
+                | PhysicalType::I64
+                | PhysicalType::Uuid => true,
+                PhysicalType::Text => part.ty != types::oids::BPCHAR,
+                PhysicalType::Numeric => column.fixed_scale.is_some(),
+                PhysicalType::F32 | PhysicalType::F64 | PhysicalType::Interval | PhysicalType::Bytes => false,
+            })
+        };
+        let broken = !index.columns.iter().all(plain);
+        let key = index.columns.iter().map(|part| part.column).collect();
+        Self { key, last: None, run: Vec::new(), broken }
+    }
+
     /// Returns whether all keys so far are known to be distinct.
     pub(crate) fn is_kept(&self) -> bool {
         !self.broken
     }
 
     /// Looks at further rows. An order that is broken once stays broken.
-    pub(crate) fn observe(&mut self, vectors: &[Vector], key: &[usize]) {
+    pub(crate) fn observe(&mut self, vectors: &[Vector]) {
         if self.broken {
             return;
         }
-        let columns: Vec<Vector> = key.iter().map(|&column| vectors[column].to_flat()).collect();
+        let columns: Vec<Vector> = self.key.iter().map(|&column| vectors[column].to_flat()).collect();
         let first: Vec<i64> = match columns.first().map(Vector::values) {
             Some(Values::I32(lanes)) => lanes.iter().map(|&lane| lane.into()).collect(),
             Some(Values::I64(lanes) | Values::Fixed64 { unscaled: lanes, .. }) => lanes.to_vec(),
@@ -176,7 +277,7 @@ impl KeyOrder {
             if self.last.is_none_or(|last| last < value) {
                 self.run.clear();
             }
-            let hash = if key.len() == 1 { 0 } else { hash_at(&columns, lane) };
+            let hash = if columns.len() == 1 { 0 } else { hash_at(&columns, lane) };
             let out_of_order = self.last.is_some_and(|last| last > value);
             if out_of_order || self.run.contains(&hash) || self.run.len() >= RUN_ROWS_MAX {
                 // Whether there really is a duplicate is found out at the end.

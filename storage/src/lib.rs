@@ -6,8 +6,11 @@ mod disk;
 mod durable;
 mod error;
 mod filter;
-mod hot;
+mod heap;
+mod index;
 mod key;
+mod locks;
+mod mvcc;
 mod predicate;
 mod scan;
 mod segment;
@@ -23,10 +26,16 @@ mod zone_map;
 
 pub use bulk::BulkWriter;
 pub use error::{Result, StorageError};
+pub use heap::row::{Lane, NewRow, StoredRow};
+pub use index::{IndexColumn, IndexCursor, IndexDefinition, IndexId, IndexRange};
+pub use locks::{Acquired, AdvisoryKey, LockInfo, LockTag, RowLockMode, TableLockMode};
+pub use mvcc::waits::Waiter;
 pub use predicate::{DictionaryMask, KeyFilter, Pruned, RangeEnd, ScanPredicate, ScanValue};
 pub use scan::{RowGroup, TableScan};
 pub use store::{Store, StoreOptions};
 pub use table::{ColumnDefinition, ROW_GROUP_ROWS, RowId, SEGMENT_ROW_GROUPS, TableId};
-pub use transaction::{CommitNumber, Savepoint, Transaction};
+pub use transaction::{
+    CommitNumber, InsertOutcome, IsolationLevel, Savepoint, Transaction, WaitPolicy, WriteOutcome,
+};
 pub use verify::{Report, verify};
 pub use zone_map::ZoneMap;

@@ -74,6 +74,16 @@ pub enum ScanPredicate {
     Key(Arc<dyn KeyFilter>),
 }
 
+impl ScanPredicate {
+    /// Clears the bits of `mask` whose lanes of `vector` do not qualify.
+    ///
+    /// # Errors
+    /// When the predicate is about another kind of values.
+    pub fn filter(&self, vector: &Vector, mask: &mut [u64]) -> crate::error::Result<()> {
+        crate::filter::filter_vector(vector, self, mask)
+    }
+}
+
 /// See [`ScanPredicate::DictionaryMask`].
 pub type DictionaryMask = Arc<dyn Fn(&Values) -> Bitmap + Send + Sync>;
 
@@ -81,6 +91,10 @@ pub type DictionaryMask = Arc<dyn Fn(&Values) -> Bitmap + Send + Sync>;
 pub trait KeyFilter: Send + Sync {
     /// Returns the least and the greatest key, if known.
     fn bounds(&self) -> (Option<ScanValue>, Option<ScanValue>);
+    /// Returns all keys that occur, ascending, if they are few.
+    fn keys(&self) -> Option<Vec<ScanValue>> {
+        None
+    }
     /// Clears the bits of lanes (of `mask` where they are set) that cannot match.
     fn test(&self, vector: &Vector, mask: &mut [u64]);
 }

@@ -4,16 +4,23 @@ use std::sync::Arc;
 
 use kernels::vector::{Bitmap, VECTOR_LANES, Values, Vector};
 use parking_lot::Mutex;
+use types::{Datum, Oid};
 
 use crate::builder::ColumnBuilder;
-use crate::error::Result;
+use crate::error::{Result, StorageError};
 use crate::filter;
+use crate::heap::Heap;
+use crate::heap::group::{Form, Group, INCONSISTENT};
+use crate::heap::row::NewRow;
+use crate::heap::write::holder_in;
+use crate::index::{IndexCursor, IndexDefinition, IndexId, IndexRange};
+use crate::mvcc::snapshot::Snapshot;
+use crate::mvcc::xids::XidTable;
 use crate::predicate::{DictionaryMask, Pruned, ScanPredicate};
 use crate::segment::decode::Chunk;
 use crate::sketch::Sketch;
 use crate::table::{ColumnDefinition, RowId, TableId};
-use crate::version::{Group, GroupData};
-use crate::zone_map::ZoneMap;
+use crate::zone_map::{self, ZoneMap};
 
 /// A table as one snapshot shows it. Cheap to clone, independent of its transaction.
 #[derive(Debug, Clone)]
@@ -21,40 +28,107 @@ pub struct TableScan(Arc<ScanState>);
 
 #[derive(Debug)]
 struct ScanState {
-    table: TableId,
-    columns: Arc<[ColumnDefinition]>,
-    groups: Vec<Group>,
-    rows: u64,
+    heap: Arc<Heap>,
+    groups: Arc<Vec<Arc<Group>>>,
+    /// Positions of the row groups that are seen, and how many rows each of them had when the scan was made.
+    chosen: Vec<(usize, usize)>,
+    seen: Seen,
+}
+
+/// What a scan shows.
+#[derive(Debug, Clone)]
+enum Seen {
+    /// What a snapshot sees.
+    Snapshot(Snapshot),
+    /// One row version, whatever its stamps.
+    Row(RowId),
+    /// Every row that is there or may be: see [`Heap::holder`].
+    Held { own: u64, xids: Arc<XidTable> },
 }
 
 /// Up to 65,536 rows of a scan.
 #[derive(Debug, Clone)]
 pub struct RowGroup {
-    group: Group,
-    columns: Arc<[ColumnDefinition]>,
+    scan: Arc<ScanState>,
+    group: Arc<Group>,
+    form: Form,
+    len: usize,
     /// What predicates say of dictionaries, kept for the vectors of this row group.
     matching: Arc<Mutex<Vec<Matching>>>,
 }
 
 impl TableScan {
-    pub(crate) fn new(table: TableId, columns: Arc<[ColumnDefinition]>, groups: Vec<Group>) -> Self {
-        let rows = groups.iter().map(|group| group.visible_rows() as u64).sum();
-        Self(Arc::new(ScanState { table, columns, groups, rows }))
+    pub(crate) fn new(heap: &Arc<Heap>, snapshot: Snapshot) -> Self {
+        let groups = heap.groups();
+        let chosen = groups
+            .iter()
+            .enumerate()
+            .filter(|(_, group)| snapshot.is_past(group.begin()))
+            .map(|(at, group)| (at, group.len()))
+            .filter(|(_, len)| *len > 0)
+            .collect();
+        Self(Arc::new(ScanState { heap: Arc::clone(heap), groups, chosen, seen: Seen::Snapshot(snapshot) }))
+    }
+
+    /// Returns a scan that shows one version of a row.
+    pub(crate) fn of_row(heap: &Arc<Heap>, row: RowId) -> Self {
+        let groups: Vec<Arc<Group>> = heap.group(row.group()).into_iter().collect();
+        let chosen = groups.iter().enumerate().map(|(at, group)| (at, group.len())).collect();
+        let groups = Arc::new(groups);
+        Self(Arc::new(ScanState { heap: Arc::clone(heap), groups, chosen, seen: Seen::Row(row) }))
+    }
+
+    /// Returns a scan of some row groups that shows every row that is there or may be, for transaction `own`.
+    pub(crate) fn of_held(heap: &Arc<Heap>, groups: Vec<Arc<Group>>, own: u64, xids: &Arc<XidTable>) -> Self {
+        let chosen = groups.iter().enumerate().map(|(at, group)| (at, group.len())).collect();
+        let groups = Arc::new(groups);
+        let seen = Seen::Held { own, xids: Arc::clone(xids) };
+        Self(Arc::new(ScanState { heap: Arc::clone(heap), groups, chosen, seen }))
+    }
+
+    pub(crate) fn snapshot(&self) -> Option<Snapshot> {
+        match &self.0.seen {
+            Seen::Snapshot(snapshot) => Some(snapshot.clone()),
+            Seen::Row(_) | Seen::Held { .. } => None,
+        }
     }
 
     /// Returns the table.
     pub fn table(&self) -> TableId {
-        self.0.table
+        self.0.heap.table
     }
 
     /// Returns the columns.
     pub fn columns(&self) -> &[ColumnDefinition] {
-        &self.0.columns
+        self.0.heap.columns()
+    }
+
+    /// Returns the indexes that can be looked into.
+    pub fn indexes(&self) -> Vec<IndexDefinition> {
+        self.0.heap.indexes().iter().map(|index| index.definition.clone()).collect()
+    }
+
+    /// Returns the rows of a range of an index that the scan sees, in the index's order or the reverse.
+    ///
+    /// # Errors
+    /// When there is no such index.
+    pub fn index_rows(&self, index: IndexId, range: &IndexRange, reverse: bool) -> Result<IndexCursor> {
+        let snapshot =
+            self.snapshot().ok_or_else(|| StorageError::Misuse("a look-up without a snapshot".to_owned()))?;
+        IndexCursor::of_heap(&self.0.heap, index, range, reverse, snapshot)
+    }
+
+    /// Returns a row in the form in which the table stores it; `types` are those of the columns.
+    ///
+    /// # Errors
+    /// For nulls in columns that take none and values that the columns cannot hold.
+    pub fn encode_row(&self, values: &[Datum], types: &[Oid]) -> Result<NewRow> {
+        self.0.heap.layout.encode_datums(values, types).map(NewRow)
     }
 
     /// Returns the number of row groups.
     pub fn row_group_count(&self) -> usize {
-        self.0.groups.len()
+        self.0.chosen.len()
     }
 
     /// Returns a row group.
@@ -62,30 +136,51 @@ impl TableScan {
     /// # Panics
     /// When `index` is not below [`Self::row_group_count`].
     pub fn row_group(&self, index: usize) -> RowGroup {
-        RowGroup::new(self.0.groups[index].clone(), Arc::clone(&self.0.columns))
+        let (at, len) = self.0.chosen[index];
+        let group = &self.0.groups[at];
+        RowGroup {
+            scan: Arc::clone(&self.0),
+            group: Arc::clone(group),
+            form: group.form(),
+            len,
+            matching: Arc::default(),
+        }
     }
 
-    /// Returns the number of visible rows.
+    /// Returns the row group that a row is in, if the scan has it.
+    pub fn row_group_of(&self, row: RowId) -> Option<RowGroup> {
+        let at = self.0.groups.binary_search_by_key(&row.group(), |group| group.id).ok()?;
+        let at = self.0.chosen.binary_search_by_key(&at, |(at, _)| *at).ok()?;
+        Some(self.row_group(at)).filter(|group| row.lane() < group.len)
+    }
+
+    /// Returns the number of visible rows; looks at the stamps of all rows that have some.
     pub fn row_count(&self) -> u64 {
-        self.0.rows
+        (0..self.row_group_count()).map(|index| self.row_group(index).visible_rows() as u64).sum()
+    }
+
+    /// Returns about the number of visible rows, without looking at rows.
+    pub fn row_estimate(&self) -> u64 {
+        self.0.chosen.iter().map(|&(at, len)| self.0.groups[at].live_rows(len) as u64).sum()
     }
 
     /// Returns the estimated number of distinct values of a column that are not null; 0 when nothing is known
     /// (all rows are in memory).
     pub fn distinct_estimate(&self, column: usize) -> u64 {
         let (mut sketch, mut hot_rows, mut last) = (Sketch::default(), 0, None);
-        for group in &self.0.groups {
-            match &group.data {
-                GroupData::Hot(hot) => hot_rows += hot.len() as u64,
-                GroupData::Frozen { segment, .. } => {
-                    if last.is_none_or(|last| !Arc::ptr_eq(last, segment)) {
+        for &(at, len) in &self.0.chosen {
+            let group = &self.0.groups[at];
+            match group.form() {
+                Form::Hot => hot_rows += group.live_rows(len) as u64,
+                Form::Frozen { segment, .. } => {
+                    if last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, &segment)) {
                         sketch.merge(segment.sketch(column));
                     }
                     last = Some(segment);
                 }
             }
         }
-        let frozen_rows = self.row_count().saturating_sub(hot_rows);
+        let frozen_rows = self.row_estimate().saturating_sub(hot_rows);
         let estimate = sketch.estimate().min(frozen_rows);
         match (frozen_rows, hot_rows) {
             (0, _) => 0,
@@ -99,7 +194,7 @@ impl TableScan {
     /// vectors are touched.
     pub fn sample(&self, columns: &[usize], rows: usize) -> Result<Vec<Vector>> {
         let mut builders: Vec<_> =
-            columns.iter().map(|&column| ColumnBuilder::new(&self.0.columns[column], rows)).collect();
+            columns.iter().map(|&column| ColumnBuilder::new(&self.columns()[column], rows)).collect();
         let vectors: Vec<(usize, usize)> = (0..self.row_group_count())
             .flat_map(|group| (0..self.row_group(group).vector_count()).map(move |vector| (group, vector)))
             .collect();
@@ -128,18 +223,15 @@ impl TableScan {
 const SAMPLED_VECTORS: usize = 128;
 
 impl RowGroup {
-    pub(crate) fn new(group: Group, columns: Arc<[ColumnDefinition]>) -> Self {
-        Self { group, columns, matching: Arc::default() }
-    }
-
     /// Returns the number of rows stored, invisible ones included.
     pub fn row_count(&self) -> usize {
-        self.group.len()
+        self.len
     }
 
     /// Returns the number of visible rows.
     pub fn visible_rows(&self) -> usize {
-        self.group.visible_rows()
+        let visible = |index| self.visible(index).map_or(self.lanes(index), |visible| visible.count_ones());
+        (0..self.vector_count()).map(visible).sum()
     }
 
     /// Returns the number of vectors.
@@ -159,11 +251,26 @@ impl RowGroup {
         Vector::flat(Values::I64(lanes.collect()), None)
     }
 
+    /// Returns the row group's number.
+    pub(crate) fn id(&self) -> u64 {
+        self.group.id
+    }
+
+    /// Returns where the values were when the scan was made.
+    pub(crate) fn form(&self) -> &Form {
+        &self.form
+    }
+
+    /// Returns the identifier of a row.
+    pub fn row_id(&self, vector_index: usize, lane: usize) -> RowId {
+        RowId::new(self.group.id, vector_index * VECTOR_LANES + lane)
+    }
+
     /// Returns the zone map of a column.
     pub fn zone_map(&self, column: usize) -> &ZoneMap {
-        match &self.group.data {
-            GroupData::Hot(hot) => hot.zone_map(&self.columns, column),
-            GroupData::Frozen { segment, index } => segment.zone_map(*index, column),
+        match &self.form {
+            Form::Hot => &zone_map::UNKNOWN,
+            Form::Frozen { segment, index } => segment.zone_map(*index, column),
         }
     }
 
@@ -174,36 +281,72 @@ impl RowGroup {
 
     /// Returns which lanes of a vector are visible; `None` when all are (the normal case).
     pub fn visible(&self, vector_index: usize) -> Option<Bitmap> {
-        let deleted = self.group.deleted.as_ref()?;
         let lanes = self.lanes(vector_index);
-        let first = vector_index * VECTOR_LANES / 64;
-        let words = &deleted.words[first..first + lanes.div_ceil(64)];
-        if words.iter().all(|word| *word == 0) {
-            return None;
+        match &self.scan.seen {
+            Seen::Snapshot(snapshot) => self.group.visible(vector_index, lanes, snapshot),
+            Seen::Row(row) => Some(Bitmap::from_bools(
+                (0..lanes).map(|lane| RowId::new(self.group.id, vector_index * VECTOR_LANES + lane) == *row),
+            )),
+            Seen::Held { own, xids } => Some(Bitmap::from_bools((0..lanes).map(|lane| {
+                let row = RowId::new(self.group.id, vector_index * VECTOR_LANES + lane);
+                holder_in(&self.group, row, *own, xids).is_some()
+            }))),
         }
-        Some(Bitmap::from_words(words.iter().map(|word| !word).collect(), lanes))
     }
 
     /// Returns a column's values of one vector.
     pub fn vector(&self, column: usize, vector_index: usize) -> Result<Vector> {
-        match &self.group.data {
-            GroupData::Hot(hot) => Ok(hot.vector(column, vector_index).clone()),
-            GroupData::Frozen { segment, index } => {
-                let vector = segment.chunk(*index, column)?.vector(vector_index);
-                vector.ok_or_else(|| segment.corrupt(*index, column, INCONSISTENT))
+        let heap = &self.scan.heap;
+        if let Form::Hot = self.form {
+            let definition = &heap.columns()[column];
+            let lanes = self.lanes(vector_index);
+            if let Some(vector) =
+                self.group.hot_vector(&heap.layout, definition, column, vector_index, lanes)?
+            {
+                return Ok(first_lanes(vector, lanes));
+            }
+        }
+        match self.settled_form() {
+            Form::Hot => Ok(self.no_rows(column, self.lanes(vector_index))),
+            Form::Frozen { segment, index } => {
+                let vector = segment.chunk(index, column)?.vector(vector_index);
+                let vector = vector.ok_or_else(|| segment.corrupt(index, column, INCONSISTENT))?;
+                Ok(first_lanes(vector, self.lanes(vector_index)))
             }
         }
     }
 
     /// Returns a column's values at `positions` (ascending lanes of one vector).
     pub fn vector_at(&self, column: usize, vector_index: usize, positions: &[u16]) -> Result<Vector> {
-        match &self.group.data {
-            GroupData::Hot(hot) => Ok(hot.vector(column, vector_index).gather(positions)),
-            GroupData::Frozen { segment, index } => {
-                let vector = segment.chunk(*index, column)?.vector_at(vector_index, positions);
-                vector.ok_or_else(|| segment.corrupt(*index, column, INCONSISTENT))
+        let heap = &self.scan.heap;
+        if let Form::Hot = self.form {
+            let definition = &heap.columns()[column];
+            let found =
+                self.group.hot_vector_at(&heap.layout, definition, column, vector_index, positions)?;
+            if let Some(vector) = found {
+                return Ok(vector);
             }
         }
+        match self.settled_form() {
+            Form::Hot => Ok(self.no_rows(column, positions.len())),
+            Form::Frozen { segment, index } => {
+                let vector = segment.chunk(index, column)?.vector_at(vector_index, positions);
+                vector.ok_or_else(|| segment.corrupt(index, column, INCONSISTENT))
+            }
+        }
+    }
+
+    /// Returns where the values are now: they may have been frozen since the scan was made.
+    fn settled_form(&self) -> Form {
+        match &self.form {
+            Form::Hot => self.group.form(),
+            frozen @ Form::Frozen { .. } => frozen.clone(),
+        }
+    }
+
+    /// Returns lanes of a page in which no row is yet.
+    fn no_rows(&self, column: usize, lanes: usize) -> Vector {
+        Vector::constant(self.scan.heap.columns()[column].zero(), lanes)
     }
 
     /// Clears the bits of `mask` whose lanes do not qualify. Says nothing of visibility.
@@ -214,9 +357,9 @@ impl RowGroup {
         predicate: &ScanPredicate,
         mask: &mut [u64],
     ) -> Result<()> {
-        match &self.group.data {
-            GroupData::Hot(hot) => filter::filter_vector(hot.vector(column, vector_index), predicate, mask),
-            GroupData::Frozen { segment, index } => {
+        match &self.form {
+            Form::Hot => filter::filter_vector(&self.vector(column, vector_index)?, predicate, mask),
+            Form::Frozen { segment, index } => {
                 let chunk = segment.chunk(*index, column)?;
                 if let Some(matching) = self.matching_entries(column, &chunk, predicate)?
                     && chunk.filter_by_entry(vector_index, &matching, mask)
@@ -229,9 +372,6 @@ impl RowGroup {
         }
     }
 }
-
-/// What is said of a chunk whose checksum holds but whose parts disagree.
-const INCONSISTENT: &str = "the chunk contradicts its layout";
 
 impl RowGroup {
     /// Returns which dictionary entries an arbitrary predicate lets pass, evaluated once for this row group;
@@ -267,6 +407,15 @@ impl std::fmt::Debug for Matching {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Matching").field("column", &self.column).finish_non_exhaustive()
     }
+}
+
+/// Cuts what a page has got since the scan was made.
+fn first_lanes(vector: Vector, lanes: usize) -> Vector {
+    if vector.len() <= lanes {
+        return vector;
+    }
+    let first: Vec<u16> = (0..lanes as u16).collect();
+    vector.gather(&first)
 }
 
 /// Returns the positions of the one bits.

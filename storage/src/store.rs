@@ -1,9 +1,10 @@
-//! The store: the published version, the newest version, and the commits between them.
+//! The store: what is published to snapshots, the newest commit, and the commits between them.
 //!
-//! A commit is checked against the newest version (the head), gets its number, and its record is appended to
+//! A commit is checked against the newest structure (the head), gets its number, and its record is appended to
 //! the journal, all under one lock. Then it waits, without the lock, until the record is durable; whoever
-//! waits first syncs for all. Only then is its version published to snapshots and the commit acknowledged.
+//! waits first syncs for all. Only then is it published to snapshots, in the order of numbers, and acknowledged.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,10 +18,15 @@ use crate::durable::journal::Journal;
 use crate::durable::record::CommitRecord;
 use crate::durable::recovery::recover;
 use crate::error::{Result, StorageError};
-use crate::segment::SegmentWriter;
+use crate::heap::Heap;
+use crate::locks::{AdvisoryKey, LockInfo, LockTag, Locks, Mode};
+use crate::mvcc::snapshot::{Held, Registry};
+use crate::mvcc::waits::{Patient, Waiter, Waits};
+use crate::mvcc::xids::{XidState, XidTable};
+use crate::segment::{Segment, SegmentWriter};
 use crate::table::TableId;
-use crate::transaction::{CommitNumber, Transaction, Writes};
-use crate::version::{GroupData, StoreVersion, apply};
+use crate::transaction::Transaction;
+use crate::version::{Changes, StoreVersion};
 
 /// How a store works.
 #[derive(Debug, Clone)]
@@ -42,16 +48,42 @@ pub struct Store {
     options: StoreOptions,
     /// Holds the lock on the directory.
     _lock: File,
-    published: RwLock<Arc<StoreVersion>>,
-    pub(crate) head: Mutex<Arc<StoreVersion>>,
+    published: RwLock<Head>,
+    pub(crate) head: Mutex<Head>,
+    /// Commits that are in the journal and not published, in order.
+    unpublished: Mutex<VecDeque<Unpublished>>,
+    xids: Arc<XidTable>,
+    registry: Arc<Registry>,
+    waits: Waits,
+    locks: Locks,
     pub(crate) journal: Box<dyn Journal>,
     segments: Arc<dyn SegmentStore>,
-    /// Number of the next segment file.
+    /// Numbers of the next segment file, the next heap, the next session without a process.
     next_segment: AtomicU64,
+    next_heap: AtomicU64,
+    next_owner: AtomicU64,
     pub(crate) checkpoint_state: Mutex<CheckpointState>,
     /// Whether a checkpoint runs in the background.
     checkpointing: AtomicBool,
 }
+
+/// The structure, and the newest commit.
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    pub(crate) version: Arc<StoreVersion>,
+    pub(crate) commit: u64,
+}
+
+#[derive(Debug)]
+struct Unpublished {
+    commit: u64,
+    xid: Option<Arc<XidState>>,
+    /// The structure after the commit, if it changed that.
+    version: Option<Arc<StoreVersion>>,
+}
+
+/// Owners from here on are no process ids.
+const ANONYMOUS_OWNERS: u64 = 1 << 40;
 
 impl Store {
     /// Opens a data directory, recovering what was committed; makes it if there is none.
@@ -61,18 +93,24 @@ impl Store {
         let lock = lock_directory(directory)?;
         let segments: Arc<dyn SegmentStore> = Arc::new(LocalSegments::new(directory.join("segments"))?);
         let recovered = recover(directory, &segments)?;
-        let version = Arc::new(recovered.version);
-        let state =
-            CheckpointState { manifest_segments: recovered.manifest_segments, ..CheckpointState::default() };
+        let head = Head { version: Arc::new(recovered.version), commit: recovered.commit };
+        let state = CheckpointState::new(recovered.manifest_segments);
         Ok(Arc::new(Self {
             directory: directory.to_owned(),
             options,
             _lock: lock,
-            published: RwLock::new(Arc::clone(&version)),
-            head: Mutex::new(version),
+            published: RwLock::new(head.clone()),
+            head: Mutex::new(head),
+            unpublished: Mutex::default(),
+            xids: Arc::new(XidTable::new(recovered.next_xid)),
+            registry: Arc::default(),
+            waits: Waits::default(),
+            locks: Locks::default(),
             journal: Box::new(recovered.journal),
             segments,
             next_segment: AtomicU64::new(recovered.next_segment),
+            next_heap: AtomicU64::new(recovered.next_heap),
+            next_owner: AtomicU64::new(ANONYMOUS_OWNERS),
             checkpoint_state: Mutex::new(state),
             checkpointing: AtomicBool::new(false),
         }))
@@ -85,12 +123,30 @@ impl Store {
 
     /// Returns the frontend's catalog as of the last commit; empty in a new store.
     pub fn catalog_image(&self) -> Vec<u8> {
-        self.published().catalog.to_vec()
+        self.published_version().catalog.to_vec()
     }
 
-    /// Begins a transaction.
+    /// Begins a transaction of nobody in particular.
     pub fn begin(self: &Arc<Self>) -> Transaction {
-        Transaction::new(Arc::clone(self))
+        let owner = self.next_owner.fetch_add(1, Ordering::Relaxed);
+        Transaction::new(Arc::clone(self), Arc::new(Patient), owner)
+    }
+
+    /// Begins a transaction of a session.
+    pub fn begin_as(self: &Arc<Self>, waiter: Arc<dyn Waiter>) -> Transaction {
+        let owner = u64::try_from(waiter.process_id()).unwrap_or(0);
+        Transaction::new(Arc::clone(self), waiter, owner)
+    }
+
+    /// Returns the processes for which a process waits.
+    pub fn blocking_processes(&self, process_id: i32) -> Vec<i32> {
+        self.waits.blockers(process_id)
+    }
+
+    /// Returns the numbers of the transactions in flight that write, and the next number.
+    pub fn running_xids(&self) -> (Vec<u64>, u64) {
+        let next = self.xids.next();
+        (self.xids.running(), next)
     }
 
     /// Writes everything to segments and the manifest and shortens the journal; the store stays usable. To be
@@ -106,45 +162,133 @@ impl Store {
 
     /// Begins a segment of `table`.
     pub(crate) fn create_segment(&self, table: TableId, columns: usize) -> Result<SegmentWriter> {
+        let name = self.new_file_name(&table.0.to_string(), "segment");
+        SegmentWriter::create(self.segments.as_ref(), name, columns)
+    }
+
+    /// Returns a name that no file has had.
+    pub(crate) fn new_file_name(&self, stem: &str, extension: &str) -> String {
         let number = self.next_segment.fetch_add(1, Ordering::Relaxed);
-        SegmentWriter::create(self.segments.as_ref(), format!("{}-{number}.segment", table.0), columns)
+        format!("{stem}-{number}.{extension}")
     }
 
-    pub(crate) fn published(&self) -> Arc<StoreVersion> {
-        Arc::clone(&self.published.read())
+    /// Returns a number for a new heap.
+    pub(crate) fn next_heap(&self) -> u64 {
+        self.next_heap.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Makes a transaction's writes durable and visible.
-    pub(crate) fn commit(self: &Arc<Self>, writes: &Writes) -> Result<CommitNumber> {
-        let (version, position) = {
+    pub(crate) fn heap_numbers(&self) -> u64 {
+        self.next_heap.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn xids(&self) -> &Arc<XidTable> {
+        &self.xids
+    }
+
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.waits
+    }
+
+    pub(crate) fn locks(&self) -> &Locks {
+        &self.locks
+    }
+
+    /// Returns all locks on tables, rows and advisory keys.
+    pub fn list_locks(&self) -> Vec<LockInfo> {
+        self.locks.list()
+    }
+
+    /// Gives back an advisory lock that a session holds beyond its transactions; returns whether it was held.
+    pub fn unlock_advisory(&self, process_id: i32, key: AdvisoryKey, shared: bool) -> bool {
+        let owner = u64::try_from(process_id).unwrap_or(0);
+        self.locks.release(owner, LockTag::Advisory(key), Mode::Advisory { shared, session: true })
+    }
+
+    /// Gives back all advisory locks that a session holds beyond its transactions.
+    pub fn unlock_session(&self, process_id: i32) {
+        self.locks.release_session(u64::try_from(process_id).unwrap_or(0));
+    }
+
+    /// Returns the newest commit, held, and the structure at it.
+    pub(crate) fn newest(&self) -> (Arc<Held>, Arc<StoreVersion>) {
+        self.registry.hold(|| {
+            let published = self.published.read();
+            (published.commit, Arc::clone(&published.version))
+        })
+    }
+
+    pub(crate) fn published_version(&self) -> Arc<StoreVersion> {
+        Arc::clone(&self.published.read().version)
+    }
+
+    pub(crate) fn published_commit(&self) -> u64 {
+        self.published.read().commit
+    }
+
+    /// Returns the oldest commit that anybody may still look at.
+    pub(crate) fn horizon(&self) -> u64 {
+        self.registry.horizon(|| self.published.read().commit)
+    }
+
+    /// Journals a transaction's writes and makes them visible. `payload` is its record, with room for the commit's
+    /// number in front.
+    pub(crate) fn commit<'a>(
+        self: &Arc<Self>,
+        mut payload: Vec<u8>,
+        changes: &Changes,
+        heaps: impl Iterator<Item = &'a Arc<Heap>>,
+        added: &[Arc<Segment>],
+        xid: Option<&Arc<XidState>>,
+        asynchronous: bool,
+    ) -> Result<u64> {
+        let (commit, position) = {
             let mut head = self.head.lock();
-            for (&table, writes) in &writes.tables {
-                if let Some(version) = head.tables.get(&table) {
-                    writes.recheck_keys(table, version)?;
-                }
+            for heap in heaps {
+                check_current(&head.version, changes, heap)?;
             }
-            let next = Arc::new(apply(&head, writes, head.commit + 1)?);
-            let record = CommitRecord::new(next.commit, writes)?;
-            let payload = postcard::to_stdvec(&record)
-                .map_err(|error| StorageError::Misuse(format!("a commit cannot be journaled: {error}")))?;
+            let commit = head.commit + 1;
+            let version = match changes.is_empty() {
+                true => None,
+                false => Some(Arc::new(head.version.with(changes, commit)?)),
+            };
+            payload[..CommitRecord::NUMBER_BYTES].copy_from_slice(&commit.to_le_bytes());
             let position = self.journal.append(&payload)?;
             // From here on the record may become durable, whatever happens: its files must stay.
-            keep_segments(writes);
-            *head = Arc::clone(&next);
-            (next, position)
-        };
-        self.journal.sync(position)?;
-        let commit = version.commit;
-        {
-            let mut published = self.published.write();
-            if published.commit < commit {
-                *published = version;
+            added.iter().for_each(|segment| segment.set_temporary(false));
+            head.commit = commit;
+            if let Some(version) = &version {
+                head.version = Arc::clone(version);
             }
+            self.unpublished.lock().push_back(Unpublished { commit, xid: xid.cloned(), version });
+            (commit, position)
+        };
+        if !asynchronous && let Err(error) = self.journal.sync(position) {
+            self.unpublished.lock().retain(|unpublished| unpublished.commit != commit);
+            return Err(error);
         }
+        self.publish(commit);
         if self.journal.size() > self.options.journal_bytes_max {
             self.checkpoint_in_background();
         }
-        Ok(CommitNumber(commit))
+        Ok(commit)
+    }
+
+    /// Makes all commits up to `commit` visible.
+    pub(crate) fn publish(&self, commit: u64) {
+        let mut unpublished = self.unpublished.lock();
+        let mut published = self.published.write();
+        while let Some(first) = unpublished.front()
+            && first.commit <= commit
+        {
+            if let Some(xid) = &first.xid {
+                xid.set_committed(first.commit);
+            }
+            published.commit = first.commit;
+            if let Some(version) = &first.version {
+                published.version = Arc::clone(version);
+            }
+            unpublished.pop_front();
+        }
     }
 
     fn checkpoint_in_background(self: &Arc<Self>) {
@@ -158,24 +302,16 @@ impl Store {
             store.checkpointing.store(false, Ordering::Release);
         });
     }
-
-    /// Exchanges row groups for equal ones.
-    pub(crate) fn replace_groups(&self, replace: &dyn Fn(&StoreVersion) -> StoreVersion) {
-        let mut head = self.head.lock();
-        *head = Arc::new(replace(&head));
-        let mut published = self.published.write();
-        *published =
-            if published.commit == head.commit { Arc::clone(&head) } else { Arc::new(replace(&published)) };
-    }
 }
 
-/// Makes the files of the writes' segments stay.
-fn keep_segments(writes: &Writes) {
-    for group in writes.tables.values().flat_map(|writes| &writes.inserted.groups) {
-        match &group.data {
-            GroupData::Hot(_) => {}
-            GroupData::Frozen { segment, .. } => segment.set_temporary(false),
-        }
+/// Fails when a table has got another heap than the one that was written to.
+fn check_current(version: &StoreVersion, changes: &Changes, heap: &Heap) -> Result<()> {
+    if changes.tables.contains_key(&heap.table) {
+        return Ok(());
+    }
+    match version.tables.get(&heap.table) {
+        Some(table) if table.heap.id == heap.id => Ok(()),
+        Some(_) | None => Err(StorageError::WriteConflict { table: heap.table }),
     }
 }
 

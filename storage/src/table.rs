@@ -1,6 +1,6 @@
 //! Names and shapes: tables, columns, rows.
 
-use kernels::vector::Values;
+use kernels::vector::{VECTOR_LANES, Values};
 use serde::{Deserialize, Serialize};
 use types::PhysicalType;
 
@@ -57,14 +57,19 @@ impl ColumnDefinition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId(pub u64);
 
-/// Row groups that exist only inside a transaction have this bit in their number.
-pub(crate) const PRIVATE_GROUP: u64 = 1 << 46;
-
 impl RowId {
     /// Packs a row group's number and a lane of it.
     pub(crate) fn new(group: u64, lane: usize) -> Self {
         debug_assert!(lane < ROW_GROUP_ROWS);
         Self(group << 16 | lane as u64)
+    }
+    /// Returns the row group's number and the position of the vector in it.
+    pub fn vector(self) -> (u64, usize) {
+        (self.group(), self.lane() / VECTOR_LANES)
+    }
+    /// Returns the lane of the vector.
+    pub fn lane_of_vector(self) -> u16 {
+        (self.lane() % VECTOR_LANES) as u16
     }
     /// Returns the row group's number.
     pub(crate) fn group(self) -> u64 {

@@ -66,6 +66,40 @@ fn columns() -> Vec<ColumnDefinition> {
     ]
 }
 
+fn key() -> IndexDefinition {
+    IndexDefinition {
+        id: IndexId(8),
+        name: "key".to_owned(),
+        columns: vec![IndexColumn::ascending(0, types::oids::INT8)],
+        unique: true,
+        nulls_distinct: true,
+    }
+}
+
+fn insert(transaction: &mut Transaction, ids: impl Iterator<Item = i64> + Clone) {
+    transaction.insert(TABLE, &rows(ids)).unwrap();
+    transaction.advance_command();
+}
+
+fn new_row(transaction: &Transaction, id: i64) -> NewRow {
+    let null = id % 3 == 0;
+    let price = if null {
+        types::Datum::Null
+    } else {
+        types::Datum::Numeric(types::Numeric::from_i128(i128::from(id) * 100, 2))
+    };
+    let name = types::Datum::text(format!("a name that is long enough {id}"));
+    let oids = [types::oids::INT8, types::oids::NUMERIC, types::oids::TEXT];
+    transaction.scan(TABLE).unwrap().encode_row(&[types::Datum::I64(id), price, name], &oids).unwrap()
+}
+
+fn delete(transaction: &mut Transaction, gone: &[RowId]) {
+    for &row in gone {
+        assert_eq!(transaction.delete_row(TABLE, row), Ok(WriteOutcome::Done(row)));
+    }
+    transaction.advance_command();
+}
+
 /// Rows whose other columns follow from the id.
 fn rows(ids: impl Iterator<Item = i64> + Clone) -> Vec<Vector> {
     let mut names = ViewsBuilder::default();
@@ -121,8 +155,8 @@ fn row_id(transaction: &Transaction, wanted: i64) -> RowId {
 
 fn create(store: &Arc<Store>, ids: std::ops::Range<i64>) {
     let mut transaction = store.begin();
-    transaction.create_table(TABLE, columns(), Some(vec![0])).unwrap();
-    transaction.insert(TABLE, &rows(ids)).unwrap();
+    transaction.create_table(TABLE, columns(), vec![key()]).unwrap();
+    insert(&mut transaction, ids);
     transaction.set_catalog_image(b"catalog 1".to_vec());
     transaction.commit().unwrap();
 }
@@ -152,8 +186,9 @@ fn snapshots_see_what_was_committed_before_them() {
     create(&store, 0..10);
     let mut reader = store.begin();
     let mut writer = store.begin();
-    writer.insert(TABLE, &rows(10..20)).unwrap();
-    writer.delete(TABLE, &[row_id(&writer, 3)]).unwrap();
+    insert(&mut writer, 10..20);
+    let gone = [row_id(&writer, 3)];
+    delete(&mut writer, &gone);
     assert_eq!(ids(&writer).len(), 19);
     assert_eq!(ids(&reader), (0..10).collect::<Vec<_>>());
     let scan = reader.scan(TABLE).unwrap();
@@ -164,9 +199,10 @@ fn snapshots_see_what_was_committed_before_them() {
     assert_eq!(scan.row_count(), 10);
     let mut deleter = store.begin();
     let own = row_id(&deleter, 15);
-    deleter.insert(TABLE, &rows(100..103)).unwrap();
-    deleter.delete(TABLE, &[own, row_id(&deleter, 101)]).unwrap();
-    assert_eq!(deleter.delete(TABLE, &[own]).unwrap(), 0);
+    insert(&mut deleter, 100..103);
+    let gone = [own, row_id(&deleter, 101)];
+    delete(&mut deleter, &gone);
+    assert_eq!(deleter.delete_row(TABLE, own).unwrap(), WriteOutcome::SelfModified);
     let savepoint = deleter.savepoint();
     deleter.truncate(TABLE).unwrap();
     assert_eq!(ids(&deleter), Vec::<i64>::new());
@@ -178,18 +214,80 @@ fn snapshots_see_what_was_committed_before_them() {
 }
 
 #[test]
-fn the_first_committer_of_a_row_wins() {
+fn who_comes_second_to_a_row_waits() {
     let directory = Directory::new();
     let store = directory.open();
     create(&store, 0..10);
-    let (mut first, mut second, mut third) = (store.begin(), store.begin(), store.begin());
-    let row = row_id(&first, 4);
-    first.delete(TABLE, &[row]).unwrap();
-    second.delete(TABLE, &[row]).unwrap();
-    third.delete(TABLE, &[row_id(&third, 5)]).unwrap();
-    first.commit().unwrap();
-    assert_eq!(second.commit(), Err(StorageError::WriteConflict { table: TABLE }));
-    third.commit().unwrap();
+    // Keeps old versions from being removed.
+    let old = store.begin();
+    let row = row_id(&old, 4);
+    let second = |level| {
+        let mut second = store.begin();
+        second.set_isolation(level);
+        second.delete_row(TABLE, row)
+    };
+    let waits = |finish: &dyn Fn(Transaction), level| {
+        let mut first = store.begin();
+        assert_eq!(
+            first
+                .update_row(TABLE, row, &new_row(&first, 4))
+                .map(|outcome| outcome != WriteOutcome::Done(row)),
+            Ok(true)
+        );
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(move || second(level));
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            assert!(!waiter.is_finished());
+            finish(first);
+            waiter.join().unwrap()
+        })
+    };
+    let rolled_back = waits(&|first| first.rollback(), IsolationLevel::ReadCommitted);
+    assert_eq!(rolled_back, Ok(WriteOutcome::Done(row)));
+    let commit = |first: Transaction| assert!(first.commit().is_ok());
+    let updated = waits(&commit, IsolationLevel::ReadCommitted);
+    let newest = row_id(&store.begin(), 4);
+    assert_eq!(updated, Ok(WriteOutcome::ConcurrentlyUpdated(newest)));
+    assert_eq!(second(IsolationLevel::RepeatableRead), Err(StorageError::ConcurrentUpdate));
+    let mut deleter = store.begin();
+    delete(&mut deleter, &[newest]);
+    deleter.commit().unwrap();
+    assert_eq!(second(IsolationLevel::ReadCommitted), Ok(WriteOutcome::ConcurrentlyDeleted));
+    drop(old);
+    assert_sound(&store);
+}
+
+#[test]
+fn sessions_that_wait_for_each_other_are_told() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..10);
+    let found = read(&store.begin().scan(TABLE).unwrap()).unwrap();
+    let (mut first, mut second) = (store.begin(), store.begin());
+    delete(&mut first, &[found[1].1]);
+    delete(&mut second, &[found[2].1]);
+    let outcomes = std::thread::scope(|scope| {
+        let cross = |mut transaction: Transaction, row: RowId| {
+            let outcome = transaction.delete_row(TABLE, row);
+            transaction.rollback();
+            outcome
+        };
+        let (one, two) = (found[1].1, found[2].1);
+        let first = scope.spawn(move || cross(first, two));
+        let second = scope.spawn(move || cross(second, one));
+        [first.join().unwrap(), second.join().unwrap()]
+    });
+    let deadlocks = outcomes.iter().filter(|outcome| matches!(outcome, Err(StorageError::Deadlock { .. })));
+    assert_eq!(deadlocks.count(), 1, "{outcomes:?}");
+    assert_eq!(ids(&store.begin()).len(), 10);
+    assert_sound(&store);
+}
+
+#[test]
+fn the_first_committer_of_the_catalog_wins() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..10);
     let (mut first, mut second) = (store.begin(), store.begin());
     first.set_catalog_image(b"2".to_vec());
     second.set_catalog_image(b"3".to_vec());
@@ -213,7 +311,8 @@ fn a_restart_serves_the_same_data() {
     load(&store, 10..70_010);
     load(&store, 70_010..70_020);
     let mut transaction = store.begin();
-    transaction.delete(TABLE, &[row_id(&transaction, 5), row_id(&transaction, 60_000)]).unwrap();
+    let gone = [row_id(&transaction, 5), row_id(&transaction, 60_000)];
+    delete(&mut transaction, &gone);
     transaction.commit().unwrap();
     let expected = ids(&store.begin());
     assert_eq!(expected.len(), 70_018);
@@ -251,7 +350,8 @@ fn full_row_groups_freeze_at_a_checkpoint() {
     let store = directory.open();
     create(&store, 0..100_000);
     let mut old = store.begin();
-    old.delete(TABLE, &[row_id(&old, 99_999), row_id(&old, 1)]).unwrap();
+    let gone = [row_id(&old, 99_999), row_id(&old, 1)];
+    delete(&mut old, &gone);
     store.checkpoint().unwrap();
     old.commit().unwrap();
     let expected: Vec<i64> = (0..99_999).filter(|id| *id != 1).collect();
@@ -266,7 +366,7 @@ fn full_row_groups_freeze_at_a_checkpoint() {
     let store = directory.open();
     assert_eq!(ids(&store.begin()), expected);
     let mut more = store.begin();
-    more.insert(TABLE, &rows(100_000..100_010)).unwrap();
+    insert(&mut more, 100_000..100_010);
     more.commit().unwrap();
     assert_eq!(store.begin().scan(TABLE).unwrap().row_group_count(), 2);
     assert_sound(&store);
@@ -279,8 +379,9 @@ fn script(store: &Arc<Store>) -> Vec<Vec<i64>> {
     states.push(ids(&store.begin()));
     for turn in 0..4 {
         let mut transaction = store.begin();
-        transaction.insert(TABLE, &rows(10 * turn + 10..10 * turn + 12)).unwrap();
-        transaction.delete(TABLE, &[row_id(&transaction, [0, 1, 10, 20][turn as usize])]).unwrap();
+        insert(&mut transaction, 10 * turn + 10..10 * turn + 12);
+        let gone = [row_id(&transaction, [0, 1, 10, 20][turn as usize])];
+        delete(&mut transaction, &gone);
         transaction.commit().unwrap();
         states.push(ids(&store.begin()));
     }
@@ -310,7 +411,7 @@ fn a_journal_cut_anywhere_gives_a_prefix_of_the_commits() {
     std::fs::write(&journal, &bytes[..bytes.len() - 3]).unwrap();
     let store = directory.open();
     let mut transaction = store.begin();
-    transaction.insert(TABLE, &rows(500..501)).unwrap();
+    insert(&mut transaction, 500..501);
     transaction.commit().unwrap();
     let expected = ids(&store.begin());
     drop(store);
@@ -392,7 +493,7 @@ fn commits_of_many_threads_are_all_there() {
                 for turn in 0..25 {
                     let mut transaction = store.begin();
                     let id = 1 + thread * 25 + turn;
-                    transaction.insert(TABLE, &rows(id..id + 1)).unwrap();
+                    insert(&mut transaction, id..id + 1);
                     transaction.commit().unwrap();
                     if turn == 12 && thread == 0 {
                         store.checkpoint().unwrap();
@@ -415,23 +516,32 @@ fn keys_are_unique() {
     let store = directory.open();
     create(&store, 0..10);
     let violates = |result: Result<u64>| match result {
-        Err(StorageError::DuplicateKey { columns, .. }) => columns == ["id"],
+        Err(StorageError::DuplicateKey { columns, index, .. }) => columns == ["id"] && index == "key",
         Ok(_) => false,
         Err(error) => panic!("{error}"),
     };
-    let insert = |ids: Vec<i64>| store.begin().insert(TABLE, &rows(ids.into_iter())).map(|rows| rows as u64);
-    assert!(violates(insert(vec![20, 5])));
-    assert!(violates(insert(vec![20, 21, 20])));
-    assert_eq!(insert(vec![20, 21]), Ok(2));
+    let try_insert = |ids: Vec<i64>| {
+        let mut transaction = store.begin();
+        transaction.insert(TABLE, &rows(ids.into_iter())).map(|rows| rows as u64)
+    };
+    assert!(violates(try_insert(vec![20, 5])));
+    assert!(violates(try_insert(vec![20, 21, 20])));
+    assert_eq!(try_insert(vec![20, 21]), Ok(2));
     let mut update = store.begin();
-    update.delete(TABLE, &[row_id(&update, 5)]).unwrap();
-    update.insert(TABLE, &rows(5..6)).unwrap();
+    let gone = [row_id(&update, 5)];
+    delete(&mut update, &gone);
+    insert(&mut update, 5..6);
     assert!(violates(update.insert(TABLE, &rows(5..6)).map(|rows| rows as u64)));
-    let (mut first, mut second) = (store.begin(), store.begin());
+    let mut first = store.begin();
     first.insert(TABLE, &rows(30..31)).unwrap();
-    second.insert(TABLE, &rows(29..31)).unwrap();
-    first.commit().unwrap();
-    assert!(violates(second.commit().map(|commit| commit.0)));
+    // Who comes second waits, and learns how the first one ends.
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| try_insert(vec![29, 30]));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(!second.is_finished());
+        first.commit().unwrap();
+        assert!(violates(second.join().unwrap()));
+    });
     update.commit().unwrap();
     let load = |ids: Vec<i64>| {
         let mut transaction = store.begin();
@@ -449,6 +559,6 @@ fn keys_are_unique() {
     assert_eq!(load((100..20_000).rev().collect()), Ok(19_900));
     assert_eq!(load((20_000..40_000).collect()), Ok(20_000));
     assert!(violates(load((19_990..39_000).collect())));
-    assert!(violates(insert(vec![50_000, 25_000])));
+    assert!(violates(try_insert(vec![50_000, 25_000])));
     assert_sound(&store);
 }

@@ -213,33 +213,3 @@ fn float_extremes(lanes: impl Iterator<Item = f64>, validity: Option<&Bitmap>) -
     }
     result
 }
-
-impl ZoneMap {
-    /// Returns the zone map of two pieces of a chunk together (without distinct estimate).
-    pub(crate) fn merge(self, other: Self) -> Self {
-        fn pick(left: &ZoneMap, right: &ZoneMap, low: bool) -> Option<ScanValue> {
-            let bound = |map: &ZoneMap| if low { map.min.clone() } else { map.max.clone() };
-            match (left.has_values(), right.has_values()) {
-                (false, _) => bound(right),
-                (_, false) => bound(left),
-                (true, true) => {
-                    let (left, right) = (bound(left)?, bound(right)?);
-                    let keep_left =
-                        if low { left.compare(&right)?.is_le() } else { left.compare(&right)?.is_ge() };
-                    Some(if keep_left { left } else { right })
-                }
-            }
-        }
-        Self {
-            min: pick(&self, &other, true),
-            max: pick(&self, &other, false),
-            null_count: self.null_count.zip(other.null_count).map(|(left, right)| left + right),
-            row_count: self.row_count + other.row_count,
-            distinct_estimate: 0,
-        }
-    }
-
-    fn has_values(&self) -> bool {
-        self.null_count != Some(self.row_count)
-    }
-}

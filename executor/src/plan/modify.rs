@@ -120,8 +120,6 @@ pub struct TargetKey {
     pub deferrable: bool,
     /// INITIALLY DEFERRED.
     pub deferred: bool,
-    /// Storage refuses equal keys by itself.
-    pub stored: bool,
     /// Name in `pg_constraint`'s sense (SET CONSTRAINTS finds it); otherwise an index only.
     pub constraint: bool,
 }

@@ -65,6 +65,7 @@ pub fn run(engine: &Arc<Engine>, stream: TcpStream) {
         }
         Err(error) => fatal(&mut client, &error),
     }
+    engine.store.unlock_session(process_id);
     engine.backends.remove(process_id);
 }
 

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod clock;
 pub mod engine;
+pub mod locks;
 pub mod names;
 pub mod portal;
 pub mod prepared;
@@ -11,6 +12,7 @@ pub mod settings;
 pub mod temporary;
 mod transaction;
 pub mod values;
+pub mod waiter;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

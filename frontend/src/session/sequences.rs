@@ -203,7 +203,7 @@ fn write(engine: &Engine, generation: Oid, last: i64, called: bool) -> Result<()
     if transaction.scan(table).is_ok() {
         transaction.truncate(table)?;
     } else {
-        transaction.create_table(table, columns(), None)?;
+        transaction.create_table(table, columns(), Vec::new())?;
     }
     let lane = |value: i64| Vector::flat(Values::I64(vec![value].into()), None);
     transaction.insert(table, &[lane(last), lane(called.into())])?;

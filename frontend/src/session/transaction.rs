@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use executor::deferred::{DeferredChecks, DeferredPoint};
 use parking_lot::Mutex;
-use storage::Savepoint;
+use storage::{IsolationLevel, Savepoint};
 use types::{PgError, Result, SqlState};
 
 use super::engine::Engine;
 use super::settings::SettingsPoint;
+use super::waiter::SessionWaiter;
 use super::{Session, clock};
 use crate::catalog::Catalog;
 
@@ -49,8 +50,8 @@ struct NamedSavepoint {
 }
 
 impl Open {
-    fn new(engine: &Arc<Engine>, settings: SettingsPoint) -> Result<Self> {
-        let storage = engine.store.begin();
+    fn new(engine: &Arc<Engine>, waiter: Arc<SessionWaiter>, settings: SettingsPoint) -> Result<Self> {
+        let storage = engine.store.begin_as(waiter);
         let catalog = engine.catalog(&storage.catalog_image())?;
         Ok(Self {
             storage: Arc::new(Mutex::new(storage)),
@@ -66,10 +67,14 @@ impl Open {
         })
     }
 
-    /// Moves the snapshot, and with it the catalog, to the newest commit.
-    fn refresh(&mut self, engine: &Engine) -> Result<()> {
+    /// Moves the catalog and, unless `keep_rows`, the snapshot to the newest commit, and begins a new command.
+    fn refresh(&mut self, engine: &Engine, keep_rows: bool) -> Result<()> {
         let mut storage = self.storage.lock();
-        storage.refresh_snapshot();
+        if keep_rows {
+            storage.refresh_tables();
+        } else {
+            storage.refresh_snapshot();
+        }
         if !self.catalog_changed {
             self.catalog = engine.catalog(&storage.catalog_image())?;
         }
@@ -106,29 +111,47 @@ impl Session {
     /// When the catalog cannot be read.
     pub fn begin_statement(&mut self) -> Result<()> {
         self.statement_at = clock::now();
-        let isolated = self.isolation_is_strict();
+        let level = self.isolation_level();
         match &mut self.transaction {
             None => {
-                let mut open = Open::new(&self.engine, self.settings.lock().point())?;
+                let waiter = SessionWaiter::new(Arc::clone(&self.backend), Arc::clone(&self.settings));
+                let mut open = Open::new(&self.engine, Arc::new(waiter), self.settings.lock().point())?;
                 open.started_at = self.statement_at;
+                open.storage.lock().set_isolation(level);
                 self.transaction = Some(open);
             }
             Some(open) => {
-                if !(isolated && open.used) {
-                    open.refresh(&self.engine)?;
-                }
+                // REPEATABLE READ and SERIALIZABLE keep one snapshot.
+                open.refresh(&self.engine, level != IsolationLevel::ReadCommitted && open.used)?;
+                open.storage.lock().set_isolation(level);
             }
         }
         Ok(())
     }
 
-    /// REPEATABLE READ and SERIALIZABLE keep one snapshot.
-    fn isolation_is_strict(&self) -> bool {
-        self.transaction.as_ref().is_some_and(|open| open.explicit)
-            && matches!(
-                self.settings.lock().raw("transaction_isolation").as_str(),
-                "repeatable read" | "serializable"
-            )
+    /// Returns the isolation level of the statement that begins.
+    fn isolation_level(&self) -> IsolationLevel {
+        let settings = self.settings.lock();
+        let name = if self.transaction.as_ref().is_some_and(|open| open.explicit) {
+            "transaction_isolation"
+        } else {
+            "default_transaction_isolation"
+        };
+        match settings.raw(name).as_str() {
+            "repeatable read" => IsolationLevel::RepeatableRead,
+            "serializable" => IsolationLevel::Serializable,
+            _ => IsolationLevel::ReadCommitted,
+        }
+    }
+
+    /// Looks at the newest catalog and, at READ COMMITTED, rows after a wait for others.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn refresh_after_wait(&mut self) -> Result<()> {
+        let keep_rows = self.isolation_level() != IsolationLevel::ReadCommitted && self.open()?.used;
+        let engine = Arc::clone(&self.engine);
+        self.open_mut()?.refresh(&engine, keep_rows)
     }
 
     /// Returns the open transaction.
@@ -153,6 +176,7 @@ impl Session {
         let mut catalog = Catalog::clone(&open.catalog);
         let result = change(&mut catalog)?;
         catalog.version += 1;
+        follow_indexes(open, &catalog)?;
         open.catalog = Arc::new(catalog);
         open.catalog_changed = true;
         Ok(result)
@@ -168,7 +192,7 @@ impl Session {
         }
         let engine = Arc::clone(&self.engine);
         engine.claim_catalog(self.backend.process_id, &self.backend.cancel)?;
-        self.open_mut()?.refresh(&engine)
+        self.refresh_after_wait()
     }
 
     /// Commits the open transaction, or rolls a failed one back. Returns whether it was committed.
@@ -214,6 +238,7 @@ impl Session {
             storage.set_catalog_image(super::engine::encode(&open.catalog)?);
         }
         if storage.has_writes() {
+            storage.set_asynchronous(self.settings.lock().raw("synchronous_commit") == "off");
             let finished = std::mem::replace(&mut *storage, self.engine.store.begin());
             finished.commit()?;
         }
@@ -367,4 +392,28 @@ impl Open {
             )
         })
     }
+}
+
+/// Makes the storage keep the indexes that a changed catalog has, and no others.
+fn follow_indexes(open: &Open, catalog: &Catalog) -> Result<()> {
+    for (oid, relation) in &catalog.relations {
+        let before = open.catalog.relations.get(oid);
+        if !relation.kind.is_stored() || before.is_some_and(|before| Arc::ptr_eq(before, relation)) {
+            continue;
+        }
+        let table = relation.table_id();
+        let mut storage = open.storage.lock();
+        let Ok((_, kept)) = storage.shape(table) else { continue };
+        let wanted = crate::statements::stored_indexes(relation);
+        let same = |one: &storage::IndexDefinition, other: &storage::IndexDefinition| {
+            one.id == other.id && one.unique == other.unique && one.columns == other.columns
+        };
+        for gone in kept.iter().filter(|kept| !wanted.iter().any(|wanted| same(wanted, kept))) {
+            storage.drop_index(table, gone.id)?;
+        }
+        for new in wanted.into_iter().filter(|wanted| !kept.iter().any(|kept| same(wanted, kept))) {
+            storage.create_index(table, new)?;
+        }
+    }
+    Ok(())
 }

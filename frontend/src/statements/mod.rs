@@ -33,6 +33,7 @@ use pg_query::NodeEnum;
 
 pub(crate) use query::{default_value, execute_plan, plan};
 pub(crate) use table::resolve;
+pub(crate) use table::stored_indexes::of as stored_indexes;
 pub(crate) use variable::constant_text;
 
 use crate::copy;

@@ -178,11 +178,16 @@ fn result_columns(statement: &Statement) -> Option<Vec<FieldDescription>> {
 /// The analyzer's and the optimizer's.
 pub fn plan(session: &mut Session, source: &Source, params: &[Datum]) -> Result<Planned> {
     let types = session.param_types(params.len());
-    let access = session.access()?;
-    let node = source.node()?;
-    let current = super::current_of::resolve(session, node, true)?;
-    let analyzed = analyze(&access, current.as_ref().unwrap_or(node), &types, false)?;
-    plan_statement(session, &analyzed.statement)
+    loop {
+        let access = session.access()?;
+        let node = source.node()?;
+        let current = super::current_of::resolve(session, node, true)?;
+        let analyzed = analyze(&access, current.as_ref().unwrap_or(node), &types, false)?;
+        let planned = plan_statement(session, &analyzed.statement)?;
+        if !session.lock_tables_of(&planned.plan)? {
+            return Ok(planned);
+        }
+    }
 }
 
 /// Plans an analyzed statement.

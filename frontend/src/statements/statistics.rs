@@ -51,7 +51,7 @@ impl StoreStatistics {
 
 impl Statistics for StoreStatistics {
     fn rows(&self, table: Oid) -> Option<f64> {
-        Some(self.scan(table)?.row_count() as f64)
+        Some(self.scan(table)?.row_estimate() as f64)
     }
 
     fn column(&self, table: Oid, column: usize) -> ColumnStatistics {

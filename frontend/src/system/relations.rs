@@ -59,7 +59,9 @@ fn flag(value: bool) -> Datum {
 /// Returns the rows of a table as the statement sees it; -1 when the storage is busy with this very statement.
 pub fn row_count(access: &Access, table: Oid) -> f32 {
     match access.storage().try_lock() {
-        Some(storage) => storage.scan(TableId(u64::from(table))).map_or(-1.0, |scan| scan.row_count() as f32),
+        Some(storage) => {
+            storage.scan(TableId(u64::from(table))).map_or(-1.0, |scan| scan.row_estimate() as f32)
+        }
         None => -1.0,
     }
 }

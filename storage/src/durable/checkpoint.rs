@@ -1,167 +1,260 @@
 //! Checkpoints: freeze what has settled, write a manifest, drop the journal before it.
 //!
-//! 1. Under the commit lock the journal moves to a new file; the version of that moment is what is written.
-//! 2. Hot row groups that take no more rows are encoded into segments; the last, partial row group of each
-//!    table is written as a segment too, to be read back into memory.
-//! 3. The manifest is swapped: this is the moment at which the checkpoint happens.
-//! 4. Frozen row groups take the place of hot ones, under the same numbers and with the delete masks of now.
+//! 1. Row groups in memory that are full and change little are encoded into segments, under their numbers; their
+//!    stamps stay where they are, so nobody notices.
+//! 2. Under the commit lock the journal moves to a new file; the commit of that moment is the cut.
+//! 3. What a snapshot of the cut sees is written: which frozen rows are dead, and the rows in memory, as a file.
+//! 4. The manifest is swapped: this is the moment at which the checkpoint happens.
 //! 5. Old journal files and segments that only the old manifest referred to are removed.
 //!
-//! A crash before 3 leaves the old manifest and all journal files after it, a crash after 3 leaves files that
+//! A crash before 4 leaves the old manifest and all journal files after it, a crash after 4 leaves files that
 //! the next start removes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kernels::vector::{Bitmap, VECTOR_LANES, Values};
 
+use super::hot_file::HotFileWriter;
 use super::manifest::{Manifest, ManifestGroup, ManifestTable};
 use crate::builder::ColumnBuilder;
 use crate::bulk::SegmentsWriter;
 use crate::error::Result;
-use crate::hot::HotGroup;
+use crate::heap::Heap;
+use crate::heap::group::{Form, Group};
+use crate::mvcc::snapshot::Snapshot;
 use crate::segment::Segment;
 use crate::store::Store;
-use crate::table::TableId;
-use crate::version::{Group, GroupData, StoreVersion, TableVersion};
+use crate::table::{ROW_GROUP_ROWS, RowId, TableId};
+use crate::version::TableVersion;
 
-/// Where rows in memory have been written: by table and row group.
-type Written = BTreeMap<(TableId, u64), (Arc<Segment>, usize)>;
-
-/// The file of a partial row group, as of the checkpoint that wrote it.
-pub(crate) type HotFiles = BTreeMap<TableId, (Arc<HotGroup>, Arc<Segment>)>;
+/// A tuning constant: a row group with more changes than this since the last checkpoint stays in memory.
+const CHANGES_MAX: u64 = 1024;
+/// A tuning constant: a row group with more dead rows than this stays in memory, where their places are used again.
+const DEAD_ROWS_MAX: usize = ROW_GROUP_ROWS / 8;
 
 /// What checkpoints remember of each other.
 #[derive(Debug, Default)]
 pub(crate) struct CheckpointState {
-    pub(crate) hot_files: HotFiles,
-    /// Segments that the manifest refers to.
+    /// Files that the manifest refers to.
     pub(crate) manifest_segments: BTreeSet<String>,
+    /// Frozen row groups whose entries are still in the trees of indexes, and the commit at which that was no longer
+    /// needed.
+    unindexed: Vec<(u64, Arc<Heap>, Arc<Group>)>,
+}
+
+impl CheckpointState {
+    /// Returns the state after recovery.
+    pub(crate) fn new(manifest_segments: BTreeSet<String>) -> Self {
+        Self { manifest_segments, unindexed: Vec::new() }
+    }
 }
 
 /// Writes a checkpoint.
 pub(crate) fn checkpoint(store: &Arc<Store>) -> Result<()> {
     let mut state = store.checkpoint_state.lock();
-    let (version, journal) = {
-        let head = store.head.lock();
-        (Arc::clone(&head), store.journal.rotate()?)
-    };
-    let (mut frozen, mut partial) = (Written::new(), HotFiles::new());
+    // Whatever the cut sees stays: the hold is older than the cut.
+    let (held, version) = store.newest();
     for (&table, table_version) in &version.tables {
-        write_table(store, table, table_version, &state.hot_files, (&mut frozen, &mut partial))?;
+        freeze_table(store, table, table_version, &mut state)?;
     }
-    let manifest = manifest_of(&version, journal, &frozen, &partial);
+    let (head, journal) = {
+        let head = store.head.lock();
+        (head.clone(), store.journal.rotate()?)
+    };
+    store.publish(head.commit);
+    let snapshot =
+        Snapshot { commit: head.commit, xid: 0, command: 0, xids: Arc::clone(store.xids()), _held: held };
+    let mut kept = Vec::new();
+    let mut tables = Vec::with_capacity(head.version.tables.len());
+    let mut hot = HotRows { store, writer: None };
+    for (&table, version) in &head.version.tables {
+        tables.push(manifest_table(table, version, &snapshot, &mut kept)?);
+        write_rows(table, &version.heap, &snapshot, &mut hot)?;
+    }
+    let hot = hot.finish()?;
+    let manifest = Manifest {
+        commit: head.commit,
+        journal,
+        next_xid: store.xids().next(),
+        next_heap: store.heap_numbers(),
+        catalog: head.version.catalog.to_vec(),
+        catalog_commit: head.version.catalog_commit,
+        tables,
+        hot,
+    };
     manifest.write(store.directory())?;
-    frozen.values().for_each(|(segment, _)| segment.set_temporary(false));
-    partial.values().for_each(|(_, segment)| segment.set_temporary(false));
-    store.replace_groups(&|version| with_frozen(version, &frozen));
-    let segments = manifest.segments();
-    let live = store.head.lock().segments();
-    for name in state.manifest_segments.difference(&segments).filter(|name| !live.contains(*name)) {
+    kept.iter().for_each(|segment| segment.set_temporary(false));
+    let files = manifest.files();
+    let live = store.head.lock().version.segments();
+    for name in state.manifest_segments.difference(&files).filter(|name| !live.contains(*name)) {
         store.segments().remove(name)?;
     }
-    *state = CheckpointState { hot_files: partial, manifest_segments: segments };
+    state.manifest_segments = files;
+    drop(snapshot);
+    unindex(store, &mut state)?;
     store.journal.remove_before(journal)
 }
 
-/// Writes a table's rows in memory to segments.
-fn write_table(
+/// Freezes a table's row groups that have settled.
+fn freeze_table(
     store: &Arc<Store>,
     table: TableId,
     version: &TableVersion,
-    old: &HotFiles,
-    (frozen, partial): (&mut Written, &mut HotFiles),
+    state: &mut CheckpointState,
 ) -> Result<()> {
-    let mut settled = SegmentsWriter::new(Arc::clone(store), table, Arc::clone(&version.columns));
-    let mut ids = Vec::new();
-    for (position, group) in version.groups.iter().enumerate() {
-        let GroupData::Hot(hot) = &group.data else { continue };
-        if hot.is_full() || position + 1 < version.groups.len() {
-            settled.write_group(&lanes_of(hot, version)?)?;
-            ids.push(group.id);
-        } else if let Some((_, segment)) = old.get(&table).filter(|(old, _)| Arc::ptr_eq(old, hot)) {
-            partial.insert(table, (Arc::clone(hot), Arc::clone(segment)));
-        } else {
-            let mut writer = SegmentsWriter::new(Arc::clone(store), table, Arc::clone(&version.columns));
-            writer.write_group(&lanes_of(hot, version)?)?;
-            if let Some(segment) = writer.finish()?.pop() {
-                partial.insert(table, (Arc::clone(hot), segment));
-            }
+    let heap = &version.heap;
+    let mut settled = Vec::new();
+    for group in heap.groups().iter() {
+        let changes = group.take_changes();
+        if !group.is_hot() || !group.is_full() || changes > CHANGES_MAX {
+            continue;
+        }
+        if group.live_rows(ROW_GROUP_ROWS) + DEAD_ROWS_MAX < ROW_GROUP_ROWS {
+            continue;
+        }
+        heap.retire_places(group.id);
+        if group.has_begun() {
+            settled.push(Arc::clone(group));
         }
     }
-    let segments = settled.finish()?;
-    let places = segments
-        .iter()
-        .flat_map(|segment| (0..segment.group_count()).map(move |index| (Arc::clone(segment), index)));
-    frozen.extend(ids.into_iter().map(|id| (table, id)).zip(places));
+    if settled.is_empty() {
+        return Ok(());
+    }
+    let mut writer = SegmentsWriter::new(Arc::clone(store), table, Arc::clone(version.columns()));
+    for group in &settled {
+        writer.write_group(&lanes_of(heap, group)?)?;
+    }
+    let segments = writer.finish()?;
+    let places =
+        segments.iter().flat_map(|segment| (0..segment.group_count()).map(move |index| (segment, index)));
+    for (group, (segment, index)) in settled.into_iter().zip(places) {
+        group.freeze(segment, index);
+        group.move_to_directories();
+        state.unindexed.push((store.published_commit(), Arc::clone(heap), group));
+    }
     Ok(())
 }
 
-fn lanes_of(hot: &HotGroup, version: &TableVersion) -> Result<Vec<(Values, Option<Bitmap>)>> {
-    let lanes_of_column = |(index, column)| {
-        let mut builder = ColumnBuilder::new(column, hot.len());
-        for vector_index in 0..hot.len().div_ceil(VECTOR_LANES) {
-            let vector = hot.vector(index, vector_index);
-            builder.append(vector, 0, vector.len())?;
+/// Returns the values of all rows of a row group in memory.
+fn lanes_of(heap: &Heap, group: &Group) -> Result<Vec<(Values, Option<Bitmap>)>> {
+    let lanes_of_column = |(column, definition)| {
+        let mut builder = ColumnBuilder::new(definition, ROW_GROUP_ROWS);
+        for vector_index in 0..ROW_GROUP_ROWS / VECTOR_LANES {
+            let page = group.page(vector_index).read();
+            let vector = page.build_column(&heap.layout, definition, column, 0..VECTOR_LANES)?;
+            builder.append(&vector, 0, vector.len())?;
         }
         Ok(builder.finish())
     };
-    version.columns.iter().enumerate().map(lanes_of_column).collect()
+    heap.columns().iter().enumerate().map(lanes_of_column).collect()
 }
 
-fn manifest_of(version: &StoreVersion, journal: u64, frozen: &Written, partial: &HotFiles) -> Manifest {
-    let group_of = |table: TableId, group: &Group| {
-        let (segment, index, hot) = match &group.data {
-            GroupData::Frozen { segment, index } => (segment.name.clone(), *index, false),
-            GroupData::Hot(_) => match frozen.get(&(table, group.id)) {
-                Some((segment, index)) => (segment.name.clone(), *index, false),
-                None => (partial.get(&table)?.1.name.clone(), 0, true),
-            },
+/// Removes entries of frozen row groups from the trees of indexes, once nobody relies on them.
+fn unindex(store: &Arc<Store>, state: &mut CheckpointState) -> Result<()> {
+    let horizon = store.horizon();
+    let (ready, waiting) =
+        std::mem::take(&mut state.unindexed).into_iter().partition(|(commit, ..)| *commit < horizon);
+    state.unindexed = waiting;
+    let ready: Vec<(u64, Arc<Heap>, Arc<Group>)> = ready;
+    for (_, heap, group) in ready {
+        let Form::Frozen { segment, index: position } = group.form() else { continue };
+        for index in heap.indexes().iter() {
+            let directory = group.directories.get(&index.definition, heap.columns(), &segment, position)?;
+            for (key, lane) in directory.entries() {
+                index.remove(key.clone(), RowId::new(group.id, usize::from(*lane)));
+            }
+        }
+        group.leave_trees();
+    }
+    Ok(())
+}
+
+fn manifest_table(
+    table: TableId,
+    version: &TableVersion,
+    snapshot: &Snapshot,
+    kept: &mut Vec<Arc<Segment>>,
+) -> Result<ManifestTable> {
+    let heap = &version.heap;
+    let mut groups = Vec::new();
+    for group in heap.groups().iter().filter(|group| snapshot.is_past(group.begin())) {
+        let Form::Frozen { segment, index } = group.form() else { continue };
+        let dead = dead_rows(group, snapshot);
+        groups.push(ManifestGroup { id: group.id, segment: segment.name.clone(), index: index as u32, dead });
+        kept.push(segment);
+    }
+    Ok(ManifestTable {
+        table,
+        heap: heap.id,
+        columns: version.columns().to_vec(),
+        indexes: version.indexes.to_vec(),
+        next_group: heap.next_group(),
+        groups,
+    })
+}
+
+/// Returns the bits of a frozen row group's rows that a snapshot does not see.
+fn dead_rows(group: &Group, snapshot: &Snapshot) -> Vec<u64> {
+    let mut words = Vec::new();
+    let mut any = false;
+    for vector_index in 0..group.len().div_ceil(VECTOR_LANES) {
+        let lanes = (group.len() - vector_index * VECTOR_LANES).min(VECTOR_LANES);
+        let seen = group.visible(vector_index, lanes, snapshot);
+        any |= seen.is_some();
+        let seen = seen.unwrap_or_else(|| Bitmap::ones(lanes));
+        // Bits past the last row are clear in both.
+        words.extend(Bitmap::from_words(seen.words().iter().map(|word| !word).collect(), lanes).words());
+    }
+    if any { words } else { Vec::new() }
+}
+
+/// The file of rows in memory, made when there is one.
+struct HotRows<'a> {
+    store: &'a Store,
+    writer: Option<(String, HotFileWriter)>,
+}
+
+impl HotRows<'_> {
+    fn writer(&mut self) -> Result<&mut HotFileWriter> {
+        let (_, writer) = match self.writer.take() {
+            Some(writer) => self.writer.insert(writer),
+            None => {
+                let name = self.store.new_file_name("hot", "rows");
+                let writer = HotFileWriter::create(self.store.segments().as_ref(), &name)?;
+                self.writer.insert((name, writer))
+            }
         };
-        let deleted = group.deleted.as_ref().map(|deleted| deleted.words.clone());
-        Some(ManifestGroup { id: group.id, segment, index: index as u32, hot, deleted })
-    };
-    let tables = version
-        .tables
-        .iter()
-        .map(|(&table, version)| {
-            let groups: Vec<_> = version.groups.iter().filter_map(|group| group_of(table, group)).collect();
-            assert_eq!(groups.len(), version.groups.len(), "a row group was not written");
-            ManifestTable {
-                table,
-                columns: version.columns.to_vec(),
-                key: version.key.as_ref().map(|key| key.iter().map(|&column| column as u32).collect()),
-                next_group: version.next_group,
-                changed_at: version.changed_at,
-                groups,
-            }
-        })
-        .collect();
-    Manifest {
-        commit: version.commit,
-        journal,
-        catalog: version.catalog.to_vec(),
-        catalog_commit: version.catalog_commit,
-        tables,
+        Ok(writer)
+    }
+
+    /// Makes the file durable and returns its name.
+    fn finish(self) -> Result<Option<String>> {
+        let Some((name, writer)) = self.writer else { return Ok(None) };
+        writer.finish()?;
+        Ok(Some(name))
     }
 }
 
-/// Returns `version` with written row groups in place of those in memory.
-fn with_frozen(version: &StoreVersion, frozen: &Written) -> StoreVersion {
-    let mut next = version.clone();
-    for (&table, table_version) in &mut next.tables {
-        let mut groups = table_version.groups.clone();
-        let mut changed = false;
-        for group in &mut groups {
-            if let (GroupData::Hot(_), Some((segment, index))) = (&group.data, frozen.get(&(table, group.id)))
-            {
-                group.data = GroupData::Frozen { segment: Arc::clone(segment), index: *index };
-                changed = true;
+/// Writes the rows in memory that a snapshot sees.
+fn write_rows(table: TableId, heap: &Heap, snapshot: &Snapshot, hot: &mut HotRows<'_>) -> Result<()> {
+    for group in heap.groups().iter().filter(|group| group.is_hot()) {
+        for vector_index in 0..group.len().div_ceil(VECTOR_LANES) {
+            let page = group.page(vector_index).read();
+            let seen: Vec<usize> = (0..VECTOR_LANES)
+                .filter(|&lane| page.row(lane).is_some() && snapshot.sees(page.begin(lane), page.end(lane)))
+                .collect();
+            if seen.is_empty() {
+                continue;
+            }
+            let writer = hot.writer()?;
+            writer.table(table, seen.len() as u64)?;
+            for lane in seen {
+                if let Some(row) = page.row(lane) {
+                    writer.row(RowId::new(group.id, vector_index * VECTOR_LANES + lane), row)?;
+                }
             }
         }
-        if changed {
-            *table_version = Arc::new(TableVersion { groups, ..TableVersion::clone(table_version) });
-        }
     }
-    next
+    Ok(())
 }

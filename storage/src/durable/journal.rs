@@ -17,7 +17,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Result, StorageError};
 
-const FILE_MAGIC: &[u8; 16] = b"SURUS JOURNAL 1\n";
+const FILE_MAGIC: &[u8; 16] = b"SURUS JOURNAL 2\n";
 const FRAME_MAGIC: [u8; 4] = [0xf3, b'S', b'J', b'R'];
 const FRAME_HEADER: usize = 20;
 

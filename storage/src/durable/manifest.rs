@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Result, StorageError};
+use crate::index::IndexDefinition;
 use crate::table::{ColumnDefinition, TableId};
 
 const MAGIC: &[u8; 12] = b"SURUS MANIF\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: usize = 24;
 /// The manifest's name in the data directory.
 pub(crate) const FILE_NAME: &str = "manifest";
@@ -23,38 +24,41 @@ pub(crate) struct Manifest {
     pub(crate) commit: u64,
     /// The first journal file with later commits.
     pub(crate) journal: u64,
+    pub(crate) next_xid: u64,
+    pub(crate) next_heap: u64,
     pub(crate) catalog: Vec<u8>,
     pub(crate) catalog_commit: u64,
     pub(crate) tables: Vec<ManifestTable>,
+    /// The file of rows in memory.
+    pub(crate) hot: Option<String>,
 }
 
 /// A table as of a checkpoint.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ManifestTable {
     pub(crate) table: TableId,
+    pub(crate) heap: u64,
     pub(crate) columns: Vec<ColumnDefinition>,
-    pub(crate) key: Option<Vec<u32>>,
+    pub(crate) indexes: Vec<IndexDefinition>,
     pub(crate) next_group: u64,
-    pub(crate) changed_at: u64,
     pub(crate) groups: Vec<ManifestGroup>,
 }
 
-/// A row group as of a checkpoint.
+/// A frozen row group as of a checkpoint.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ManifestGroup {
     pub(crate) id: u64,
     pub(crate) segment: String,
     pub(crate) index: u32,
-    /// Whether its rows go back into memory, because more rows are appended to them.
-    pub(crate) hot: bool,
-    /// Words of the delete mask.
-    pub(crate) deleted: Option<Vec<u64>>,
+    /// Bits of rows that are not there any more; empty when all are.
+    pub(crate) dead: Vec<u64>,
 }
 
 impl Manifest {
-    /// Returns the names of the segments.
-    pub(crate) fn segments(&self) -> BTreeSet<String> {
-        self.tables.iter().flat_map(|table| &table.groups).map(|group| group.segment.clone()).collect()
+    /// Returns the names of the files that it refers to.
+    pub(crate) fn files(&self) -> BTreeSet<String> {
+        let groups = self.tables.iter().flat_map(|table| &table.groups);
+        groups.map(|group| group.segment.clone()).chain(self.hot.clone()).collect()
     }
 
     /// Reads the manifest of a data directory; `None` when there is none.

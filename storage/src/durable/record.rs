@@ -1,154 +1,95 @@
-//! The journal's records: a commit's writes, logically.
+//! The journal's records: a commit's writes, logically, with the places of rows.
 //!
-//! A record turns back into the same [`Writes`] that the commit applied, and recovery applies them with the
-//! same function, so row groups and lanes get the numbers that they had.
+//! Recovery puts every row back at its place, so that later records find it there. Places may be used again: what was
+//! in one before has ended in an earlier record.
 
-use std::sync::Arc;
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use serde::{Deserialize, Serialize};
-
-use super::vectors::StoredVector;
-use crate::error::Result;
-use crate::segment::Segment;
-use crate::table::{ColumnDefinition, PRIVATE_GROUP, TableId};
-use crate::transaction::{Base, TableWrites, Writes, surviving_rows};
-use crate::version::{DeleteMask, Group, GroupData, StoreVersion, TableVersion};
+use crate::error::{Result, StorageError};
+use crate::index::IndexDefinition;
+use crate::table::{ColumnDefinition, TableId};
 
 /// One commit.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct CommitRecord {
-    pub(crate) commit: u64,
-    tables: Vec<(TableId, TableRecord)>,
-    catalog: Option<Vec<u8>>,
+    pub(crate) tables: Vec<(TableId, TableRecord)>,
+    pub(crate) catalog: Option<RowBytes>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct TableRecord {
-    base: BaseRecord,
-    deleted: Vec<(u64, Vec<u16>)>,
-    inserted: Vec<InsertRecord>,
+/// What a commit did to one table.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct TableRecord {
+    /// The table's new heap: it was created, truncated or rewritten. What follows is about the new heap.
+    pub(crate) shape: Option<ShapeRecord>,
+    pub(crate) dropped: bool,
+    /// The indexes, if they changed on the same heap.
+    pub(crate) indexes: Option<Vec<IndexDefinition>>,
+    pub(crate) ended: Vec<u64>,
+    pub(crate) inserted: Vec<(u64, RowBytes)>,
+    pub(crate) groups: Vec<GroupRecord>,
 }
 
+/// A new heap.
 #[derive(Debug, Serialize, Deserialize)]
-enum BaseRecord {
-    Committed,
-    Created { columns: Vec<ColumnDefinition>, key: Option<Vec<u32>> },
-    Truncated,
-    Dropped,
+pub(crate) struct ShapeRecord {
+    pub(crate) heap: u64,
+    pub(crate) columns: Vec<ColumnDefinition>,
+    pub(crate) indexes: Vec<IndexDefinition>,
 }
 
+/// A row group that was loaded in bulk.
 #[derive(Debug, Serialize, Deserialize)]
-enum InsertRecord {
-    Rows(Vec<StoredVector>),
-    Group { segment: String, index: u32, deleted: Vec<u16> },
+pub(crate) struct GroupRecord {
+    pub(crate) id: u64,
+    pub(crate) segment: String,
+    pub(crate) index: u32,
+    pub(crate) dead: Vec<u16>,
+}
+
+/// Bytes that are written in one go.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RowBytes(pub(crate) Box<[u8]>);
+
+impl Serialize for RowBytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for RowBytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = RowBytes;
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("bytes")
+            }
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> std::result::Result<RowBytes, E> {
+                Ok(RowBytes(bytes.into()))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
 }
 
 impl CommitRecord {
-    /// Returns the record of `writes`.
-    pub(crate) fn new(commit: u64, writes: &Writes) -> Result<Self> {
-        let mut tables = Vec::with_capacity(writes.tables.len());
-        for (&table, writes) in &writes.tables {
-            tables.push((table, TableRecord::new(writes)?));
-        }
-        Ok(Self { commit, tables, catalog: writes.catalog.as_ref().map(|(image, _)| image.to_vec()) })
+    /// The commit's number stands in front, because it is known last.
+    pub(crate) const NUMBER_BYTES: usize = 8;
+
+    /// Appends the record.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) -> Result<()> {
+        let buffer = std::mem::take(out);
+        *out = postcard::to_extend(self, buffer)
+            .map_err(|error| StorageError::Misuse(format!("a commit cannot be journaled: {error}")))?;
+        Ok(())
     }
 
-    /// Returns the writes; `open` opens a segment by name. Fails with what is wrong in the record.
-    pub(crate) fn writes(
-        self,
-        version: &StoreVersion,
-        mut open: impl FnMut(&str) -> Result<Arc<Segment>>,
-    ) -> Result<Result<Writes, String>> {
-        let mut writes =
-            Writes { catalog: self.catalog.map(|image| (Arc::new(image), u64::MAX)), ..Writes::default() };
-        for (table, record) in self.tables {
-            let columns: Option<Arc<[ColumnDefinition]>> = match &record.base {
-                BaseRecord::Created { columns, .. } => Some(columns.clone().into()),
-                BaseRecord::Committed | BaseRecord::Truncated | BaseRecord::Dropped => {
-                    version.tables.get(&table).map(|table| Arc::clone(&table.columns))
-                }
-            };
-            let Some(columns) = columns else { return Ok(Err(format!("there is no table {}", table.0))) };
-            match record.writes(columns, &mut open)? {
-                Some(table_writes) => writes.tables.insert(table, table_writes),
-                None => return Ok(Err(format!("unreadable rows of table {}", table.0))),
-            };
-        }
-        Ok(Ok(writes))
-    }
-}
-
-impl TableRecord {
-    fn new(writes: &TableWrites) -> Result<Self> {
-        let base = match writes.base {
-            Base::Committed => BaseRecord::Committed,
-            Base::Created => BaseRecord::Created {
-                columns: writes.inserted.columns.to_vec(),
-                key: writes
-                    .inserted
-                    .key
-                    .as_ref()
-                    .map(|key| key.iter().map(|&column| column as u32).collect()),
-            },
-            Base::Truncated(_) => BaseRecord::Truncated,
-            Base::Dropped => BaseRecord::Dropped,
-        };
-        let mut inserted = Vec::new();
-        for group in &writes.inserted.groups {
-            match &group.data {
-                GroupData::Hot(_) => {
-                    for batch in surviving_rows(group, &writes.inserted.columns)? {
-                        inserted.push(InsertRecord::Rows(batch.iter().map(StoredVector::new).collect()));
-                    }
-                }
-                GroupData::Frozen { segment, index } => inserted.push(InsertRecord::Group {
-                    segment: segment.name.clone(),
-                    index: *index as u32,
-                    deleted: group.deleted.as_ref().map_or_else(Vec::new, |deleted| deleted.lanes()),
-                }),
-            }
-        }
-        let deleted = writes.deleted.iter().map(|(&id, mask)| (id, mask.lanes())).collect();
-        Ok(Self { base, deleted, inserted })
-    }
-
-    fn writes(
-        self,
-        columns: Arc<[ColumnDefinition]>,
-        open: &mut impl FnMut(&str) -> Result<Arc<Segment>>,
-    ) -> Result<Option<TableWrites>> {
-        let (base, key) = match self.base {
-            BaseRecord::Committed => (Base::Committed, None),
-            BaseRecord::Created { key, .. } => {
-                (Base::Created, key.map(|key| key.into_iter().map(|column| column as usize).collect()))
-            }
-            BaseRecord::Truncated => (Base::Truncated(u64::MAX), None),
-            BaseRecord::Dropped => (Base::Dropped, None),
-        };
-        let mut inserted = TableVersion::new(columns, key, PRIVATE_GROUP);
-        for insert in self.inserted {
-            match insert {
-                InsertRecord::Rows(vectors) => {
-                    let vectors: Option<Vec<_>> = vectors.into_iter().map(StoredVector::vector).collect();
-                    let Some(vectors) = vectors else { return Ok(None) };
-                    crate::version::check_rows(&inserted.columns, &vectors)?;
-                    inserted.append(&vectors)?;
-                }
-                InsertRecord::Group { segment, index, deleted } => {
-                    let segment = open(&segment)?;
-                    let index = index as usize;
-                    if index >= segment.group_count() || segment.column_count() != inserted.columns.len() {
-                        return Ok(None);
-                    }
-                    let mask = (!deleted.is_empty()).then(|| Arc::new(DeleteMask::from_lanes(&deleted)));
-                    let data = GroupData::Frozen { segment, index };
-                    inserted.groups.push(Group { id: inserted.next_group, data, deleted: mask });
-                    inserted.next_group += 1;
-                }
-            }
-        }
-        let deleted =
-            self.deleted.iter().map(|(id, lanes)| (*id, Arc::new(DeleteMask::from_lanes(lanes)))).collect();
-        Ok(Some(TableWrites { base, inserted, deleted, checked_at: u64::MAX }))
+    /// Returns a record and its commit's number.
+    pub(crate) fn read(payload: &[u8]) -> Result<(u64, Self), String> {
+        let (number, body) =
+            payload.split_first_chunk::<{ Self::NUMBER_BYTES }>().ok_or("it is too short")?;
+        let record = postcard::from_bytes(body).map_err(|error| error.to_string())?;
+        Ok((u64::from_le_bytes(*number), record))
     }
 }

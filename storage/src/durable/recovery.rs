@@ -4,29 +4,47 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use super::hot_file;
 use super::journal::{self, LocalJournal};
-use super::manifest::{self, Manifest, ManifestGroup, ManifestTable};
-use super::record::CommitRecord;
+use super::manifest::{self, Manifest, ManifestTable};
+use super::record::{CommitRecord, TableRecord};
 use crate::disk::SegmentStore;
 use crate::error::{Result, StorageError};
-use crate::hot::HotGroup;
-use crate::scan::RowGroup;
+use crate::heap::Heap;
+use crate::heap::group::Group;
+use crate::index::IndexDefinition;
+use crate::mvcc::stamp::{ALWAYS, NEVER};
 use crate::segment::Segment;
-use crate::version::{DeleteMask, Group, GroupData, StoreVersion, TableVersion, apply};
+use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, RowId, TableId};
+use crate::version::{StoreVersion, TableVersion};
 
 /// What a data directory holds.
 #[derive(Debug)]
 pub(crate) struct Recovered {
     pub(crate) version: StoreVersion,
+    pub(crate) commit: u64,
+    pub(crate) next_xid: u64,
+    pub(crate) next_heap: u64,
     pub(crate) journal: LocalJournal,
-    /// Segments that the manifest refers to.
+    /// Files that the manifest refers to.
     pub(crate) manifest_segments: BTreeSet<String>,
     pub(crate) next_segment: u64,
 }
 
-/// Segments opened so far, by name.
-type Opened = BTreeMap<String, Arc<Segment>>;
+/// The first number of a transaction.
+const FIRST_XID: u64 = 1000;
+
+/// The store as far as it is recovered.
+struct Recovery<'a> {
+    segments: &'a Arc<dyn SegmentStore>,
+    /// Segments opened so far, by name.
+    opened: BTreeMap<String, Arc<Segment>>,
+    version: StoreVersion,
+    commit: u64,
+    next_heap: u64,
+}
 
 /// Recovers the newest durable version, and removes files that belong to nothing.
 pub(crate) fn recover(directory: &Path, segments: &Arc<dyn SegmentStore>) -> Result<Recovered> {
@@ -39,9 +57,8 @@ pub(crate) fn recover(directory: &Path, segments: &Arc<dyn SegmentStore>) -> Res
         return Err(StorageError::corrupt(&directory.join(manifest::FILE_NAME), "the file is missing"));
     }
     let is_new = manifest.is_none();
-    let manifest = manifest.unwrap_or(Manifest { journal: 1, ..Manifest::default() });
-    let mut opened = Opened::new();
-    let mut version = version_of(&manifest, directory, segments, &mut opened)?;
+    let manifest = manifest.unwrap_or(Manifest { journal: 1, next_xid: FIRST_XID, ..Manifest::default() });
+    let mut recovery = Recovery::of_manifest(&manifest, directory, segments)?;
     let live: Vec<u64> = numbers.iter().copied().filter(|number| *number >= manifest.journal).collect();
     if let Some(gap) = (manifest.journal..).zip(&live).find(|(expected, number)| expected != *number) {
         return Err(StorageError::corrupt(
@@ -59,121 +76,241 @@ pub(crate) fn recover(directory: &Path, segments: &Arc<dyn SegmentStore>) -> Res
         let content = journal::read(&journals, number, number == last)?;
         let path = journals.join(format!("{number:08}.journal"));
         for payload in &content.payloads {
-            replay(payload, &path, &mut version, segments, &mut opened)?;
+            recovery.replay(payload, &path)?;
         }
         good_len = content.good_len;
     }
+    for table in recovery.version.tables.values() {
+        settle(&table.heap)?;
+    }
     let journal = LocalJournal::open(&journals, last, good_len)?;
-    let manifest_segments = manifest.segments();
-    let next_segment = remove_orphans(segments.as_ref(), &manifest_segments, &version)?;
-    Ok(Recovered { version, journal, manifest_segments, next_segment })
-}
-
-fn replay(
-    payload: &[u8],
-    path: &Path,
-    version: &mut StoreVersion,
-    segments: &Arc<dyn SegmentStore>,
-    opened: &mut Opened,
-) -> Result<()> {
-    let record: CommitRecord = postcard::from_bytes(payload)
-        .map_err(|error| StorageError::corrupt(path, format!("unreadable record: {error}")))?;
-    if record.commit <= version.commit {
-        return Ok(());
-    }
-    let commit = record.commit;
-    if commit != version.commit + 1 {
-        let what = format!("commit {commit} follows commit {}", version.commit);
-        return Err(StorageError::corrupt(path, what));
-    }
-    let writes = record
-        .writes(version, |name| open(segments, opened, name))?
-        .map_err(|what| StorageError::corrupt(path, format!("commit {commit}: {what}")))?;
-    *version = apply(version, &writes, commit).map_err(|error| {
-        StorageError::corrupt(path, format!("commit {commit} cannot be applied: {error}"))
-    })?;
-    Ok(())
-}
-
-fn open(segments: &Arc<dyn SegmentStore>, opened: &mut Opened, name: &str) -> Result<Arc<Segment>> {
-    if let Some(segment) = opened.get(name) {
-        return Ok(Arc::clone(segment));
-    }
-    let segment = Arc::new(Segment::open(segments, name)?);
-    opened.insert(name.to_owned(), Arc::clone(&segment));
-    Ok(segment)
-}
-
-fn version_of(
-    manifest: &Manifest,
-    directory: &Path,
-    segments: &Arc<dyn SegmentStore>,
-    opened: &mut Opened,
-) -> Result<StoreVersion> {
-    let mut tables = BTreeMap::new();
-    for table in &manifest.tables {
-        let version = table_of(table, directory, &mut |name| open(segments, opened, name))?;
-        tables.insert(table.table, Arc::new(version));
-    }
-    Ok(StoreVersion {
-        commit: manifest.commit,
-        tables,
-        catalog: Arc::new(manifest.catalog.clone()),
-        catalog_commit: manifest.catalog_commit,
+    let manifest_segments = manifest.files();
+    let next_segment = remove_orphans(segments.as_ref(), &manifest_segments, &recovery.version)?;
+    Ok(Recovered {
+        // Every transaction that committed had a number; those that did not are of no interest.
+        next_xid: manifest.next_xid + (recovery.commit - manifest.commit),
+        next_heap: recovery.next_heap,
+        version: recovery.version,
+        commit: recovery.commit,
+        journal,
+        manifest_segments,
+        next_segment,
     })
 }
 
-fn table_of(
-    table: &ManifestTable,
-    directory: &Path,
-    open: &mut impl FnMut(&str) -> Result<Arc<Segment>>,
-) -> Result<TableVersion> {
-    let path = directory.join(manifest::FILE_NAME);
-    let key = table.key.as_ref().map(|key| key.iter().map(|&column| column as usize).collect());
-    let mut version = TableVersion::new(table.columns.clone().into(), key, table.next_group);
-    version.changed_at = table.changed_at;
-    for stored in &table.groups {
-        let segment = open(&stored.segment)?;
-        let index = stored.index as usize;
-        if index >= segment.group_count() || segment.column_count() != table.columns.len() {
-            return Err(StorageError::corrupt(
-                &path,
-                format!("segment \"{}\" has another shape", stored.segment),
-            ));
-        }
-        let group = Group {
-            id: stored.id,
-            data: GroupData::Frozen { segment, index },
-            deleted: delete_mask(stored).map_err(|what| StorageError::corrupt(&path, what))?,
+impl<'a> Recovery<'a> {
+    fn of_manifest(
+        manifest: &Manifest,
+        directory: &Path,
+        segments: &'a Arc<dyn SegmentStore>,
+    ) -> Result<Self> {
+        let mut recovery = Self {
+            segments,
+            opened: BTreeMap::new(),
+            version: StoreVersion {
+                tables: BTreeMap::new(),
+                catalog: Arc::new(manifest.catalog.clone()),
+                catalog_commit: manifest.catalog_commit,
+            },
+            commit: manifest.commit,
+            next_heap: manifest.next_heap.max(1),
         };
-        version.groups.push(if stored.hot { thaw(group, &version)? } else { group });
+        for table in &manifest.tables {
+            recovery.add_manifest_table(table, &directory.join(manifest::FILE_NAME))?;
+        }
+        if let Some(name) = &manifest.hot {
+            let tables = &recovery.version.tables;
+            hot_file::read(segments.as_ref(), name, |table, row, bytes| {
+                let heap = &tables.get(&table).ok_or("rows of a table that does not exist")?.heap;
+                restore(heap, row, bytes.into(), ALWAYS)
+            })?;
+        }
+        Ok(recovery)
     }
-    Ok(version)
+
+    fn add_manifest_table(&mut self, table: &ManifestTable, path: &Path) -> Result<()> {
+        let version = new_table(table.heap, table.table, &table.columns, &table.indexes);
+        let heap = Arc::clone(&version.heap);
+        heap.reserve_groups(table.next_group);
+        self.version.tables.insert(table.table, Arc::new(version));
+        for stored in &table.groups {
+            let segment = self.open(&stored.segment)?;
+            let index = stored.index as usize;
+            if index >= segment.group_count() || segment.column_count() != table.columns.len() {
+                return Err(StorageError::corrupt(
+                    path,
+                    format!("segment \"{}\" has another shape", stored.segment),
+                ));
+            }
+            let group = Group::frozen(stored.id, &segment, index, ALWAYS);
+            if !stored.dead.is_empty() && stored.dead.len() != group.len().div_ceil(64) {
+                return Err(StorageError::corrupt(path, "a delete mask has another size than its row group"));
+            }
+            let dead = stored.dead.iter().enumerate().flat_map(|(index, word)| {
+                (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| index * 64 + bit)
+            });
+            for lane in dead.filter(|&lane| lane < group.len()) {
+                let (page, place) = group.page_of(lane);
+                page.write().set_end(place, ALWAYS);
+            }
+            heap.add_group(Arc::new(group));
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, name: &str) -> Result<Arc<Segment>> {
+        if let Some(segment) = self.opened.get(name) {
+            return Ok(Arc::clone(segment));
+        }
+        let segment = Arc::new(Segment::open(self.segments, name)?);
+        self.opened.insert(name.to_owned(), Arc::clone(&segment));
+        Ok(segment)
+    }
+
+    fn replay(&mut self, payload: &[u8], path: &Path) -> Result<()> {
+        let (commit, record) = CommitRecord::read(payload)
+            .map_err(|error| StorageError::corrupt(path, format!("unreadable record: {error}")))?;
+        if commit <= self.commit {
+            return Ok(());
+        }
+        if commit != self.commit + 1 {
+            let what = format!("commit {commit} follows commit {}", self.commit);
+            return Err(StorageError::corrupt(path, what));
+        }
+        for (table, record) in record.tables {
+            self.replay_table(table, record, commit)?.map_err(|what| {
+                let what = format!("commit {commit} cannot be applied to table {}: {what}", table.0);
+                StorageError::corrupt(path, what)
+            })?;
+        }
+        if let Some(image) = record.catalog {
+            self.version.catalog = Arc::new(image.0.into());
+            self.version.catalog_commit = commit;
+        }
+        self.commit = commit;
+        Ok(())
+    }
+
+    /// Applies what a commit did to a table; the inner error says what is wrong with the record.
+    fn replay_table(
+        &mut self,
+        table: TableId,
+        record: TableRecord,
+        commit: u64,
+    ) -> Result<Result<(), String>> {
+        if record.dropped {
+            let dropped = self.version.tables.remove(&table);
+            return Ok(dropped.map(drop).ok_or_else(|| "it does not exist".to_owned()));
+        }
+        if let Some(shape) = &record.shape {
+            let version = new_table(shape.heap, table, &shape.columns, &shape.indexes);
+            self.next_heap = self.next_heap.max(shape.heap + 1);
+            self.version.tables.insert(table, Arc::new(version));
+        }
+        let Some(version) = self.version.tables.get(&table).cloned() else {
+            return Ok(Err("it does not exist".to_owned()));
+        };
+        let heap = &version.heap;
+        if let Some(indexes) = record.indexes {
+            for gone in version.indexes.iter().filter(|index| !indexes.contains(index)) {
+                heap.remove_index(gone.id);
+            }
+            for new in indexes.iter().filter(|index| !version.indexes.contains(index)) {
+                heap.add_index(new.clone());
+            }
+            let version = TableVersion { indexes: indexes.into(), heap: Arc::clone(heap) };
+            self.version.tables.insert(table, Arc::new(version));
+        }
+        for row in record.ended {
+            if let Err(what) = end(heap, RowId(row), commit) {
+                return Ok(Err(what));
+            }
+        }
+        for (row, bytes) in record.inserted {
+            if let Err(what) = restore(heap, RowId(row), bytes.0, commit) {
+                return Ok(Err(what));
+            }
+        }
+        for stored in record.groups {
+            let segment = self.open(&stored.segment)?;
+            let index = stored.index as usize;
+            if index >= segment.group_count() || segment.column_count() != heap.columns().len() {
+                return Ok(Err("a segment has another shape".to_owned()));
+            }
+            heap.add_group(Arc::new(Group::frozen(stored.id, &segment, index, commit)));
+            for lane in stored.dead {
+                if let Err(what) = end(heap, RowId::new(stored.id, usize::from(lane)), commit) {
+                    return Ok(Err(what));
+                }
+            }
+        }
+        heap.changed_at.store(commit, Ordering::Relaxed);
+        Ok(Ok(()))
+    }
 }
 
-fn delete_mask(stored: &ManifestGroup) -> Result<Option<Arc<DeleteMask>>, &'static str> {
-    match &stored.deleted {
-        None => Ok(None),
-        Some(words) => match DeleteMask::from_words(words.clone()) {
-            Some(mask) => Ok(Some(Arc::new(mask))),
-            None => Err("a delete mask has another size than a row group"),
-        },
+fn new_table(
+    heap: u64,
+    table: TableId,
+    columns: &[ColumnDefinition],
+    indexes: &[IndexDefinition],
+) -> TableVersion {
+    let heap = Heap::new(heap, table, columns.into());
+    for definition in indexes {
+        heap.add_index(definition.clone());
     }
+    TableVersion { indexes: indexes.into(), heap: Arc::new(heap) }
 }
 
-/// Returns a row group with its rows in memory.
-fn thaw(group: Group, table: &TableVersion) -> Result<Group> {
-    let row_group = RowGroup::new(Group { deleted: None, ..group.clone() }, Arc::clone(&table.columns));
-    let mut hot = HotGroup::default();
-    for index in 0..row_group.vector_count() {
-        let vectors: Vec<_> =
-            (0..table.columns.len()).map(|column| row_group.vector(column, index)).collect::<Result<_>>()?;
-        hot = hot.append(&table.columns, &vectors, 0)?.0;
+fn restore(heap: &Heap, row: RowId, bytes: Box<[u8]>, begin: u64) -> Result<(), String> {
+    if !heap.layout.accepts(&bytes) {
+        return Err(format!("row {} does not fit its table", row.0));
     }
-    Ok(Group { data: GroupData::Hot(Arc::new(hot)), ..group })
+    if heap.group(row.group()).is_some_and(|group| !group.is_hot()) {
+        return Err(format!("row {} is in a frozen row group", row.0));
+    }
+    heap.restore(row, bytes, begin);
+    Ok(())
 }
 
-/// Removes segments that belong to nothing; returns a number that no segment has.
+fn end(heap: &Heap, row: RowId, commit: u64) -> Result<(), String> {
+    let group = heap.group(row.group()).filter(|group| row.lane() < group.len());
+    let group = group.ok_or_else(|| format!("there is no row {}", row.0))?;
+    let (page, place) = group.page_of(row.lane());
+    let mut page = page.write();
+    if page.begin(place) == NEVER || page.end(place) != NEVER {
+        return Err(format!("there is no row {} to delete", row.0));
+    }
+    page.set_end(place, commit);
+    Ok(())
+}
+
+/// Frees the places of dead rows and indexes the others.
+fn settle(heap: &Heap) -> Result<()> {
+    let mut free = Vec::new();
+    for group in heap.groups().iter().filter(|group| group.is_hot()) {
+        debug_assert!(group.len() <= ROW_GROUP_ROWS);
+        for lane in 0..group.len() {
+            let (page, place) = group.page_of(lane);
+            let mut page = page.write();
+            if page.end(place) != NEVER {
+                page.vacate(place);
+            }
+            if page.begin(place) == NEVER {
+                page.set_begin(place, NEVER);
+                free.push(RowId::new(group.id, lane));
+            }
+        }
+        for index in heap.indexes().iter() {
+            crate::index::build::fill_group(heap, group, index)?;
+        }
+    }
+    heap.free_places(free);
+    heap.set_tail();
+    Ok(())
+}
+
+/// Removes files that belong to nothing; returns a number that no file has.
 fn remove_orphans(
     segments: &dyn SegmentStore,
     manifest_segments: &BTreeSet<String>,

@@ -11,6 +11,8 @@ pub(super) struct IntegerFilter {
     low: i64,
     high: i64,
     bits: Bits,
+    /// The values, ascending, if they are few.
+    few: Option<Vec<i64>>,
 }
 
 enum Bits {
@@ -22,6 +24,8 @@ enum Bits {
 
 /// A tuning constant: the widest range of an exact filter, for few keys.
 const EXACT_VALUES_MAX: u64 = 1 << 23;
+/// A tuning constant: the most keys that are told one by one, for look-ups in an index.
+const FEW_KEYS_MAX: usize = 1024;
 
 impl IntegerFilter {
     /// Returns the filter of a build key, or `None` when its lanes are not integers.
@@ -38,7 +42,7 @@ impl IntegerFilter {
             return None;
         }
         if count == 0 {
-            return Some(Self { low: 0, high: -1, bits: Bits::Exact(vec![0]) });
+            return Some(Self { low: 0, high: -1, bits: Bits::Exact(vec![0]), few: Some(Vec::new()) });
         }
         let span = high.wrapping_sub(low) as u64;
         let bits = if span < EXACT_VALUES_MAX {
@@ -61,7 +65,18 @@ impl IntegerFilter {
             });
             Bits::Bloom(bits)
         };
-        Some(Self { low, high, bits })
+        let few = (count <= FEW_KEYS_MAX).then(|| {
+            let mut few = Vec::with_capacity(count);
+            for_each_integer(key, |lane, value| {
+                if !key.is_null(lane) {
+                    few.push(value);
+                }
+            });
+            few.sort_unstable();
+            few.dedup();
+            few
+        });
+        Some(Self { low, high, bits, few })
     }
 
     #[inline]
@@ -91,6 +106,10 @@ fn pattern(hash: u64) -> u64 {
 impl KeyFilter for IntegerFilter {
     fn bounds(&self) -> (Option<ScanValue>, Option<ScanValue>) {
         (Some(ScanValue::Int(i128::from(self.low))), Some(ScanValue::Int(i128::from(self.high))))
+    }
+    fn keys(&self) -> Option<Vec<ScanValue>> {
+        let few = self.few.as_ref()?;
+        Some(few.iter().map(|key| ScanValue::Int(i128::from(*key))).collect())
     }
     fn test(&self, vector: &Vector, mask: &mut [u64]) {
         use kernels::vector::Values;

@@ -2,12 +2,13 @@
 
 use kernels::vector::{Values, Vector};
 use storage::{ColumnDefinition, RowId, StorageError, TableId};
-use types::{PgError, Result};
+use types::errors::integrity;
+use types::{PgError, Result, TypeRef};
 
+use super::changer::{Taken, keeps, name_of};
 use super::stored::to_storage;
 use super::{Changer, Statement, lookup};
 use crate::batch::Batch;
-use crate::convert::rows_of;
 use crate::execute::Run;
 use crate::operators::RowSet;
 use crate::plan::{Modify, ModifyKind, Target};
@@ -15,7 +16,7 @@ use crate::plan::{Modify, ModifyKind, Target};
 /// Changes whole batches and returns how many rows; `None` when the statement needs its rows one by one.
 pub(super) fn change(run: &Run<'_>, plan: &Modify, rows: &RowSet) -> Result<Option<i64>> {
     let Some(target) = plan.target() else { return Ok(None) };
-    if !is_plain(plan, target) {
+    if !is_plain(run, plan, target)? {
         return Ok(None);
     }
     match plan.kind {
@@ -31,19 +32,17 @@ pub(super) fn change(run: &Run<'_>, plan: &Modify, rows: &RowSet) -> Result<Opti
     }
 }
 
-fn is_plain(plan: &Modify, target: &Target) -> bool {
+fn is_plain(run: &Run<'_>, plan: &Modify, target: &Target) -> Result<bool> {
     let computed = target.columns.iter().filter(|column| column.computed.is_some()).count();
     let demands = computed + target.generated.len() + target.checks.len() + target.check_options.len();
-    let stored_key = match (plan.kind, target.keys.as_slice()) {
-        (ModifyKind::Delete, _) | (_, []) => true,
-        (_, [only]) => only.stored,
-        _ => false,
-    };
-    plan.returning.is_none()
+    let indexes = lookup::current(run, target.table)?.indexes();
+    let stored_key =
+        plan.kind == ModifyKind::Delete || target.keys.iter().all(|key| keeps(&indexes, key.index));
+    Ok(plan.returning.is_none()
         && plan.conflict.is_none()
         && plan.foreign_keys.is_empty()
         && stored_key
-        && (demands == 0 || plan.kind == ModifyKind::Delete)
+        && (demands == 0 || plan.kind == ModifyKind::Delete))
 }
 
 fn violates_not_null(target: &Target, batch: &Batch, first: usize) -> bool {
@@ -67,38 +66,52 @@ fn insert(run: &Run<'_>, plan: &Modify, target: &Target, rows: &RowSet) -> Resul
         let inserted = run.context.transaction()?.lock().insert(TableId(target.table), &vectors);
         match inserted {
             Ok(inserted) => count += inserted as i64,
-            Err(error @ StorageError::DuplicateKey { .. }) => return Err(duplicate(run, plan, batch, error)),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(refusal(run, target, error)),
         }
     }
     Ok(count)
 }
 
-/// Finds the row for which storage has refused a batch.
-fn duplicate(run: &Run<'_>, plan: &Modify, batch: &Batch, refused: StorageError) -> PgError {
-    let find = || -> Result<()> {
-        let mut statement = Statement { changer: Changer::new(run, plan)?, plan, returned: Vec::new() };
-        for row in rows_of(batch, &plan.input.output)? {
-            statement.row(row)?;
-        }
-        Ok(())
-    };
-    find().err().unwrap_or_else(|| refused.into())
+/// Returns the error of a row that storage has refused.
+fn refusal(run: &Run<'_>, target: &Target, refused: StorageError) -> PgError {
+    let StorageError::DuplicateKey { index, columns, values, .. } = &refused else { return refused.into() };
+    let shown: Vec<String> =
+        values.iter().map(|(value, ty)| lookup::shown(run, value, TypeRef::plain(*ty))).collect();
+    let key = format!("({})=({})", columns.join(", "), shown.join(", "));
+    integrity::duplicate_key(name_of(target), index, &key)
 }
 
+/// Deletes rows as they come.
 fn delete(run: &Run<'_>, plan: &Modify, target: &Target, rows: &RowSet) -> Result<i64> {
+    let mut statement = Statement { changer: Changer::new(run, plan)?, plan, returned: Vec::new() };
     let mut count = 0;
-    let mut changed = run.state.changed.lock();
     for batch in &rows.batches {
         run.context.cancel.check()?;
         let ids = plan.shape.row_id.and_then(|position| batch.columns.get(position));
         let ids = ids.ok_or_else(|| PgError::internal("rows to delete without row ids"))?;
-        let mut fresh = row_ids(ids)?;
-        fresh.retain(|id| changed.insert((target.table, id.0)));
-        count += fresh.len() as i64;
-        run.context.transaction()?.lock().delete(TableId(target.table), &fresh)?;
+        for id in row_ids(ids)? {
+            if run.state.changed.lock().insert((target.table, id.0)) {
+                count += i64::from(statement.delete_newest(id)?);
+            }
+        }
     }
     Ok(count)
+}
+
+impl Statement<'_> {
+    /// Deletes a row, or its newest version if that is still to be deleted; returns whether there was one.
+    fn delete_newest(&mut self, mut id: RowId) -> Result<bool> {
+        loop {
+            match self.changer.take(0, id, None)? {
+                Taken::Yes => return Ok(true),
+                Taken::Gone => return Ok(false),
+                Taken::Newer(newest) => match self.recheck(newest)? {
+                    Some(_) => id = newest,
+                    None => return Ok(false),
+                },
+            }
+        }
+    }
 }
 
 fn row_ids(vector: &Vector) -> Result<Vec<RowId>> {

@@ -3,19 +3,21 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use storage::{ColumnDefinition, RowId, TableId};
+use storage::{
+    IndexDefinition, IndexId, InsertOutcome, RowId, RowLockMode, StorageError, TableId, TableScan,
+    WaitPolicy, WriteOutcome,
+};
 use types::errors::integrity::{self, TableName};
-use types::{Datum, PgError, Result, TypeRef};
+use types::{Datum, Oid, PgError, Result, TypeRef};
 
 use super::foreign::Event;
 use super::keys::{Holder, KeyIndex};
-use super::{lookup, stored};
-use crate::convert::batch_of;
+use super::lookup;
 use crate::deferred::{DoubtfulKey, Pending, nothing};
 use crate::execute::Run;
+use crate::expr::ExprKind;
 use crate::plan::{Modify, Target};
 use crate::rows::RowEvaluator;
-use kernels::vector::VECTOR_LANES;
 
 /// What happened to one row.
 pub(super) struct Change {
@@ -36,7 +38,7 @@ impl Change {
     }
 }
 
-/// The changes of one statement. They reach storage in [`Changer::finish`].
+/// The changes of one statement. They reach storage as they are made.
 pub(crate) struct Changer<'r> {
     pub(super) run: &'r Run<'r>,
     pub(super) plan: &'r Modify,
@@ -54,9 +56,11 @@ pub(crate) struct Changer<'r> {
 pub(super) struct Table<'r> {
     pub(super) target: &'r Target,
     pub(super) types: Vec<TypeRef>,
-    definitions: Vec<ColumnDefinition>,
-    inserts: Vec<Vec<Datum>>,
-    deletes: Vec<RowId>,
+    type_oids: Vec<Oid>,
+    /// The table, for the form in which it stores rows.
+    stored: TableScan,
+    /// Rows that this statement has made.
+    made: HashSet<RowId>,
     /// Rows that this statement has deleted or replaced.
     pub(super) gone: HashSet<RowId>,
     pub(super) keys: Vec<KeyIndex<'r>>,
@@ -67,15 +71,16 @@ impl<'r> Changer<'r> {
     pub(crate) fn new(run: &'r Run<'r>, plan: &'r Modify) -> Result<Self> {
         let mut tables = Vec::with_capacity(plan.targets.len());
         for target in &plan.targets {
-            let definitions = lookup::current(run, target.table)?.columns().to_vec();
+            let stored = lookup::current(run, target.table)?;
+            let indexes = stored.indexes();
             tables.push(Table {
                 target,
                 types: target.columns.iter().map(|column| column.ty).collect(),
-                definitions,
-                inserts: Vec::new(),
-                deletes: Vec::new(),
+                type_oids: target.columns.iter().map(|column| column.ty.oid).collect(),
+                stored,
+                made: HashSet::new(),
                 gone: HashSet::new(),
-                keys: target.keys.iter().map(KeyIndex::new).collect(),
+                keys: target.keys.iter().map(|key| KeyIndex::new(key, keeps(&indexes, key.index))).collect(),
             });
         }
         Ok(Self { run, plan, tables, events: Vec::new(), late_events: Vec::new(), late: false, count: 0 })
@@ -156,7 +161,7 @@ impl<'r> Changer<'r> {
         Ok(())
     }
 
-    /// Returns who holds a key of `row`: the first of the arbiters (all keys when there are none named).
+    /// Returns who holds a key of `row` that storage does not keep: the first of the arbiters (all when none are named).
     pub(super) fn conflicting(
         &mut self,
         target: usize,
@@ -167,7 +172,7 @@ impl<'r> Changer<'r> {
         let table = self.table(target)?;
         let (reference, types) = (table.target, &table.types);
         for (position, key) in table.keys.iter_mut().enumerate() {
-            if arbiters.is_some_and(|arbiters| !arbiters.contains(&position)) {
+            if key.stored || arbiters.is_some_and(|arbiters| !arbiters.contains(&position)) {
                 continue;
             }
             if let Some(bytes) = key.bytes(run, row)?
@@ -188,13 +193,130 @@ impl<'r> Changer<'r> {
     /// Inserts a row that [`Self::check_row`] has passed.
     pub(super) fn insert_checked(&mut self, target: usize, row: Vec<Datum>) -> Result<Vec<Datum>> {
         self.take_keys(target, None, &row)?;
+        self.store(target, None, &row)?;
         self.check_options(target, &row)?;
         self.child_event(target, None, &row);
-        self.table(target)?.inserts.push(row.clone());
         Ok(row)
     }
 
-    /// Replaces a stored row and returns the new one as stored.
+    /// Inserts a row that [`Self::check_row`] has passed, unless a row has the same key in an index that is among the
+    /// arbiters (any, when there are none named). Returns that row.
+    pub(super) fn insert_unless(
+        &mut self,
+        target: usize,
+        row: &[Datum],
+        arbiters: Option<&[usize]>,
+    ) -> Result<Option<RowId>> {
+        let run = self.run;
+        let table = self.table(target)?;
+        let new = table.stored.encode_row(row, &table.type_oids)?;
+        let (reference, id) = (table.target, TableId(table.target.table));
+        let arbiter = |index: IndexId| {
+            reference.keys.iter().enumerate().any(|(position, key)| {
+                u64::from(key.index) == index.0
+                    && arbiters.is_none_or(|arbiters| arbiters.contains(&position))
+            })
+        };
+        let outcome = run.context.transaction()?.lock().insert_unless_conflict(id, &new, &arbiter);
+        match outcome.map_err(|error| self.violation(target, row, error))? {
+            InsertOutcome::Done(made) => {
+                self.table(target)?.made.insert(made);
+            }
+            InsertOutcome::Conflict(_, other) => return Ok(Some(other)),
+        }
+        self.take_keys(target, None, row)?;
+        self.check_options(target, row)?;
+        self.child_event(target, None, row);
+        Ok(None)
+    }
+
+    /// Returns whether this statement has made a row.
+    pub(super) fn has_made(&self, target: usize, row: RowId) -> bool {
+        self.tables.get(target).is_some_and(|table| table.made.contains(&row))
+    }
+
+    /// Puts a new row, or the newer version of one that was taken, into storage.
+    fn store(&mut self, target: usize, old: Option<RowId>, row: &[Datum]) -> Result<()> {
+        let run = self.run;
+        let table = self.table(target)?;
+        let new = table.stored.encode_row(row, &table.type_oids)?;
+        let id = TableId(table.target.table);
+        let made = {
+            let mut transaction = run.context.transaction()?.lock();
+            match old {
+                None => transaction.insert_row(id, &new),
+                Some(old) => transaction.insert_successor(id, old, &new),
+            }
+        };
+        let made = made.map_err(|error| self.violation(target, row, error))?;
+        self.table(target)?.made.insert(made);
+        Ok(())
+    }
+
+    /// Returns the error of a row that storage has refused.
+    fn violation(&self, target: usize, row: &[Datum], error: StorageError) -> PgError {
+        if let StorageError::DuplicateKey { id, .. } = &error
+            && let Some(table) = self.tables.get(target)
+            && let Some(key) = table.keys.iter().find(|key| u64::from(key.key.index) == id.0)
+        {
+            return key.violation(self.run, table.target, row);
+        }
+        error.into()
+    }
+
+    /// Locks a row that is to be updated.
+    pub(super) fn lock(&self, target: usize, id: RowId) -> Result<Taken> {
+        let table = self.tables.get(target).ok_or_else(|| PgError::internal("a row of no table"))?;
+        let storage = TableId(table.target.table);
+        let mut transaction = self.run.context.transaction()?.lock();
+        Ok(match transaction.lock_row(storage, id, RowLockMode::Update, WaitPolicy::Wait)? {
+            WriteOutcome::Done(_) => Taken::Yes,
+            WriteOutcome::ConcurrentlyUpdated(newest) => Taken::Newer(newest),
+            WriteOutcome::SelfModified | WriteOutcome::ConcurrentlyDeleted | WriteOutcome::WouldBlock => {
+                Taken::Gone
+            }
+        })
+    }
+
+    /// Fails above READ COMMITTED when a row in the way of ON CONFLICT is one that the snapshot does not show.
+    pub(super) fn require_visible(&self, target: usize, id: RowId) -> Result<()> {
+        let table = self.tables.get(target).ok_or_else(|| PgError::internal("a row of no table"))?;
+        if table.made.contains(&id) {
+            return Ok(());
+        }
+        let transaction = self.run.context.transaction()?.lock();
+        Ok(transaction.require_visible(TableId(table.target.table), id)?)
+    }
+
+    /// Ends the current version of a row, which is to be deleted or, with `new`, replaced.
+    pub(super) fn take(
+        &mut self,
+        target: usize,
+        id: RowId,
+        change: Option<(&[Datum], &[Datum])>,
+    ) -> Result<Taken> {
+        let run = self.run;
+        let table = self.table(target)?;
+        let keeps_keys = change.is_some_and(|(old, new)| keeps_keys(table.target, old, new));
+        let storage = TableId(table.target.table);
+        let outcome = {
+            let mut transaction = run.context.transaction()?.lock();
+            if keeps_keys {
+                transaction.end_row_keeping_keys(storage, id)?
+            } else {
+                transaction.delete_row(storage, id)?
+            }
+        };
+        Ok(match outcome {
+            WriteOutcome::Done(_) => Taken::Yes,
+            WriteOutcome::ConcurrentlyUpdated(newest) => Taken::Newer(newest),
+            WriteOutcome::SelfModified | WriteOutcome::ConcurrentlyDeleted | WriteOutcome::WouldBlock => {
+                Taken::Gone
+            }
+        })
+    }
+
+    /// Replaces a row that was taken and returns the new one as stored.
     pub(super) fn update(
         &mut self,
         target: usize,
@@ -204,17 +326,15 @@ impl<'r> Changer<'r> {
     ) -> Result<Vec<Datum>> {
         self.check_row(target, &mut new)?;
         self.take_keys(target, Some((id, old)), &new)?;
+        self.store(target, Some(id), &new)?;
         self.check_options(target, &new)?;
         self.parent_event(target, old, Some(&new));
         self.child_event(target, Some(old), &new);
-        let table = self.table(target)?;
-        table.gone.insert(id);
-        table.deletes.push(id);
-        table.inserts.push(new.clone());
+        self.table(target)?.gone.insert(id);
         Ok(new)
     }
 
-    /// Deletes a stored row.
+    /// Notes that a row which was taken is deleted.
     pub(super) fn delete(&mut self, target: usize, id: RowId, old: &[Datum]) -> Result<()> {
         let run = self.run;
         let table = self.table(target)?;
@@ -222,7 +342,6 @@ impl<'r> Changer<'r> {
             key.release(run, old, id)?;
         }
         table.gone.insert(id);
-        table.deletes.push(id);
         self.parent_event(target, old, None);
         Ok(())
     }
@@ -232,7 +351,7 @@ impl<'r> Changer<'r> {
         let run = self.run;
         let table = self.table(target)?;
         let (reference, types) = (table.target, &table.types);
-        for key in &mut table.keys {
+        for key in table.keys.iter_mut().filter(|key| !key.stored) {
             let wanted = key.bytes(run, new)?;
             if let Some((id, old)) = old {
                 if key.bytes(run, old)? == wanted {
@@ -254,29 +373,8 @@ impl<'r> Changer<'r> {
         Ok(())
     }
 
-    /// Writes what is pending to storage.
-    pub(super) fn flush(&mut self) -> Result<()> {
-        for table in &mut self.tables {
-            let mut transaction = self.run.context.transaction()?.lock();
-            let id = TableId(table.target.table);
-            if !table.deletes.is_empty() {
-                transaction.delete(id, &std::mem::take(&mut table.deletes))?;
-            }
-            for rows in std::mem::take(&mut table.inserts).chunks(VECTOR_LANES) {
-                let batch = batch_of(rows, &table.types)?;
-                let columns = batch.columns.iter().zip(&table.definitions).zip(&table.types);
-                let vectors = columns
-                    .map(|((vector, definition), ty)| stored::to_storage(vector, definition, *ty))
-                    .collect::<Result<Vec<_>>>()?;
-                transaction.insert(id, &vectors)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Stores everything, settles foreign keys and deferred keys, and returns how many rows were changed.
     pub(super) fn finish(&mut self) -> Result<i64> {
-        self.flush()?;
         let keys = self.settle_keys()?;
         self.settle_foreign_keys()?;
         let events = std::mem::take(&mut self.late_events);
@@ -300,6 +398,32 @@ impl<'r> Changer<'r> {
         self.events = events.to_vec();
         self.settle_foreign_keys()
     }
+}
+
+/// Returns whether the storage keeps the keys of an index apart.
+pub(super) fn keeps(indexes: &[IndexDefinition], index: u32) -> bool {
+    indexes.iter().any(|kept| kept.unique && kept.id.0 == u64::from(index))
+}
+
+/// What became of a row that a statement wants to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It is ended, for this statement to go on.
+    Yes,
+    /// It is not there any more.
+    Gone,
+    /// Somebody has replaced it meanwhile: this is the newest version.
+    Newer(RowId),
+}
+
+/// Returns whether a change leaves the columns of all unique keys that others may refer to as they are.
+fn keeps_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool {
+    target.keys.iter().filter(|key| key.predicate.is_none() && !key.deferrable).all(|key| {
+        key.columns.iter().all(|(expr, _)| match &expr.kind {
+            ExprKind::Column(id) => old.get(id.0 as usize) == new.get(id.0 as usize),
+            _ => true,
+        })
+    })
 }
 
 /// Returns the name of a target for errors.

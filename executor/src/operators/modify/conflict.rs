@@ -1,13 +1,14 @@
 //! INSERT ... ON CONFLICT.
 
+use storage::RowId;
 use types::errors::integrity;
 use types::{Datum, Result};
 
 use super::Statement;
-use super::changer::Change;
+use super::changer::{Change, Taken};
 use super::keys::Holder;
 use super::wide::assemble;
-use crate::plan::Conflict;
+use crate::plan::{Conflict, ConflictUpdate};
 
 /// What `xmax` of a row is that DO UPDATE has locked and replaced: anything but 0 tells it from an inserted one.
 const UPDATED_XMAX: i64 = 1;
@@ -21,17 +22,46 @@ impl Statement<'_> {
         input: &[Datum],
     ) -> Result<()> {
         self.changer.check_row(0, &mut new)?;
-        let holder = self.changer.conflicting(0, &new, conflict.arbiters.as_deref())?;
-        let Some(holder) = holder else {
-            let new = self.changer.insert_checked(0, new)?;
-            return self.changed(Change::inserted(new, "INSERT"), input);
-        };
-        let Some(update) = &conflict.update else { return Ok(()) };
-        let Holder::Stored(id) = holder else { return Err(integrity::conflict_row_twice()) };
+        let arbiters = conflict.arbiters.as_deref();
+        loop {
+            let other = match self.changer.conflicting(0, &new, arbiters)? {
+                Some(Holder::Stored(id)) => Some(id),
+                Some(Holder::Fresh) if conflict.update.is_some() => {
+                    return Err(integrity::conflict_row_twice());
+                }
+                Some(Holder::Fresh) => return Ok(()),
+                None => self.changer.insert_unless(0, &new, arbiters)?,
+            };
+            let Some(id) = other else {
+                return self.changed(Change::inserted(new, "INSERT"), input);
+            };
+            let Some(update) = &conflict.update else {
+                return self.changer.require_visible(0, id);
+            };
+            if self.changer.has_made(0, id) {
+                return Err(integrity::conflict_row_twice());
+            }
+            match self.changer.lock(0, id)? {
+                Taken::Yes => return self.update_conflicting(update, id, &new, input),
+                // The row in the way is another one now, or none.
+                Taken::Gone | Taken::Newer(_) => {}
+            }
+        }
+    }
+
+    /// Does DO UPDATE on a row that is locked.
+    fn update_conflicting(
+        &mut self,
+        update: &ConflictUpdate,
+        id: RowId,
+        new: &[Datum],
+        input: &[Datum],
+    ) -> Result<()> {
+        self.changer.require_visible(0, id)?;
         let old = self.changer.stored_row(0, id)?;
         let wide = assemble(
             Some((Some(id), &old, 0)),
-            Some((None, &new, 0)),
+            Some((None, new, 0)),
             "",
             self.changer.width(),
             input.get(self.plan.shape.extra..).unwrap_or_default(),
@@ -44,7 +74,7 @@ impl Statement<'_> {
         }
         let values = update.values.iter().map(|expr| evaluator.evaluate(expr, &wide));
         let values = values.collect::<Result<Vec<_>>>()?;
-        if !self.changer.claim(id) {
+        if !self.changer.claim(id) || self.changer.take(0, id, Some((&old, &values)))? != Taken::Yes {
             return Err(integrity::conflict_row_twice());
         }
         let new = self.changer.update(0, id, &old, values)?;

@@ -10,7 +10,7 @@ use storage::RowId;
 use types::errors::integrity;
 use types::{Datum, PgError, Result, TypeRef};
 
-use super::changer::{Changer, name_of};
+use super::changer::{Changer, Taken, name_of};
 use super::lookup;
 use crate::plan::{ForeignKey, ReferentialAction};
 
@@ -97,7 +97,6 @@ impl Changer<'_> {
                     }
                 }
             }
-            self.flush()?;
             self.settle_keys()?;
         }
         Ok(())
@@ -260,6 +259,9 @@ impl Changer<'_> {
             }
             ReferentialAction::Cascade => {
                 for (id, row) in children {
+                    if self.take(foreign.child, *id, None)? != Taken::Yes {
+                        continue;
+                    }
                     match new {
                         None => self.delete(foreign.child, *id, row)?,
                         Some(new) => {
@@ -280,6 +282,9 @@ impl Changer<'_> {
                     &foreign.child_columns
                 };
                 for (id, row) in children {
+                    if self.take(foreign.child, *id, None)? != Taken::Yes {
+                        continue;
+                    }
                     let mut changed = row.clone();
                     for column in columns {
                         let value = match (action, plan.targets.get(foreign.child)) {

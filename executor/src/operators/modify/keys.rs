@@ -33,6 +33,8 @@ pub(super) enum Holder {
 /// What is known of one key.
 pub(super) struct KeyIndex<'r> {
     pub(super) key: &'r TargetKey,
+    /// Storage refuses equal keys by itself.
+    pub(super) stored: bool,
     holders: HashMap<Vec<u8>, Holder>,
     /// Keys that were looked for.
     asked: HashSet<Vec<u8>>,
@@ -47,9 +49,10 @@ pub(super) struct KeyIndex<'r> {
 
 impl<'r> KeyIndex<'r> {
     /// Returns an index that knows nothing.
-    pub(super) fn new(key: &'r TargetKey) -> Self {
+    pub(super) fn new(key: &'r TargetKey, stored: bool) -> Self {
         Self {
             key,
+            stored,
             holders: HashMap::new(),
             asked: HashSet::new(),
             freed: HashSet::new(),

@@ -12,7 +12,7 @@ use crate::values;
 
 /// Returns the table as it is now.
 pub(super) fn current(run: &Run<'_>, table: u64) -> Result<TableScan> {
-    Ok(run.context.transaction()?.lock().scan(TableId(table))?)
+    Ok(run.context.transaction()?.lock().scan_newest(TableId(table))?)
 }
 
 /// A column and the value that rows of interest have there.
@@ -97,35 +97,17 @@ pub(super) fn scan(
     Ok(())
 }
 
-/// Returns one visible row.
+/// Returns a row by its identifier.
 pub(super) fn row(
     run: &Run<'_>,
     target: &Target,
     types: &[TypeRef],
     wanted: RowId,
 ) -> Result<Option<Vec<Datum>>> {
-    let table = current(run, target.table)?;
-    for group in 0..table.row_group_count() {
-        let group = table.row_group(group);
-        for index in 0..group.vector_count() {
-            let ids = group.row_ids(index);
-            let Values::I64(lanes) = ids.values() else { continue };
-            let Some(first) = lanes.first() else { continue };
-            let offset = (wanted.0 as i64).wrapping_sub(*first);
-            let Ok(lane) = u16::try_from(offset) else { continue };
-            if usize::from(lane) >= lanes.len()
-                || group.visible(index).is_some_and(|visible| !visible.get(usize::from(lane)))
-            {
-                continue;
-            }
-            let mut row = Vec::with_capacity(types.len());
-            for (column, ty) in types.iter().enumerate() {
-                row.push(datum_at(&group.vector_at(column, index, &[lane])?, 0, *ty)?);
-            }
-            return Ok(Some(row));
-        }
-    }
-    Ok(None)
+    let stored = run.context.transaction()?.lock().row(TableId(target.table), wanted)?;
+    let Some(stored) = stored else { return Ok(None) };
+    let columns = types.iter().enumerate();
+    Ok(Some(columns.map(|(column, ty)| stored.datum(column, ty.oid)).collect::<Result<_, _>>()?))
 }
 
 /// Tags of [`append_key`].

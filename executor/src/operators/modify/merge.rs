@@ -1,9 +1,10 @@
 //! MERGE: the first WHEN clause that fits decides.
 
+use storage::RowId;
 use types::errors::integrity;
 use types::{Datum, Result};
 
-use super::changer::Change;
+use super::changer::{Change, Taken};
 use super::wide::assemble;
 use super::{Statement, part, row_id};
 use crate::plan::{MatchKind, MergeAction};
@@ -49,12 +50,22 @@ impl Statement<'_> {
                     if !self.changer.claim(id) {
                         return Err(integrity::merge_row_twice());
                     }
+                    match self.changer.take(0, id, Some((&old, &new)))? {
+                        Taken::Yes => {}
+                        Taken::Gone => return Ok(()),
+                        Taken::Newer(newest) => return self.merge_again(newest),
+                    }
                     let new = self.changer.update(0, id, &old, new)?;
                     Change { old: Some((id, old)), new: Some(new), xmax: 0, action: "UPDATE" }
                 }
                 (MergeAction::Delete, Some((id, old))) => {
                     if !self.changer.claim(id) {
                         return Err(integrity::merge_row_twice());
+                    }
+                    match self.changer.take(0, id, None)? {
+                        Taken::Yes => {}
+                        Taken::Gone => return Ok(()),
+                        Taken::Newer(newest) => return self.merge_again(newest),
                     }
                     self.changer.delete(0, id, &old)?;
                     Change { old: Some((id, old)), new: None, xmax: 0, action: "DELETE" }
@@ -64,5 +75,13 @@ impl Statement<'_> {
             return self.changed(change, input);
         }
         Ok(())
+    }
+
+    /// Handles a pair again whose target row somebody else has replaced meanwhile.
+    fn merge_again(&mut self, newest: RowId) -> Result<()> {
+        match self.recheck(newest)? {
+            Some(input) => self.merge(&input),
+            None => Ok(()),
+        }
     }
 }

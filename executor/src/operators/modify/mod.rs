@@ -21,8 +21,8 @@ use super::{RowSet, Stage, collect_rows, produce_rowset};
 use crate::convert::rows_of;
 use crate::execute::Run;
 use crate::plan::{InputShape, Modify, ModifyKind, PlanNode};
-use changer::Change;
 pub(crate) use changer::Changer;
+use changer::{Change, Taken};
 pub(crate) use foreign::Event;
 use storage::RowId;
 
@@ -84,10 +84,7 @@ impl Statement<'_> {
                 }
             }
             ModifyKind::Update => {
-                let Some(row_id) = row_id(&input, &shape)? else { return Ok(()) };
-                if !self.changer.claim(row_id) {
-                    return Ok(());
-                }
+                let Some((row_id, input)) = self.take(input)? else { return Ok(()) };
                 let old = part(&input, shape.old, self.changer.width())?;
                 let new = part(&input, shape.new, self.changer.width())?;
                 let new = self.changer.update(0, row_id, &old, new)?;
@@ -97,10 +94,7 @@ impl Statement<'_> {
                 )
             }
             ModifyKind::Delete => {
-                let Some(row_id) = row_id(&input, &shape)? else { return Ok(()) };
-                if !self.changer.claim(row_id) {
-                    return Ok(());
-                }
+                let Some((row_id, input)) = self.take(input)? else { return Ok(()) };
                 let old = part(&input, shape.old, self.changer.width())?;
                 self.changer.delete(0, row_id, &old)?;
                 self.changed(
@@ -110,6 +104,49 @@ impl Statement<'_> {
             }
             ModifyKind::Merge => self.merge(&input),
         }
+    }
+
+    /// Takes the row that an input row is about. Where somebody else has replaced it meanwhile, the input is computed
+    /// again over its newest version, as PostgreSQL's `EvalPlanQual` does; `None` when there is nothing to change.
+    fn take(&mut self, mut input: Vec<Datum>) -> Result<Option<(RowId, Vec<Datum>)>> {
+        let shape = self.plan.shape;
+        let width = self.changer.width();
+        loop {
+            let Some(id) = row_id(&input, &shape)? else { return Ok(None) };
+            if !self.changer.claim(id) {
+                return Ok(None);
+            }
+            let (old, new) = (part(&input, shape.old, width), part(&input, shape.new, width));
+            let change = match (&old, &new) {
+                (Ok(old), Ok(new)) if self.plan.kind == ModifyKind::Update => {
+                    Some((old.as_slice(), new.as_slice()))
+                }
+                _ => None,
+            };
+            match self.changer.take(0, id, change)? {
+                Taken::Yes => return Ok(Some((id, input))),
+                Taken::Gone => return Ok(None),
+                Taken::Newer(newest) => match self.recheck(newest)? {
+                    Some(again) => input = again,
+                    None => return Ok(None),
+                },
+            }
+        }
+    }
+
+    /// Computes the input over one version of a row of the target.
+    fn recheck(&self, row: RowId) -> Result<Option<Vec<Datum>>> {
+        let Some(target) = self.plan.target() else { return Ok(None) };
+        let run = self.changer.run.over_row(target.table, row);
+        let rows = collect_rows(&run, &self.plan.input)?;
+        for batch in &rows.batches {
+            for input in rows_of(batch, &self.plan.input.output)? {
+                if row_id(&input, &self.plan.shape)? == Some(row) {
+                    return Ok(Some(input));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Counts a change and computes RETURNING.

@@ -4,13 +4,14 @@
 //! filters of joins above run beside them. The other conjuncts run on decoded vectors, and the columns that only the
 //! output needs are decoded last, for the lanes that are left.
 
+mod lookup;
 mod predicates;
 
 use std::sync::Arc;
 
 use kernels::bitmap;
 use kernels::vector::{Bitmap, Values, Vector};
-use storage::{Pruned, RowGroup, ScanPredicate, TableScan};
+use storage::{Pruned, RowGroup, RowId, ScanPredicate, TableId, TableScan};
 use types::Result;
 
 use super::{Flow, Stage, Worker, run_morsels};
@@ -43,7 +44,11 @@ struct Lanes {
 
 /// Pushes the visible rows of a table that pass the filters.
 pub(super) fn produce(run: &Run<'_>, node: &PlanNode, scan: &Scan, stage: &dyn Stage) -> Result<()> {
-    let table = run.table_scan(scan.table)?;
+    let only_row = run.only_row.filter(|(table, _)| scan.row_id && *table == scan.table).map(|(_, row)| row);
+    let table = match only_row {
+        Some(row) => run.context.transaction()?.lock().scan_row(TableId(scan.table), row)?,
+        None => run.table_scan(scan.table)?,
+    };
     let mut scanner =
         Scanner { run, scan, table, pushed: Vec::new(), rest: Vec::new(), rest_columns: Vec::new() };
     let mut rest = Vec::new();
@@ -73,12 +78,52 @@ pub(super) fn produce(run: &Run<'_>, node: &PlanNode, scan: &Scan, stage: &dyn S
     if let Some(reason) = scanner.rest.iter().find_map(|filter| filter.fallback) {
         run.note_row_form(node.id, reason);
     }
+    if let Some(row) = only_row {
+        return run_morsels(run.context, 1, 1, stage, &|_, worker| scanner.rows(&[row], worker));
+    }
+    if let Some(rows) = lookup::rows(&scanner.table, &scanner.pushed)? {
+        return run_morsels(run.context, 1, 1, stage, &|_, worker| scanner.rows(&rows, worker));
+    }
     run_morsels(run.context, run.threads, scanner.table.row_group_count(), stage, &|morsel, worker| {
         scanner.row_group(&scanner.table.row_group(morsel), worker)
     })
 }
 
 impl Scanner<'_> {
+    /// Pushes those of some visible rows (ascending) that pass the filters.
+    fn rows(&self, rows: &[RowId], worker: &mut dyn Worker) -> Result<Flow> {
+        for rows in rows.chunk_by(|left, right| left.vector() == right.vector()) {
+            self.run.context.cancel.check()?;
+            let Some(group) = rows.first().and_then(|first| self.table.row_group_of(*first)) else {
+                continue;
+            };
+            let index = rows.first().map_or(0, |first| first.vector().1);
+            let mut positions: Vec<u16> = rows.iter().map(|row| row.lane_of_vector()).collect();
+            for (column, predicate) in &self.pushed {
+                let vector = group.vector_at(*column, index, &positions)?;
+                let mut mask = vec![u64::MAX; positions.len().div_ceil(64)];
+                predicate.filter(&vector, &mut mask)?;
+                let mut lane = 0;
+                positions.retain(|_| {
+                    lane += 1;
+                    mask[(lane - 1) / 64] >> ((lane - 1) % 64) & 1 == 1
+                });
+            }
+            if positions.is_empty() {
+                continue;
+            }
+            let loaded = vec![None; self.scan.columns.len()];
+            let mut left = Lanes { positions: Some(positions), whole: false, loaded };
+            if !self.rest.is_empty() && !self.filter_rest(&group, index, &mut left)? {
+                continue;
+            }
+            if self.push(&group, index, left, worker)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
     fn row_group(&self, group: &RowGroup, worker: &mut dyn Worker) -> Result<Flow> {
         let mut pushed = Vec::with_capacity(self.pushed.len());
         for (column, predicate) in &self.pushed {

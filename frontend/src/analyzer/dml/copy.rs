@@ -29,11 +29,15 @@ pub fn copy_plan(
 ) -> Result<Option<Plan>> {
     let analyzer = Analyzer::new(context);
     let (targets, foreign_keys) = analyzer.targets_of(relation, Happens::of(ModifyKind::Insert, false))?;
+    let stored = crate::statements::stored_indexes(relation);
     let plain = targets.first().is_some_and(|target| {
         target.checks.is_empty()
             && target.generated.is_empty()
             && target.columns.iter().all(|column| column.computed.is_none())
-            && target.keys.iter().all(|key| key.stored)
+            && target
+                .keys
+                .iter()
+                .all(|key| stored.iter().any(|stored| stored.unique && stored.id.0 == u64::from(key.index)))
     });
     if plain && foreign_keys.is_empty() && filter.is_none() && !volatile {
         return Ok(None);

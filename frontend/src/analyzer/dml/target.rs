@@ -150,7 +150,6 @@ impl Analyzer<'_> {
                         nulls_equal: false,
                         deferrable: constraint.deferrable,
                         deferred: constraint.deferred,
-                        stored: matches!(constraint.kind, ConstraintKind::PrimaryKey { .. }),
                         constraint: true,
                     });
                 }
@@ -253,7 +252,6 @@ fn unique_index(
         nulls_equal: index.nulls_not_distinct,
         deferrable: constraint.is_some_and(|constraint| constraint.deferrable),
         deferred: constraint.is_some_and(|constraint| constraint.deferred),
-        stored: index.primary && !constraint.is_some_and(|constraint| constraint.deferrable),
         constraint: constraint.is_some(),
     })
 }

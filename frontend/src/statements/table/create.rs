@@ -231,8 +231,8 @@ pub fn make_file(session: &Session, relation: &Relation) -> Result<()> {
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    let key = relation.primary_key().map(<[usize]>::to_vec);
-    session.open()?.storage.lock().create_table(relation.table_id(), columns, key)?;
+    let indexes = super::stored_indexes::of(relation);
+    session.open()?.storage.lock().create_table(relation.table_id(), columns, indexes)?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ mod drop;
 mod reanalyze;
 mod rename;
 mod rewrite;
+pub mod stored_indexes;
 mod truncate;
 
 use std::sync::Arc;

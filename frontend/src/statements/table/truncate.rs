@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{DropBehavior, TruncateStmt};
+use storage::{TableLockMode, WaitPolicy};
 use types::{PgError, Result, SqlState};
 
 use super::{require_table, resolve};
@@ -15,8 +16,12 @@ pub fn truncate(session: &mut Session, statement: &TruncateStmt) -> Result<Strin
     let mut tables: Vec<Arc<Relation>> = Vec::new();
     for name in &statement.relations {
         let Some(NodeEnum::RangeVar(name)) = &name.node else { continue };
-        let relation = resolve(session, name)?;
-        require_table(&relation)?;
+        let relation =
+            session.lock_relation(TableLockMode::AccessExclusive, WaitPolicy::Wait, &|session| {
+                let relation = resolve(session, name)?;
+                require_table(&relation)?;
+                Ok(relation)
+            })?;
         add(&mut tables, relation);
     }
     let cascade = statement.behavior == DropBehavior::DropCascade as i32;

@@ -1,5 +1,6 @@
 //! Functions that need the session or the catalog, by `prosrc`.
 
+mod advisory;
 mod information;
 mod inputs;
 mod lists;
@@ -21,6 +22,7 @@ use crate::session::access::Access;
 
 /// Adds these functions to the executor's registry.
 pub fn register() {
+    executor::functions::register(advisory::TABLE);
     executor::functions::register(inputs::TABLE);
     executor::functions::register(names::TABLE);
     executor::functions::register(sequences::TABLE);

@@ -1,15 +1,17 @@
 //! Holding every stored thing against every other, as amcheck does.
 
+mod indexes;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::builder::ColumnBuilder;
 use crate::error::Result;
-use crate::scan::RowGroup;
+use crate::heap::group::Form;
+use crate::scan::{RowGroup, TableScan};
 use crate::segment::Segment;
 use crate::store::Store;
-use crate::table::{ColumnDefinition, TableId};
-use crate::version::{Group, GroupData};
+use crate::table::ColumnDefinition;
 use crate::zone_map::ZoneMap;
 
 /// What [`verify`] looked at, and what is wrong.
@@ -27,26 +29,32 @@ pub struct Report {
     pub problems: Vec<String>,
 }
 
-/// Verifies the newest committed version of an open store: checksums, zone maps against values, row counts,
-/// delete masks, nulls, and that every file belongs to something.
+/// Verifies an open store: checksums, zone maps against values, nulls, indexes against rows, the uniqueness of keys,
+/// and that every file belongs to something. Rows of transactions in flight are let be.
 pub fn verify(store: &Arc<Store>) -> Result<Report> {
-    let version = store.published();
+    let transaction = store.begin();
+    let version = store.published_version();
     let mut report = Report { tables: version.tables.len(), ..Report::default() };
     let mut used = BTreeSet::new();
     for (&table, table_version) in &version.tables {
+        let heap = &table_version.heap;
+        let scan = TableScan::new(heap, transaction.snapshot());
         let mut previous = None;
-        for group in &table_version.groups {
-            if previous.is_some_and(|previous| previous >= group.id) || group.id >= table_version.next_group {
+        for group in heap.groups().iter() {
+            if previous.is_some_and(|previous| previous >= group.id) || group.id >= heap.next_group() {
                 report.problems.push(format!("table {}: row group {} is out of order", table.0, group.id));
             }
             previous = Some(group.id);
-            report.row_groups += 1;
-            report.rows += group.visible_rows() as u64;
-            verify_group(table, group, &table_version.columns, &mut report);
-            if let GroupData::Frozen { segment, .. } = &group.data {
-                used.insert(segment.name.clone());
-            }
         }
+        report.rows += scan.row_count();
+        for index in 0..scan.row_group_count() {
+            report.row_groups += 1;
+            verify_group(&scan, &scan.row_group(index), &mut report);
+        }
+        for index in heap.indexes().iter() {
+            indexes::verify_index(&scan, heap, index, &mut report)?;
+        }
+        used.extend(version.segments());
     }
     report.segments = used.len();
     let manifest = store.checkpoint_state.lock().manifest_segments.clone();
@@ -57,20 +65,13 @@ pub fn verify(store: &Arc<Store>) -> Result<Report> {
     Ok(report)
 }
 
-fn verify_group(table: TableId, group: &Group, columns: &Arc<[ColumnDefinition]>, report: &mut Report) {
-    let row_group = RowGroup::new(group.clone(), Arc::clone(columns));
+fn verify_group(scan: &TableScan, row_group: &RowGroup, report: &mut Report) {
+    let columns = scan.columns();
     let mut problem = |what: String| {
-        report.problems.push(format!("table {}, row group {}: {what}", table.0, group.id));
+        report.problems.push(format!("table {}, row group {}: {what}", scan.table().0, row_group.id()));
     };
-    if let Some(deleted) = &group.deleted {
-        let lanes = deleted.lanes();
-        if lanes.last().is_some_and(|&lane| usize::from(lane) >= group.len()) || lanes.len() != deleted.count
-        {
-            problem("its delete mask does not fit its rows".to_owned());
-        }
-    }
     for (column, definition) in columns.iter().enumerate() {
-        let found = match verify_column(&row_group, column, definition) {
+        let found = match verify_column(row_group, column, definition) {
             Ok(found) => found,
             Err(error) => Some(error.to_string()),
         };
@@ -78,7 +79,7 @@ fn verify_group(table: TableId, group: &Group, columns: &Arc<[ColumnDefinition]>
             problem(format!("column \"{}\": {what}", definition.name));
         }
     }
-    if let GroupData::Frozen { segment, index } = &group.data {
+    if let Form::Frozen { segment, index } = row_group.form() {
         verify_shape(segment, *index, columns.len()).into_iter().for_each(problem);
     }
 }
@@ -103,7 +104,7 @@ fn verify_column(
         builder.append(&vector, 0, vector.len())?;
     }
     let (values, validity) = builder.finish();
-    if !definition.nullable && validity.is_some() {
+    if !definition.nullable && validity.is_some() && matches!(row_group.form(), Form::Frozen { .. }) {
         return Ok(Some("it holds nulls but takes none".to_owned()));
     }
     let stored = row_group.zone_map(column);

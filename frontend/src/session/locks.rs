@@ -1,0 +1,95 @@
+//! Locks that statements take: on the tables of a plan, and on relations that are about to change.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use executor::plan::{NodeKind, Plan};
+use storage::{Acquired, TableId, TableLockMode, WaitPolicy};
+use types::{PgError, Result, SqlState};
+
+use super::Session;
+use crate::catalog::Relation;
+
+impl Session {
+    /// Locks the tables that a plan reads and changes, as their statements do in PostgreSQL. Returns whether any had to
+    /// be waited for: then the session has looked at the newest catalog and rows, and the plan is out of date.
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn lock_tables_of(&mut self, plan: &Plan) -> Result<bool> {
+        let mut wanted: BTreeMap<u64, TableLockMode> = BTreeMap::new();
+        let mut want = |table: u64, mode: TableLockMode| {
+            let wanted = wanted.entry(table).or_insert(mode);
+            *wanted = (*wanted).max(mode);
+        };
+        for root in [&plan.root].into_iter().chain(&plan.shared).chain(&plan.subplans) {
+            root.walk(&mut |node| match &node.kind {
+                NodeKind::Scan(scan) => want(scan.table, TableLockMode::AccessShare),
+                NodeKind::Modify(modify) => modify.targets.iter().enumerate().for_each(|(at, target)| {
+                    // The first is the one that the statement names; the others are those that foreign keys reach.
+                    let first = at == 0;
+                    want(
+                        target.table,
+                        if first { TableLockMode::RowExclusive } else { TableLockMode::RowShare },
+                    );
+                }),
+                NodeKind::VirtualScan { .. }
+                | NodeKind::Values { .. }
+                | NodeKind::FunctionScan { .. }
+                | NodeKind::Filter { .. }
+                | NodeKind::Project { .. }
+                | NodeKind::ProjectSet { .. }
+                | NodeKind::HashJoin(_)
+                | NodeKind::NestedLoop(_)
+                | NodeKind::Apply { .. }
+                | NodeKind::Aggregate(_)
+                | NodeKind::Window(_)
+                | NodeKind::Sort { .. }
+                | NodeKind::TopN { .. }
+                | NodeKind::Limit { .. }
+                | NodeKind::DistinctOn { .. }
+                | NodeKind::Append { .. }
+                | NodeKind::SetOperation { .. }
+                | NodeKind::SharedScan { .. }
+                | NodeKind::RecursiveUnion { .. }
+                | NodeKind::WorkingScan { .. } => {}
+            });
+        }
+        let mut waited = false;
+        for (table, mode) in wanted {
+            let acquired = self.open()?.storage.lock().lock_table(TableId(table), mode, WaitPolicy::Wait)?;
+            waited |= acquired == Acquired::AfterWaiting;
+        }
+        if waited {
+            self.refresh_after_wait()?;
+        }
+        Ok(waited)
+    }
+
+    /// Locks a relation that `find` finds, and finds it again if that took a while.
+    ///
+    /// # Errors
+    /// Those of `find`, what ends a wait, `55P03` with NOWAIT.
+    pub fn lock_relation(
+        &mut self,
+        mode: TableLockMode,
+        policy: WaitPolicy,
+        find: &dyn Fn(&Self) -> Result<Arc<Relation>>,
+    ) -> Result<Arc<Relation>> {
+        loop {
+            let relation = find(self)?;
+            if !relation.kind.is_stored() {
+                return Ok(relation);
+            }
+            let acquired = self.open()?.storage.lock().lock_table(relation.table_id(), mode, policy)?;
+            match acquired {
+                Acquired::AtOnce => return Ok(relation),
+                Acquired::AfterWaiting => self.refresh_after_wait()?,
+                Acquired::No => {
+                    let message = format!("could not obtain lock on relation \"{}\"", relation.name);
+                    return Err(PgError::new(SqlState::LOCK_NOT_AVAILABLE, message));
+                }
+            }
+        }
+    }
+}

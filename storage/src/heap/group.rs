@@ -1,0 +1,257 @@
+//! Row groups: up to 65,536 rows, in memory (hot) or in a segment (frozen).
+//!
+//! A row group keeps its number, its rows their lanes and its pages their stamps when it freezes: only where the values
+//! are read from changes, so that nobody who scans or changes it has to notice.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use kernels::vector::{Bitmap, VECTOR_LANES, Vector};
+use parking_lot::RwLock;
+
+use super::page::Page;
+use super::row::{RowLayout, StoredRow};
+use crate::error::Result;
+use crate::index::directory::Directories;
+use crate::mvcc::snapshot::Snapshot;
+use crate::segment::Segment;
+use crate::table::{ColumnDefinition, ROW_GROUP_ROWS};
+
+/// What is said of a chunk whose checksum holds but whose parts disagree.
+pub(crate) const INCONSISTENT: &str = "the chunk contradicts its layout";
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) id: u64,
+    /// When the row group as a whole began: bulk loads stamp that once.
+    pub(crate) begin: AtomicU64,
+    /// Places given away.
+    len: AtomicUsize,
+    form: RwLock<Form>,
+    pages: Box<[Page]>,
+    pub(crate) directories: Directories,
+    /// Whether indexes find its rows in directories; else they are in the trees.
+    in_directories: AtomicBool,
+    in_trees: AtomicBool,
+    /// Counts changes of rows, to see whether the row group has cooled down.
+    changes: AtomicU64,
+}
+
+/// Where the values are.
+#[derive(Debug, Clone)]
+pub(crate) enum Form {
+    /// In memory, in the pages.
+    Hot,
+    /// In a segment.
+    Frozen {
+        segment: Arc<Segment>,
+        /// Position in the segment.
+        index: usize,
+    },
+}
+
+impl Group {
+    /// Returns a row group without rows, in memory.
+    pub(crate) fn hot(id: u64) -> Self {
+        Self::new(id, Form::Hot, 0, crate::mvcc::stamp::ALWAYS)
+    }
+
+    /// Returns a row group of a segment.
+    pub(crate) fn frozen(id: u64, segment: &Arc<Segment>, index: usize, begin: u64) -> Self {
+        let form = Form::Frozen { segment: Arc::clone(segment), index };
+        Self::new(id, form, segment.rows(index), begin)
+    }
+
+    fn new(id: u64, form: Form, len: usize, begin: u64) -> Self {
+        let frozen = matches!(form, Form::Frozen { .. });
+        Self {
+            id,
+            begin: AtomicU64::new(begin),
+            len: AtomicUsize::new(len),
+            form: RwLock::new(form),
+            pages: (0..ROW_GROUP_ROWS / VECTOR_LANES).map(|_| Page::default()).collect(),
+            directories: Directories::default(),
+            in_directories: AtomicBool::new(frozen),
+            in_trees: AtomicBool::new(!frozen),
+            changes: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_len(&self, len: usize) {
+        self.len.store(len, Ordering::Release);
+    }
+
+    /// Returns whether no place is left that was never given away.
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() >= ROW_GROUP_ROWS
+    }
+
+    pub(crate) fn form(&self) -> Form {
+        self.form.read().clone()
+    }
+
+    pub(crate) fn is_hot(&self) -> bool {
+        matches!(*self.form.read(), Form::Hot)
+    }
+
+    pub(crate) fn page(&self, vector_index: usize) -> &Page {
+        &self.pages[vector_index]
+    }
+
+    /// Returns the page of a lane, and the lane in it.
+    pub(crate) fn page_of(&self, lane: usize) -> (&Page, usize) {
+        (&self.pages[lane / VECTOR_LANES], lane % VECTOR_LANES)
+    }
+
+    pub(crate) fn begin(&self) -> u64 {
+        self.begin.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_in_directories(&self) -> bool {
+        self.in_directories.load(Ordering::Acquire)
+    }
+
+    /// Says that indexes are to look into directories for its rows.
+    pub(crate) fn move_to_directories(&self) {
+        self.in_directories.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn note_change(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the number of changes since the last call.
+    pub(crate) fn take_changes(&self) -> u64 {
+        self.changes.swap(0, Ordering::Relaxed)
+    }
+
+    /// Returns whether entries of its rows may be in the trees of indexes.
+    pub(crate) fn is_in_trees(&self) -> bool {
+        self.in_trees.load(Ordering::Acquire)
+    }
+
+    /// Says that no entries are in the trees of indexes.
+    pub(crate) fn leave_trees(&self) {
+        self.in_trees.store(false, Ordering::Release);
+    }
+
+    /// Returns whether no row is still being inserted.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.pages.iter().all(|page| page.read().has_begun())
+    }
+
+    /// Returns how many of the first `len` rows are neither deleted nor free; not exact while others write.
+    pub(crate) fn live_rows(&self, len: usize) -> usize {
+        let live = |(index, page): (usize, &Page)| {
+            let lanes = len.saturating_sub(index * VECTOR_LANES).min(VECTOR_LANES);
+            if page.is_touched() { page.read().live_rows(lanes) } else { lanes }
+        };
+        self.pages.iter().enumerate().map(live).sum()
+    }
+
+    /// Returns which of the first `lanes` rows of a vector are seen; `None` when all.
+    pub(crate) fn visible(&self, vector_index: usize, lanes: usize, snapshot: &Snapshot) -> Option<Bitmap> {
+        let page = &self.pages[vector_index];
+        if !page.is_touched() {
+            return None;
+        }
+        page.read().visible(snapshot, lanes)
+    }
+
+    /// Returns whether a snapshot sees a row.
+    pub(crate) fn sees(&self, lane: usize, snapshot: &Snapshot) -> bool {
+        if lane >= self.len() || !snapshot.is_past(self.begin()) {
+            return false;
+        }
+        let (page, lane) = self.page_of(lane);
+        if !page.is_touched() {
+            return true;
+        }
+        let page = page.read();
+        snapshot.sees(page.begin(lane), page.end(lane))
+    }
+
+    /// Returns a column's values in the first `lanes` places of a vector in memory; `None` when they are not there.
+    pub(crate) fn hot_vector(
+        &self,
+        layout: &RowLayout,
+        definition: &ColumnDefinition,
+        column: usize,
+        vector_index: usize,
+        lanes: usize,
+    ) -> Result<Option<Vector>> {
+        let page = &self.pages[vector_index];
+        {
+            let page = page.read();
+            if let Some(kept) = page.kept_column(column) {
+                return Ok(Some(kept.clone()));
+            }
+            if !page.has_rows() {
+                return Ok(None);
+            }
+            if lanes < VECTOR_LANES {
+                return page.build_column(layout, definition, column, 0..lanes).map(Some);
+            }
+        }
+        let mut page = page.write();
+        if !page.has_rows() {
+            return Ok(None);
+        }
+        let vector = page.build_column(layout, definition, column, 0..lanes)?;
+        page.keep_column(column, layout.column_count(), vector.clone());
+        Ok(Some(vector))
+    }
+
+    /// Returns a column's values at `positions` of a vector in memory; `None` when they are not there.
+    pub(crate) fn hot_vector_at(
+        &self,
+        layout: &RowLayout,
+        definition: &ColumnDefinition,
+        column: usize,
+        vector_index: usize,
+        positions: &[u16],
+    ) -> Result<Option<Vector>> {
+        let page = self.pages[vector_index].read();
+        if let Some(kept) = page.kept_column(column) {
+            return Ok(Some(kept.gather(positions)));
+        }
+        if !page.has_rows() {
+            return Ok(None);
+        }
+        let lanes = positions.iter().map(|&position| usize::from(position));
+        page.build_column(layout, definition, column, lanes).map(Some)
+    }
+
+    /// Returns a row, whatever its stamps; `None` when the place is free.
+    pub(crate) fn row(&self, layout: &Arc<RowLayout>, lane: usize) -> Result<Option<StoredRow>> {
+        if lane >= self.len() {
+            return Ok(None);
+        }
+        let (page, place) = self.page_of(lane);
+        if let Some(bytes) = page.read().row(place) {
+            return Ok(Some(StoredRow { layout: Arc::clone(layout), bytes: bytes.into() }));
+        }
+        let Form::Frozen { segment, index } = self.form() else { return Ok(None) };
+        let position = [place as u16];
+        let mut vectors = Vec::with_capacity(layout.column_count());
+        for column in 0..layout.column_count() {
+            let vector = segment.chunk(index, column)?.vector_at(lane / VECTOR_LANES, &position);
+            vectors.push(vector.ok_or_else(|| segment.corrupt(index, column, INCONSISTENT))?);
+        }
+        let bytes = layout.encode(&vectors, 0)?;
+        Ok(Some(StoredRow { layout: Arc::clone(layout), bytes }))
+    }
+
+    /// Puts a segment's values in the place of those in memory.
+    pub(crate) fn freeze(&self, segment: &Arc<Segment>, index: usize) {
+        *self.form.write() = Form::Frozen { segment: Arc::clone(segment), index };
+        for page in &self.pages {
+            page.write().drop_rows();
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Heaps: a table's rows, all versions of them, and its indexes.
+//!
+//! A heap is shared by all transactions and changes in place; what each of them sees of it is decided by stamps. A table
+//! gets a new heap when it is truncated or rewritten. Locks are taken in this order, and few at a time: tail, index,
+//! page, transactions in flight.
+
+pub(crate) mod group;
+pub(crate) mod page;
+pub(crate) mod row;
+mod vacuum;
+pub(crate) mod write;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+pub(crate) use write::{EndAttempt, Holder, Placed};
+
+use crate::index::tree::Index;
+use crate::index::{IndexDefinition, IndexId};
+use crate::segment::Segment;
+use crate::table::{ColumnDefinition, RowId, TableId};
+use group::Group;
+use row::RowLayout;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Heap {
+    /// Never used again.
+    pub(crate) id: u64,
+    pub(crate) table: TableId,
+    pub(crate) layout: Arc<RowLayout>,
+    groups: RwLock<Arc<Vec<Arc<Group>>>>,
+    next_group: AtomicU64,
+    tail: Mutex<Tail>,
+    /// Ended rows in the order of the commits that ended them.
+    garbage: Mutex<VecDeque<(u64, RowId)>>,
+    indexes: RwLock<Arc<Vec<Arc<Index>>>>,
+    /// The newest commit that changed a row.
+    pub(crate) changed_at: AtomicU64,
+}
+
+/// Where the next row goes.
+#[derive(Debug, Default)]
+struct Tail {
+    group: Option<Arc<Group>>,
+    free: Vec<RowId>,
+}
+
+impl Heap {
+    pub(crate) fn new(id: u64, table: TableId, columns: Arc<[ColumnDefinition]>) -> Self {
+        Self {
+            id,
+            table,
+            layout: Arc::new(RowLayout::new(columns)),
+            groups: RwLock::default(),
+            next_group: AtomicU64::new(0),
+            tail: Mutex::default(),
+            garbage: Mutex::default(),
+            indexes: RwLock::default(),
+            changed_at: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn columns(&self) -> &Arc<[ColumnDefinition]> {
+        self.layout.columns()
+    }
+
+    /// Returns the row groups, ascending.
+    pub(crate) fn groups(&self) -> Arc<Vec<Arc<Group>>> {
+        Arc::clone(&self.groups.read())
+    }
+
+    /// Returns a row group.
+    pub(crate) fn group(&self, id: u64) -> Option<Arc<Group>> {
+        let groups = self.groups.read();
+        groups.binary_search_by_key(&id, |group| group.id).ok().map(|index| Arc::clone(&groups[index]))
+    }
+
+    pub(crate) fn next_group(&self) -> u64 {
+        self.next_group.load(Ordering::Relaxed)
+    }
+
+    fn take_group_number(&self) -> u64 {
+        self.next_group.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Makes sure that numbers below `next` are not used again.
+    pub(crate) fn reserve_groups(&self, next: u64) {
+        self.next_group.fetch_max(next, Ordering::Relaxed);
+    }
+
+    /// Adds a row group; its number may be any that is not in use.
+    pub(crate) fn add_group(&self, group: Arc<Group>) {
+        self.reserve_groups(group.id + 1);
+        let mut groups = self.groups.write();
+        let mut list = Vec::clone(&groups);
+        match list.binary_search_by_key(&group.id, |group| group.id) {
+            Ok(index) => list[index] = group,
+            Err(index) => list.insert(index, group),
+        }
+        *groups = Arc::new(list);
+    }
+
+    /// Adds the row groups of a segment.
+    pub(crate) fn add_segment(&self, segment: &Arc<Segment>, begin: u64) -> Vec<Arc<Group>> {
+        let make = |index| {
+            let id = self.take_group_number();
+            let group = Arc::new(Group::frozen(id, segment, index, begin));
+            self.add_group(Arc::clone(&group));
+            group
+        };
+        (0..segment.group_count()).map(make).collect()
+    }
+
+    /// Removes a row group that nobody sees.
+    pub(crate) fn remove_group(&self, id: u64) {
+        let mut groups = self.groups.write();
+        let list = groups.iter().filter(|group| group.id != id).cloned().collect();
+        *groups = Arc::new(list);
+    }
+
+    /// Returns the indexes.
+    pub(crate) fn indexes(&self) -> Arc<Vec<Arc<Index>>> {
+        Arc::clone(&self.indexes.read())
+    }
+
+    /// Returns an index.
+    pub(crate) fn index(&self, id: IndexId) -> Option<Arc<Index>> {
+        self.indexes.read().iter().find(|index| index.definition.id == id).cloned()
+    }
+
+    /// Adds an index without entries.
+    pub(crate) fn add_index(&self, definition: IndexDefinition) -> Arc<Index> {
+        let index = Arc::new(Index::new(definition));
+        let mut indexes = self.indexes.write();
+        let mut list = Vec::clone(&indexes);
+        list.push(Arc::clone(&index));
+        *indexes = Arc::new(list);
+        index
+    }
+
+    /// Removes an index.
+    pub(crate) fn remove_index(&self, id: IndexId) {
+        let mut indexes = self.indexes.write();
+        let list = indexes.iter().filter(|index| index.definition.id != id).cloned().collect();
+        *indexes = Arc::new(list);
+        for group in self.groups().iter() {
+            group.directories.forget(id);
+        }
+    }
+
+    /// Notes a commit that changed rows.
+    pub(crate) fn note_commit(&self, commit: u64) {
+        self.changed_at.fetch_max(commit, Ordering::Relaxed);
+    }
+}

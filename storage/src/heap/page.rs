@@ -1,0 +1,253 @@
+//! Pages: the state of the 2,048 rows that make a vector. Whoever reads or changes a row's stamps holds its page's lock.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kernels::vector::{Bitmap, VECTOR_LANES, Vector};
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::builder::ColumnBuilder;
+use crate::error::{Result, StorageError};
+use crate::heap::row::RowLayout;
+use crate::mvcc::snapshot::Snapshot;
+use crate::mvcc::stamp::{ALWAYS, IN_FLIGHT, NEVER};
+use crate::table::{ColumnDefinition, RowId};
+
+/// No newer version.
+const NONE: u64 = u64::MAX;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    /// Whether the state says anything at all; most frozen pages are never touched.
+    touched: AtomicBool,
+    state: RwLock<PageState>,
+}
+
+/// What is under a page's lock.
+#[derive(Debug, Default)]
+pub(crate) struct PageState {
+    /// Rows in memory; empty once they are frozen.
+    rows: Vec<Option<Box<[u8]>>>,
+    /// Begin stamps; empty when all rows began with their row group.
+    begin: Vec<u64>,
+    /// End stamps; empty when no row has ended.
+    end: Vec<u64>,
+    /// Newer versions of ended rows; empty when there are none.
+    newer: Vec<u64>,
+    /// Bits of rows that may be locked in the lock table; empty when there are none.
+    locked: Vec<u64>,
+    /// Bits of rows that were ended by an update that keeps their keys; empty when there are none.
+    key_kept: Vec<u64>,
+    /// The newest commit among the begin stamps, how many of them are in flight, and how many places are free.
+    newest_begin: u64,
+    in_flight: usize,
+    free: usize,
+    /// Rows whose end stamp is not `NEVER`.
+    ended: usize,
+    /// Columns of a full page, as vectors.
+    columns: Vec<Option<Vector>>,
+}
+
+impl Page {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, PageState> {
+        self.state.read()
+    }
+
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, PageState> {
+        self.touched.store(true, Ordering::Release);
+        self.state.write()
+    }
+
+    /// Returns whether there is anything to look at.
+    pub(crate) fn is_touched(&self) -> bool {
+        self.touched.load(Ordering::Acquire)
+    }
+}
+
+impl PageState {
+    pub(crate) fn begin(&self, lane: usize) -> u64 {
+        if self.begin.is_empty() { ALWAYS } else { self.begin.get(lane).copied().unwrap_or(NEVER) }
+    }
+
+    pub(crate) fn end(&self, lane: usize) -> u64 {
+        self.end.get(lane).copied().unwrap_or(NEVER)
+    }
+
+    pub(crate) fn newer(&self, lane: usize) -> Option<RowId> {
+        self.newer.get(lane).copied().filter(|&newer| newer != NONE).map(RowId)
+    }
+
+    pub(crate) fn row(&self, lane: usize) -> Option<&[u8]> {
+        self.rows.get(lane)?.as_deref()
+    }
+
+    /// Puts a row into a free place.
+    pub(crate) fn place(&mut self, lane: usize, row: Box<[u8]>, begin: u64) {
+        if self.rows.len() <= lane {
+            self.rows.resize_with(lane + 1, || None);
+        }
+        self.rows[lane] = Some(row);
+        self.columns = Vec::new();
+        self.set_begin(lane, begin);
+        if self.end(lane) != NEVER {
+            self.set_end(lane, NEVER);
+        }
+        if let Some(newer) = self.newer.get_mut(lane) {
+            *newer = NONE;
+        }
+        self.set_locked(lane, false);
+        self.set_key_kept(lane, false);
+    }
+
+    /// Makes a place free.
+    pub(crate) fn vacate(&mut self, lane: usize) {
+        if let Some(row) = self.rows.get_mut(lane) {
+            *row = None;
+        }
+        self.columns = Vec::new();
+        self.set_begin(lane, NEVER);
+        if self.end(lane) != NEVER {
+            self.set_end(lane, NEVER);
+        }
+    }
+
+    pub(crate) fn set_begin(&mut self, lane: usize, stamp: u64) {
+        if self.begin.len() <= lane {
+            self.free += lane + 1 - self.begin.len();
+            self.begin.resize(lane + 1, NEVER);
+        }
+        match std::mem::replace(&mut self.begin[lane], stamp) {
+            NEVER => self.free -= 1,
+            IN_FLIGHT.. => self.in_flight -= 1,
+            ..NEVER => {}
+        }
+        match stamp {
+            NEVER => self.free += 1,
+            IN_FLIGHT.. => self.in_flight += 1,
+            ..NEVER => self.newest_begin = self.newest_begin.max(stamp),
+        }
+    }
+
+    pub(crate) fn set_end(&mut self, lane: usize, stamp: u64) {
+        if self.end.len() <= lane {
+            self.end.resize(lane + 1, NEVER);
+        }
+        let before = std::mem::replace(&mut self.end[lane], stamp);
+        self.ended += usize::from(stamp != NEVER);
+        self.ended -= usize::from(before != NEVER);
+    }
+
+    pub(crate) fn set_newer(&mut self, lane: usize, newer: Option<RowId>) {
+        if newer.is_none() && self.newer.len() <= lane {
+            return;
+        }
+        if self.newer.len() <= lane {
+            self.newer.resize(lane + 1, NONE);
+        }
+        self.newer[lane] = newer.map_or(NONE, |newer| newer.0);
+    }
+
+    pub(crate) fn is_locked(&self, lane: usize) -> bool {
+        bit(&self.locked, lane)
+    }
+
+    pub(crate) fn set_locked(&mut self, lane: usize, locked: bool) {
+        set_bit(&mut self.locked, lane, locked);
+    }
+
+    pub(crate) fn is_key_kept(&self, lane: usize) -> bool {
+        bit(&self.key_kept, lane)
+    }
+
+    pub(crate) fn set_key_kept(&mut self, lane: usize, kept: bool) {
+        set_bit(&mut self.key_kept, lane, kept);
+    }
+
+    /// Returns which of the first `lanes` rows a snapshot sees; `None` when all.
+    pub(crate) fn visible(&self, snapshot: &Snapshot, lanes: usize) -> Option<Bitmap> {
+        let all_began = self.begin.is_empty()
+            || self.in_flight == 0
+                && self.free == 0
+                && self.newest_begin <= snapshot.commit
+                && self.begin.len() >= lanes;
+        if all_began && self.ended == 0 {
+            return None;
+        }
+        Some(Bitmap::from_bools((0..lanes).map(|lane| {
+            (all_began || snapshot.is_past(self.begin(lane))) && !snapshot.is_past(self.end(lane))
+        })))
+    }
+
+    /// Returns how many rows are neither free nor ended.
+    pub(crate) fn live_rows(&self, lanes: usize) -> usize {
+        lanes.saturating_sub(self.free + self.ended)
+    }
+
+    /// Returns whether no begin stamp is in flight.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.in_flight == 0
+    }
+
+    /// Returns whether the rows are in memory.
+    pub(crate) fn has_rows(&self) -> bool {
+        !self.rows.is_empty()
+    }
+
+    /// Forgets the rows: they are in a segment.
+    pub(crate) fn drop_rows(&mut self) {
+        self.rows = Vec::new();
+        self.columns = Vec::new();
+    }
+
+    /// Returns the kept vector of a column.
+    pub(crate) fn kept_column(&self, column: usize) -> Option<&Vector> {
+        self.columns.get(column)?.as_ref()
+    }
+
+    /// Keeps the vector of a column of a full page, until a row of it changes.
+    pub(crate) fn keep_column(&mut self, column: usize, columns: usize, vector: Vector) {
+        if self.rows.len() == VECTOR_LANES {
+            self.columns.resize(columns, None);
+            self.columns[column] = Some(vector);
+        }
+    }
+
+    /// Returns a column's values in the first `lanes` places, or in those at `positions`; free places hold anything.
+    pub(crate) fn build_column(
+        &self,
+        layout: &RowLayout,
+        definition: &ColumnDefinition,
+        column: usize,
+        positions: impl ExactSizeIterator<Item = usize>,
+    ) -> Result<Vector> {
+        let mut builder = ColumnBuilder::new(definition, positions.len());
+        for lane in positions {
+            match self.row(lane) {
+                Some(row) => builder.push(layout.lane(row, column))?,
+                None => builder.push_zero(),
+            }
+        }
+        if builder.len() > VECTOR_LANES {
+            return Err(StorageError::Misuse("a page of more rows than a vector".to_owned()));
+        }
+        Ok(builder.finish_vector())
+    }
+}
+
+fn bit(words: &[u64], lane: usize) -> bool {
+    words.get(lane / 64).is_some_and(|word| word >> (lane % 64) & 1 == 1)
+}
+
+fn set_bit(words: &mut Vec<u64>, lane: usize, set: bool) {
+    if words.is_empty() {
+        if !set {
+            return;
+        }
+        *words = vec![0; VECTOR_LANES / 64];
+    }
+    if set {
+        words[lane / 64] |= 1 << (lane % 64);
+    } else {
+        words[lane / 64] &= !(1 << (lane % 64));
+    }
+}

@@ -1,0 +1,386 @@
+//! Changing rows: places for new ones, stamps on old ones, and who holds a key.
+
+use std::sync::Arc;
+
+use kernels::vector::VECTOR_LANES;
+
+use super::group::{Form, Group};
+use super::{Heap, Tail};
+use crate::error::Result;
+use crate::index::cursor::{pruning_for_lane, scan_value};
+use crate::index::key::{Key, key_of_row};
+use crate::index::tree::Index;
+use crate::locks::RowLockMode;
+use crate::mvcc::stamp::{IN_FLIGHT, NEVER, in_flight, xid_of};
+use crate::mvcc::xids::XidTable;
+use crate::predicate::{Pruned, ScanPredicate};
+use crate::table::{ROW_GROUP_ROWS, RowId};
+
+/// A tuning constant: as long as fewer places are free, rows are appended.
+const FREE_PLACES_MIN: usize = 1024;
+
+/// What became of an attempt to end a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndAttempt {
+    /// The row has the stamp now.
+    Ended,
+    /// The own transaction has ended it before.
+    Own,
+    /// Another transaction, in flight, has begun or ended it.
+    InFlight(u64),
+    /// Another transaction has replaced it by a newer version.
+    Replaced(RowId),
+    /// Another transaction has deleted it.
+    Deleted,
+    /// Another session may have locked the row.
+    Locked,
+}
+
+/// Who has a key that is to be unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// A row that is there.
+    Row(RowId),
+    /// A row that comes or goes with a transaction in flight.
+    InFlight(u64),
+}
+
+/// What became of an attempt to insert a row.
+#[derive(Debug, Clone)]
+pub(crate) enum Placed {
+    /// It is there.
+    Row(RowId),
+    /// Its key in an index has a holder.
+    Conflict(Arc<Index>, Holder),
+}
+
+impl Heap {
+    /// Puts a row into the heap, without indexes.
+    pub(crate) fn place(&self, row: Box<[u8]>, begin: u64) -> RowId {
+        // The lock is held until the row is there, so that a row group about to freeze has no empty places to come.
+        let mut tail = self.tail.lock();
+        let (group, lane) = self.take_place(&mut tail);
+        let (page, place) = group.page_of(lane);
+        page.write().place(place, row, begin);
+        RowId::new(group.id, lane)
+    }
+
+    fn take_place(&self, tail: &mut Tail) -> (Arc<Group>, usize) {
+        while tail.free.len() >= FREE_PLACES_MIN
+            && let Some(row) = tail.free.pop()
+        {
+            if let Some(group) = self.group(row.group()).filter(|group| group.is_hot()) {
+                group.note_change();
+                return (group, row.lane());
+            }
+        }
+        let group = match &tail.group {
+            Some(group) if !group.is_full() => Arc::clone(group),
+            Some(_) | None => {
+                let group = Arc::new(Group::hot(self.take_group_number()));
+                self.add_group(Arc::clone(&group));
+                tail.group = Some(Arc::clone(&group));
+                group
+            }
+        };
+        let lane = group.len();
+        group.set_len(lane + 1);
+        (group, lane)
+    }
+
+    /// Gives places back.
+    pub(crate) fn free_places(&self, rows: impl IntoIterator<Item = RowId>) {
+        self.tail.lock().free.extend(rows);
+    }
+
+    /// Stops giving away places in a row group, which is about to freeze.
+    pub(crate) fn retire_places(&self, id: u64) {
+        let mut tail = self.tail.lock();
+        tail.free.retain(|row| row.group() != id);
+        if tail.group.as_ref().is_some_and(|group| group.id == id) {
+            tail.group = None;
+        }
+    }
+
+    /// Says where the next row goes, after recovery.
+    pub(crate) fn set_tail(&self) {
+        let last = self.groups().last().filter(|group| group.is_hot() && !group.is_full()).cloned();
+        self.tail.lock().group = last;
+    }
+
+    /// Puts a row at the place that it had, in recovery.
+    pub(crate) fn restore(&self, id: RowId, row: Box<[u8]>, begin: u64) {
+        let group = match self.group(id.group()) {
+            Some(group) => group,
+            None => {
+                let group = Arc::new(Group::hot(id.group()));
+                self.add_group(Arc::clone(&group));
+                group
+            }
+        };
+        group.set_len(group.len().max(id.lane() + 1).min(ROW_GROUP_ROWS));
+        let (page, place) = group.page_of(id.lane());
+        page.write().place(place, row, begin);
+    }
+
+    /// Inserts a row in the table and in all indexes.
+    pub(crate) fn insert(&self, row: Box<[u8]>, begin: u64, xids: &XidTable) -> Result<Placed> {
+        let indexes = self.indexes();
+        let mut keys = Vec::with_capacity(indexes.len());
+        for index in indexes.iter() {
+            keys.push(key_of_row(&index.definition, &self.layout, &row)?);
+        }
+        let id = self.place(row, begin);
+        let own = xid_of(begin);
+        for (done, (index, (key, any_null))) in indexes.iter().zip(&keys).enumerate() {
+            let checked = index.definition.unique && !(*any_null && index.definition.nulls_distinct);
+            let conflict = if checked {
+                let holder = index.insert_unless(key.clone(), id, |other| self.holder(other, own, xids));
+                match holder {
+                    Some(holder) => Some(holder),
+                    None => {
+                        let pruning = self.pruning(index, id);
+                        let frozen = self.frozen_holder(index, key, pruning.as_ref(), own, xids)?;
+                        if frozen.is_some() {
+                            index.remove(key.clone(), id);
+                        }
+                        frozen
+                    }
+                }
+            } else {
+                index.insert(key.clone(), id);
+                None
+            };
+            if let Some(holder) = conflict {
+                for (index, (key, _)) in indexes.iter().zip(keys.iter().cloned()).take(done) {
+                    index.remove(key, id);
+                }
+                self.vacate(id);
+                return Ok(Placed::Conflict(Arc::clone(index), holder));
+            }
+        }
+        Ok(Placed::Row(id))
+    }
+
+    /// Returns what frozen row groups that may hold the key of a row in memory must not exclude.
+    pub(crate) fn pruning(&self, index: &Index, id: RowId) -> Option<ScanPredicate> {
+        let group = self.group(id.group())?;
+        let (page, place) = group.page_of(id.lane());
+        let page = page.read();
+        let row = page.row(place)?;
+        pruning_for_lane(&index.definition, self.columns(), |column| {
+            scan_value(&self.columns()[column], self.layout.lane(row, column))
+        })
+    }
+
+    /// Removes a row that nobody sees from the heap, not from indexes.
+    fn vacate(&self, id: RowId) {
+        if let Some(group) = self.group(id.group()) {
+            let (page, place) = group.page_of(id.lane());
+            page.write().vacate(place);
+        }
+        self.free_places([id]);
+    }
+
+    /// Removes a row that nobody sees, from indexes, too.
+    pub(crate) fn erase(&self, id: RowId) -> Result<()> {
+        let Some(group) = self.group(id.group()) else { return Ok(()) };
+        let (page, place) = group.page_of(id.lane());
+        let row: Option<Box<[u8]>> = page.read().row(place).map(Into::into);
+        let Some(row) = row else {
+            // A frozen row stays where it is, unseen.
+            return Ok(());
+        };
+        for index in self.indexes().iter() {
+            index.remove(key_of_row(&index.definition, &self.layout, &row)?.0, id);
+        }
+        if group.is_hot() {
+            self.vacate(id);
+        }
+        Ok(())
+    }
+
+    /// Returns who holds the key of `row`, if the row is there or may be.
+    pub(crate) fn holder(&self, row: RowId, own: u64, xids: &XidTable) -> Option<Holder> {
+        let group = self.group(row.group())?;
+        holder_in(&group, row, own, xids)
+    }
+
+    /// Returns who holds a key in a frozen row group.
+    pub(crate) fn frozen_holder(
+        &self,
+        index: &Index,
+        key: &Key,
+        pruning: Option<&ScanPredicate>,
+        own: u64,
+        xids: &XidTable,
+    ) -> Result<Option<Holder>> {
+        let first = index.definition.columns.first().map(|first| first.column);
+        for group in self.groups().iter() {
+            let Form::Frozen { segment, index: position } = group.form() else { continue };
+            if let (Some(predicate), Some(first)) = (pruning, first)
+                && segment.zone_map(position, first).prune(predicate) == Pruned::None
+            {
+                continue;
+            }
+            let directory = group.directories.get(&index.definition, self.columns(), &segment, position)?;
+            for (_, lane) in directory.equal(key) {
+                let row = RowId::new(group.id, usize::from(*lane));
+                if let Some(holder) = holder_in(group, row, own, xids) {
+                    return Ok(Some(holder));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends a row, with `mode` as the strength of the lock that this is. `check_locks`: unless it may be locked.
+    pub(crate) fn try_end(
+        &self,
+        row: RowId,
+        (xid, command): (u64, u32),
+        mode: RowLockMode,
+        check_locks: bool,
+        xids: &XidTable,
+    ) -> EndAttempt {
+        let Some(group) = self.group(row.group()).filter(|group| row.lane() < group.len()) else {
+            return EndAttempt::Deleted;
+        };
+        let (page, place) = group.page_of(row.lane());
+        let mut page = page.write();
+        let begin = page.begin(place);
+        if begin == NEVER {
+            return EndAttempt::Deleted;
+        }
+        if begin > IN_FLIGHT && xid_of(begin) != xid && xids.commit_of(xid_of(begin)).is_none() {
+            return EndAttempt::InFlight(xid_of(begin));
+        }
+        match page.end(place) {
+            NEVER if check_locks && page.is_locked(place) => EndAttempt::Locked,
+            NEVER => {
+                page.set_end(place, in_flight(xid, command));
+                page.set_newer(place, None);
+                page.set_key_kept(place, mode < RowLockMode::Update);
+                drop(page);
+                group.note_change();
+                EndAttempt::Ended
+            }
+            end @ IN_FLIGHT.. if xid_of(end) == xid => EndAttempt::Own,
+            end @ IN_FLIGHT.. if xids.commit_of(xid_of(end)).is_none() => EndAttempt::InFlight(xid_of(end)),
+            _ => page.newer(place).map_or(EndAttempt::Deleted, EndAttempt::Replaced),
+        }
+    }
+
+    /// Marks a row as one that is locked in the lock table. `Ended` says that it is there to be locked.
+    pub(crate) fn prepare_lock(
+        &self,
+        row: RowId,
+        xid: u64,
+        mode: RowLockMode,
+        xids: &XidTable,
+    ) -> EndAttempt {
+        let Some(group) = self.group(row.group()).filter(|group| row.lane() < group.len()) else {
+            return EndAttempt::Deleted;
+        };
+        let (page, place) = group.page_of(row.lane());
+        let mut page = page.write();
+        let begin = page.begin(place);
+        if begin == NEVER {
+            return EndAttempt::Deleted;
+        }
+        if begin > IN_FLIGHT && xid_of(begin) != xid && xids.commit_of(xid_of(begin)).is_none() {
+            return EndAttempt::InFlight(xid_of(begin));
+        }
+        match page.end(place) {
+            NEVER => {
+                page.set_locked(place, true);
+                EndAttempt::Ended
+            }
+            end @ IN_FLIGHT.. if xid_of(end) == xid => EndAttempt::Own,
+            end @ IN_FLIGHT.. if xids.commit_of(xid_of(end)).is_none() => {
+                if mode == RowLockMode::KeyShare && page.is_key_kept(place) && page.newer(place).is_some() {
+                    page.set_locked(place, true);
+                    return EndAttempt::Ended;
+                }
+                EndAttempt::InFlight(xid_of(end))
+            }
+            _ => page.newer(place).map_or(EndAttempt::Deleted, EndAttempt::Replaced),
+        }
+    }
+
+    /// Returns whether a row may be locked.
+    pub(crate) fn is_locked(&self, row: RowId) -> bool {
+        self.group(row.group()).is_some_and(|group| {
+            let (page, place) = group.page_of(row.lane());
+            page.is_touched() && page.read().is_locked(place)
+        })
+    }
+
+    /// Marks a row as locked, whatever its stamps.
+    pub(crate) fn mark_locked(&self, row: RowId) {
+        if let Some(group) = self.group(row.group()) {
+            let (page, place) = group.page_of(row.lane());
+            page.write().set_locked(place, true);
+        }
+    }
+
+    /// Takes back an end.
+    pub(crate) fn unend(&self, row: RowId) {
+        if let Some(group) = self.group(row.group()) {
+            let (page, place) = group.page_of(row.lane());
+            let mut page = page.write();
+            page.set_end(place, NEVER);
+            page.set_newer(place, None);
+        }
+    }
+
+    /// Links a row to its newer version.
+    pub(crate) fn set_newer(&self, row: RowId, newer: RowId) {
+        if let Some(group) = self.group(row.group()) {
+            let (page, place) = group.page_of(row.lane());
+            page.write().set_newer(place, Some(newer));
+        }
+    }
+
+    /// Returns a row's stamps and its newer version.
+    pub(crate) fn stamps(&self, row: RowId) -> Option<(u64, u64, Option<RowId>)> {
+        let group = self.group(row.group()).filter(|group| row.lane() < group.len())?;
+        let (page, place) = group.page_of(row.lane());
+        let page = page.read();
+        let begin = match page.begin(place) {
+            crate::mvcc::stamp::ALWAYS => group.begin(),
+            begin => begin,
+        };
+        Some((begin, page.end(place), page.newer(place)))
+    }
+}
+
+/// See [`Heap::holder`].
+pub(crate) fn holder_in(group: &Group, row: RowId, own: u64, xids: &XidTable) -> Option<Holder> {
+    let in_flight = |stamp: u64| {
+        let xid = xid_of(stamp);
+        (stamp > IN_FLIGHT && xid != own && xids.commit_of(xid).is_none()).then_some(xid)
+    };
+    if let Some(xid) = in_flight(group.begin()) {
+        return Some(Holder::InFlight(xid));
+    }
+    let (page, place) = group.page_of(row.lane());
+    if !page.is_touched() {
+        return Some(Holder::Row(row));
+    }
+    let page = page.read();
+    let (begin, end) = (page.begin(place), page.end(place));
+    if begin == NEVER {
+        return None;
+    }
+    if let Some(xid) = in_flight(begin) {
+        return Some(Holder::InFlight(xid));
+    }
+    match end {
+        NEVER => Some(Holder::Row(row)),
+        IN_FLIGHT.. => in_flight(end).map(Holder::InFlight),
+        ..NEVER => None,
+    }
+}
+
+const _: () = assert!(ROW_GROUP_ROWS.is_multiple_of(VECTOR_LANES));

@@ -1,0 +1,74 @@
+//! Making an index over rows that are there.
+
+use super::key::{Key, key_of_row};
+use super::tree::Index;
+use crate::error::Result;
+use crate::heap::Heap;
+use crate::heap::group::{Form, Group};
+use crate::mvcc::xids::XidTable;
+use crate::table::RowId;
+use crate::transaction::duplicate;
+
+/// Adds all rows in memory to an index, and checks that keys which are to be unique are. Nobody else writes meanwhile.
+pub(crate) fn fill_index(heap: &Heap, index: &Index, own: u64, xids: &XidTable) -> Result<()> {
+    let mut keys: Vec<(Key, RowId)> = Vec::new();
+    for group in heap.groups().iter() {
+        if group.is_in_directories() {
+            if index.definition.unique
+                && let Form::Frozen { segment, index: position } = group.form()
+            {
+                let directory =
+                    group.directories.get(&index.definition, heap.columns(), &segment, position)?;
+                let rows = directory.entries().iter();
+                keys.extend(rows.map(|(key, lane)| (key.clone(), RowId::new(group.id, usize::from(*lane)))));
+            }
+        } else {
+            each_row(heap, group, index, |key, row| {
+                index.insert(key.clone(), row);
+                if index.definition.unique {
+                    keys.push((key, row));
+                }
+            })?;
+        }
+    }
+    if !index.definition.unique {
+        return Ok(());
+    }
+    keys.sort_unstable();
+    let mut before: Option<&Key> = None;
+    for (key, row) in &keys {
+        if heap.holder(*row, own, xids).is_none() {
+            continue;
+        }
+        if before == Some(key) {
+            let stored = match heap.group(row.group()) {
+                Some(group) => group.row(&heap.layout, row.lane())?,
+                None => None,
+            };
+            let Some(stored) = stored else { continue };
+            let (_, any_null) = key_of_row(&index.definition, &heap.layout, &stored.bytes)?;
+            if !(any_null && index.definition.nulls_distinct) {
+                return Err(duplicate(heap, index, &stored.bytes));
+            }
+        }
+        before = Some(key);
+    }
+    Ok(())
+}
+
+/// Adds the rows of a row group in memory to an index.
+pub(crate) fn fill_group(heap: &Heap, group: &Group, index: &Index) -> Result<()> {
+    each_row(heap, group, index, |key, row| index.insert(key, row))
+}
+
+fn each_row(heap: &Heap, group: &Group, index: &Index, mut each: impl FnMut(Key, RowId)) -> Result<()> {
+    for lane in 0..group.len() {
+        let (page, place) = group.page_of(lane);
+        let key = match page.read().row(place) {
+            Some(bytes) => key_of_row(&index.definition, &heap.layout, bytes)?.0,
+            None => continue,
+        };
+        each(key, RowId::new(group.id, lane));
+    }
+    Ok(())
+}

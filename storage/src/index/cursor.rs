@@ -1,0 +1,280 @@
+//! Reading rows in the order of an index.
+
+use std::sync::Arc;
+
+use super::directory::Directory;
+use super::key::{Key, KeyRange, range_of};
+use super::tree::Index;
+use super::{IndexDefinition, IndexId, IndexRange};
+use crate::error::{Result, StorageError};
+use crate::heap::Heap;
+use crate::heap::group::{Form, Group};
+use crate::heap::row::{Lane, StoredRow};
+use crate::mvcc::snapshot::Snapshot;
+use crate::predicate::{Pruned, RangeEnd, ScanPredicate, ScanValue};
+use crate::table::{ColumnDefinition, RowId};
+
+/// A tuning constant: entries taken from the tree at a time, at first and at most.
+const TREE_ENTRIES: (usize, usize) = (8, 256);
+
+/// The rows of a range of an index that a snapshot sees, in order.
+#[derive(Debug)]
+pub struct IndexCursor {
+    heap: Arc<Heap>,
+    index: Arc<Index>,
+    snapshot: Snapshot,
+    range: KeyRange,
+    reverse: bool,
+    /// Entries of the tree, next one last; and the last one taken out of the tree.
+    tree: Vec<(Key, u64)>,
+    tree_last: Option<(Key, u64)>,
+    tree_entries: usize,
+    frozen: Vec<FrozenPart>,
+    /// Row groups that are in directories, although they are in the tree, too.
+    skipped: Vec<u64>,
+}
+
+/// Entries of one frozen row group.
+#[derive(Debug)]
+struct FrozenPart {
+    group: Arc<Group>,
+    directory: Arc<Directory>,
+    range: std::ops::Range<usize>,
+}
+
+impl FrozenPart {
+    fn peek(&self, reverse: bool) -> Option<&(Key, u16)> {
+        if self.range.is_empty() {
+            return None;
+        }
+        let at = if reverse { self.range.end - 1 } else { self.range.start };
+        self.directory.entries().get(at)
+    }
+}
+
+impl IndexCursor {
+    /// Returns a cursor over a range of a heap's index.
+    pub(crate) fn of_heap(
+        heap: &Arc<Heap>,
+        index: IndexId,
+        range: &IndexRange,
+        reverse: bool,
+        snapshot: Snapshot,
+    ) -> Result<Self> {
+        let index = heap.index(index).ok_or_else(|| {
+            StorageError::Misuse(format!("table {} has no index {}", heap.table.0, index.0))
+        })?;
+        let pruning = pruning_for_range(&index.definition, heap.columns(), range);
+        let keys = range_of(&index.definition, range)?;
+        Self::new(Arc::clone(heap), index, snapshot, keys, pruning.as_ref(), reverse)
+    }
+
+    pub(crate) fn new(
+        heap: Arc<Heap>,
+        index: Arc<Index>,
+        snapshot: Snapshot,
+        range: KeyRange,
+        pruning: Option<&ScanPredicate>,
+        reverse: bool,
+    ) -> Result<Self> {
+        let (mut frozen, mut skipped) = (Vec::new(), Vec::new());
+        for group in heap.groups().iter() {
+            let Form::Frozen { segment, index: position } = group.form() else { continue };
+            if !group.is_in_directories() || !snapshot.is_past(group.begin()) {
+                continue;
+            }
+            if group.is_in_trees() {
+                skipped.push(group.id);
+            }
+            if let (Some(predicate), Some(first)) = (pruning, index.definition.columns.first())
+                && segment.zone_map(position, first.column).prune(predicate) == Pruned::None
+            {
+                continue;
+            }
+            let directory = group.directories.get(&index.definition, heap.columns(), &segment, position)?;
+            let range = directory.positions(&range);
+            if !range.is_empty() {
+                frozen.push(FrozenPart { group: Arc::clone(group), directory, range });
+            }
+        }
+        Ok(Self {
+            heap,
+            index,
+            snapshot,
+            range,
+            reverse,
+            tree: Vec::new(),
+            tree_last: None,
+            tree_entries: TREE_ENTRIES.0,
+            frozen,
+            skipped,
+        })
+    }
+
+    /// Returns the next row.
+    ///
+    /// # Errors
+    /// When a segment is damaged.
+    pub fn next_row(&mut self) -> Result<Option<RowId>> {
+        Ok(self.next_entry().map(|(_, row)| row))
+    }
+
+    /// Returns the next row and its key.
+    pub(crate) fn next_entry(&mut self) -> Option<(Key, RowId)> {
+        loop {
+            self.fill_tree();
+            let (key, row) = self.pop()?;
+            let Some(group) = self.heap.group(row.group()) else { continue };
+            if group.sees(row.lane(), &self.snapshot) {
+                return Some((key, row));
+            }
+        }
+    }
+
+    /// Returns the next row with its values.
+    ///
+    /// # Errors
+    /// As [`Self::next_row`].
+    pub fn next_stored(&mut self) -> Result<Option<(RowId, StoredRow)>> {
+        while let Some(id) = self.next_row()? {
+            let Some(group) = self.heap.group(id.group()) else { continue };
+            if let Some(row) = group.row(&self.heap.layout, id.lane())? {
+                return Ok(Some((id, row)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn fill_tree(&mut self) {
+        while self.tree.is_empty() && self.tree_entries > 0 {
+            self.fill_tree_once();
+        }
+    }
+
+    fn fill_tree_once(&mut self) {
+        let found = self.index.entries(&self.range, self.tree_last.as_ref(), self.reverse, self.tree_entries);
+        if found.len() < self.tree_entries {
+            self.tree_entries = 0;
+        } else {
+            self.tree_entries = (self.tree_entries * 4).min(TREE_ENTRIES.1);
+        }
+        self.tree_last = found.last().cloned();
+        self.tree = found;
+        self.tree.retain(|(_, row)| !self.skipped.contains(&RowId(*row).group()));
+        self.tree.reverse();
+    }
+
+    /// Takes the entry that comes next.
+    fn pop(&mut self) -> Option<(Key, RowId)> {
+        let before = |left: &Key, right: &Key| if self.reverse { left > right } else { left < right };
+        let mut best: Option<(usize, &Key)> = None;
+        for (at, part) in self.frozen.iter().enumerate() {
+            if let Some((key, _)) = part.peek(self.reverse)
+                && best.is_none_or(|(_, best)| before(key, best))
+            {
+                best = Some((at, key));
+            }
+        }
+        let tree_first =
+            self.tree.last().is_some_and(|(key, _)| best.is_none_or(|(_, best)| !before(best, key)));
+        if tree_first {
+            return self.tree.pop().map(|(key, row)| (key, RowId(row)));
+        }
+        let at = best?.0;
+        let part = &mut self.frozen[at];
+        let (key, lane) = part.peek(self.reverse)?.clone();
+        if self.reverse {
+            part.range.end -= 1;
+        } else {
+            part.range.start += 1;
+        }
+        Some((key, RowId::new(part.group.id, usize::from(lane))))
+    }
+}
+
+/// Returns the physical value of a lane, if zone maps know its kind.
+pub(crate) fn scan_value(definition: &ColumnDefinition, lane: Lane<'_>) -> Option<ScanValue> {
+    if !definition.is_ordered() {
+        return None;
+    }
+    Some(match lane {
+        Lane::Null => return None,
+        Lane::Bool(flag) => ScanValue::Int(flag.into()),
+        Lane::I16(number) => ScanValue::Int(number.into()),
+        Lane::I32(number) => ScanValue::Int(number.into()),
+        Lane::I64(number) => ScanValue::Int(number.into()),
+        Lane::F32(number) => ScanValue::Float(number.into()),
+        Lane::F64(number) => ScanValue::Float(number),
+        Lane::Fixed(number) => ScanValue::Int(number),
+        Lane::Wide(number) => ScanValue::Wide(number),
+        Lane::Bytes(bytes) => ScanValue::Bytes(bytes.to_vec()),
+    })
+}
+
+/// Returns the predicate on an index's first column that keys equal to `lane` there pass, for pruning.
+pub(crate) fn pruning_for_lane(
+    index: &IndexDefinition,
+    columns: &[ColumnDefinition],
+    lane: impl FnOnce(usize) -> Option<ScanValue>,
+) -> Option<ScanPredicate> {
+    let first = index.columns.first()?;
+    // Blanks at the end do not count in keys of bpchar, but do in zone maps.
+    if first.ty == types::oids::BPCHAR || columns.get(first.column).is_none() {
+        return None;
+    }
+    lane(first.column).map(ScanPredicate::Equals)
+}
+
+/// Returns the predicate on an index's first column that all keys of a range pass, for pruning.
+pub(crate) fn pruning_for_range(
+    index: &IndexDefinition,
+    columns: &[ColumnDefinition],
+    range: &IndexRange,
+) -> Option<ScanPredicate> {
+    let first = index.columns.first()?;
+    let definition = columns.get(first.column).filter(|_| first.ty != types::oids::BPCHAR)?;
+    if let Some(value) = range.prefix.first() {
+        return datum_value(definition, value).map(ScanPredicate::Equals);
+    }
+    let end = |bound: &Option<(types::Datum, bool)>| {
+        let (value, _) = bound.as_ref()?;
+        datum_value(definition, value).map(|value| RangeEnd { value, inclusive: true })
+    };
+    let (low, high) = (end(&range.low), end(&range.high));
+    // Nulls are in no range of a zone map, but in ranges of an index with an open end.
+    if low.is_none() || high.is_none() {
+        return None;
+    }
+    Some(if first.descending {
+        ScanPredicate::Range { low: high, high: low }
+    } else {
+        ScanPredicate::Range { low, high }
+    })
+}
+
+fn datum_value(definition: &ColumnDefinition, value: &types::Datum) -> Option<ScanValue> {
+    use types::Datum;
+    if !definition.is_ordered() {
+        return None;
+    }
+    Some(match value {
+        Datum::Bool(flag) => ScanValue::Int((*flag).into()),
+        Datum::I16(number) => ScanValue::Int((*number).into()),
+        Datum::I32(number) => ScanValue::Int((*number).into()),
+        Datum::I64(number) => ScanValue::Int((*number).into()),
+        Datum::F32(number) => ScanValue::Float((*number).into()),
+        Datum::F64(number) => ScanValue::Float(*number),
+        Datum::Numeric(number) => ScanValue::Int(number.to_fixed_scale(definition.fixed_scale?.into())?),
+        Datum::Uuid(uuid) => ScanValue::Wide(u128::from_be_bytes(*uuid)),
+        Datum::Text(text) => ScanValue::Bytes(text.as_bytes().to_vec()),
+        Datum::Bytes(bytes) => ScanValue::Bytes(bytes.to_vec()),
+        Datum::Null
+        | Datum::Interval(_)
+        | Datum::TimeTz(..)
+        | Datum::Array(_)
+        | Datum::Record(_)
+        | Datum::Json(_)
+        | Datum::Range(_)
+        | Datum::Multirange(_) => return None,
+    })
+}

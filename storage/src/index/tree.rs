@@ -1,0 +1,89 @@
+//! The ordered tree of an index: keys of rows in memory, all versions of them.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use parking_lot::RwLock;
+
+use super::IndexDefinition;
+use super::key::{Key, KeyRange};
+use crate::table::RowId;
+
+/// An index of a table.
+#[derive(Debug)]
+pub(crate) struct Index {
+    pub(crate) definition: IndexDefinition,
+    tree: RwLock<BTreeSet<(Key, u64)>>,
+}
+
+impl Index {
+    pub(crate) fn new(definition: IndexDefinition) -> Self {
+        Self { definition, tree: RwLock::default() }
+    }
+
+    /// Adds a row.
+    pub(crate) fn insert(&self, key: Key, row: RowId) {
+        self.tree.write().insert((key, row.0));
+    }
+
+    /// Adds a row unless `conflict` finds something among those that have the same key. Nobody else can add that key
+    /// meanwhile.
+    pub(crate) fn insert_unless<T>(
+        &self,
+        key: Key,
+        row: RowId,
+        mut conflict: impl FnMut(RowId) -> Option<T>,
+    ) -> Option<T> {
+        let mut tree = self.tree.write();
+        let found = tree
+            .range((Bound::Included((key.clone(), 0)), Bound::Included((key.clone(), u64::MAX))))
+            .find_map(|(_, other)| conflict(RowId(*other)));
+        if found.is_none() {
+            tree.insert((key, row.0));
+        }
+        found
+    }
+
+    /// Removes a row.
+    pub(crate) fn remove(&self, key: Key, row: RowId) {
+        self.tree.write().remove(&(key, row.0));
+    }
+
+    /// Returns up to `count` entries of `range` after (before, in reverse) `last`.
+    pub(crate) fn entries(
+        &self,
+        range: &KeyRange,
+        last: Option<&(Key, u64)>,
+        reverse: bool,
+        count: usize,
+    ) -> Vec<(Key, u64)> {
+        let mut low = Bound::Included((range.low.clone(), 0));
+        let mut high = match &range.high {
+            None => Bound::Unbounded,
+            Some(high) => Bound::Excluded((high.clone(), 0)),
+        };
+        if range.high.as_ref().is_some_and(|high| *high <= range.low) {
+            return Vec::new();
+        }
+        if let Some(last) = last {
+            *(if reverse { &mut high } else { &mut low }) = Bound::Excluded(last.clone());
+        }
+        if let (Bound::Excluded(low), Bound::Excluded(high)) = (&low, &high)
+            && low >= high
+        {
+            return Vec::new();
+        }
+        if let (Bound::Included(low), Bound::Excluded(high)) = (&low, &high)
+            && low > high
+        {
+            return Vec::new();
+        }
+        let tree = self.tree.read();
+        let entries = tree.range((low, high));
+        if reverse {
+            entries.rev().take(count).cloned().collect()
+        } else {
+            entries.take(count).cloned().collect()
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Transactions that have written something and whose rows are not all stamped yet.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use foldhash::fast::FixedState;
+use parking_lot::{Condvar, Mutex, RwLock};
+
+use super::stamp::NEVER;
+
+const RUNNING: u64 = 0;
+
+/// A transaction as others see it.
+#[derive(Debug)]
+pub(crate) struct XidState {
+    pub(crate) xid: u64,
+    /// The session, for deadlocks.
+    pub(crate) owner: u64,
+    /// `RUNNING`, the commit's number, or `NEVER` when it was rolled back.
+    status: AtomicU64,
+    /// Counts what may set waiters free: the end of the transaction, or a return to a savepoint.
+    releases: Mutex<u64>,
+    released: Condvar,
+}
+
+impl XidState {
+    /// Returns the number of the commit, if there was one.
+    pub(crate) fn commit(&self) -> Option<u64> {
+        match self.status.load(Ordering::Acquire) {
+            RUNNING | NEVER => None,
+            commit => Some(commit),
+        }
+    }
+
+    /// Returns whether the transaction is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.status.load(Ordering::Acquire) != RUNNING
+    }
+
+    pub(crate) fn set_committed(&self, commit: u64) {
+        debug_assert!(commit != RUNNING && commit < NEVER);
+        self.status.store(commit, Ordering::Release);
+    }
+
+    pub(crate) fn set_aborted(&self) {
+        self.status.store(NEVER, Ordering::Release);
+    }
+
+    /// Returns a number to give to [`Self::wait`].
+    pub(crate) fn releases(&self) -> u64 {
+        *self.releases.lock()
+    }
+
+    /// Lets waiters look again.
+    pub(crate) fn release(&self) {
+        *self.releases.lock() += 1;
+        self.released.notify_all();
+    }
+
+    /// Waits for a release after the one that `seen` counts, but not for long.
+    pub(crate) fn wait(&self, seen: u64, at_most: Duration) {
+        let mut releases = self.releases.lock();
+        if *releases == seen && !self.is_over() {
+            self.released.wait_for(&mut releases, at_most);
+        }
+    }
+}
+
+/// All of them, by number.
+#[derive(Debug)]
+pub(crate) struct XidTable {
+    next: AtomicU64,
+    states: RwLock<HashMap<u64, Arc<XidState>, FixedState>>,
+}
+
+impl XidTable {
+    pub(crate) fn new(next: u64) -> Self {
+        Self { next: AtomicU64::new(next), states: RwLock::default() }
+    }
+
+    /// Begins a transaction that writes.
+    pub(crate) fn begin(&self, owner: u64) -> Arc<XidState> {
+        let xid = self.next.fetch_add(1, Ordering::Relaxed);
+        let state = Arc::new(XidState {
+            xid,
+            owner,
+            status: AtomicU64::new(RUNNING),
+            releases: Mutex::new(0),
+            released: Condvar::new(),
+        });
+        self.states.write().insert(xid, Arc::clone(&state));
+        state
+    }
+
+    /// Forgets a transaction: no row has its stamp any more.
+    pub(crate) fn forget(&self, xid: u64) {
+        self.states.write().remove(&xid);
+    }
+
+    /// Returns a transaction; `None` once no row has its stamp.
+    pub(crate) fn get(&self, xid: u64) -> Option<Arc<XidState>> {
+        self.states.read().get(&xid).cloned()
+    }
+
+    /// Returns the number of the commit of a transaction whose stamp is on a row that the caller keeps from changing.
+    pub(crate) fn commit_of(&self, xid: u64) -> Option<u64> {
+        self.states.read().get(&xid).and_then(|state| state.commit())
+    }
+
+    /// Returns the numbers of all.
+    pub(crate) fn running(&self) -> Vec<u64> {
+        let states = self.states.read();
+        let mut xids: Vec<u64> =
+            states.values().filter(|state| !state.is_over()).map(|state| state.xid).collect();
+        xids.sort_unstable();
+        xids
+    }
+
+    /// Returns the number that the next transaction gets.
+    pub(crate) fn next(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+}

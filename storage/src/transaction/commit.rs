@@ -1,0 +1,190 @@
+//! The end of a transaction that goes well.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{CommitNumber, Transaction, Undo};
+use crate::durable::record::{CommitRecord, GroupRecord, RowBytes, ShapeRecord, TableRecord};
+use crate::error::Result;
+use crate::heap::Heap;
+use crate::heap::group::Form;
+use crate::mvcc::stamp::{IN_FLIGHT, NEVER, xid_of};
+use crate::segment::Segment;
+use crate::table::{RowId, TableId};
+use crate::version::Changes;
+
+/// A tuning constant: rows that a commit removes for others at least, for each row that it ended itself.
+const VACUUM_FACTOR: usize = 4;
+
+impl Transaction {
+    /// Commits: when this returns, the writes are durable and visible.
+    ///
+    /// # Errors
+    /// Conflicts, and failures of the disk; the transaction is rolled back then.
+    pub fn commit(mut self) -> Result<CommitNumber> {
+        if !self.has_writes() {
+            // What only locked rows ends like a rollback.
+            return Ok(self.snapshot_commit());
+        }
+        let heaps = self.heaps();
+        let mut payload = vec![0; CommitRecord::NUMBER_BYTES];
+        self.record()?.write(&mut payload)?;
+        let store = Arc::clone(&self.store);
+        let (added, xid) = (self.added_segments(), self.xid.as_ref());
+        let commit = store.commit(payload, &self.changes, heaps.values(), &added, xid, self.asynchronous)?;
+        self.finish(commit);
+        Ok(CommitNumber(commit))
+    }
+
+    /// Returns the heaps that were written to.
+    fn heaps(&self) -> BTreeMap<u64, Arc<Heap>> {
+        let mut heaps = BTreeMap::new();
+        for undo in &self.undo {
+            let (Undo::Inserted(heap, _)
+            | Undo::Ended(heap, _)
+            | Undo::AddedGroup(heap, _)
+            | Undo::AddedIndex(heap, _)) = undo;
+            heaps.entry(heap.id).or_insert_with(|| Arc::clone(heap));
+        }
+        heaps
+    }
+
+    /// Returns the journal's record of what is left of this transaction's writes.
+    fn record(&self) -> Result<CommitRecord> {
+        let mut tables: BTreeMap<TableId, TableRecord> = BTreeMap::new();
+        for (&table, change) in &self.changes.tables {
+            let record = tables.entry(table).or_default();
+            let before = change.before.as_ref();
+            match &change.after {
+                None => record.dropped = true,
+                Some(after) if before.is_none_or(|before| before.heap.id != after.heap.id) => {
+                    record.shape = Some(ShapeRecord {
+                        heap: after.heap.id,
+                        columns: after.columns().to_vec(),
+                        indexes: after.indexes.to_vec(),
+                    });
+                }
+                Some(after) => record.indexes = Some(after.indexes.to_vec()),
+            }
+        }
+        for undo in &self.undo {
+            match undo {
+                Undo::Inserted(heap, row) if self.is_current(heap) => {
+                    self.record_insert(heap, *row, tables.entry(heap.table).or_default());
+                }
+                Undo::Ended(heap, row) if self.is_current(heap) => {
+                    if !self.is_own(heap, *row) {
+                        tables.entry(heap.table).or_default().ended.push(row.0);
+                    }
+                }
+                Undo::AddedGroup(heap, group) if self.is_current(heap) => {
+                    let Form::Frozen { segment, index } = group.form() else { continue };
+                    let dead = (0..group.len())
+                        .filter(|&lane| {
+                            let (page, place) = group.page_of(lane);
+                            page.is_touched() && page.read().end(place) != NEVER
+                        })
+                        .map(|lane| lane as u16)
+                        .collect();
+                    tables.entry(heap.table).or_default().groups.push(GroupRecord {
+                        id: group.id,
+                        segment: segment.name.clone(),
+                        index: index as u32,
+                        dead,
+                    });
+                }
+                Undo::Inserted(..) | Undo::Ended(..) | Undo::AddedGroup(..) | Undo::AddedIndex(..) => {}
+            }
+        }
+        let catalog = self.changes.catalog.as_ref().map(|(image, _)| RowBytes(image.as_slice().into()));
+        Ok(CommitRecord { tables: tables.into_iter().collect(), catalog })
+    }
+
+    fn record_insert(&self, heap: &Heap, row: RowId, record: &mut TableRecord) {
+        let Some(group) = heap.group(row.group()) else { return };
+        let (page, place) = group.page_of(row.lane());
+        let page = page.read();
+        if page.end(place) == NEVER
+            && let Some(bytes) = page.row(place)
+        {
+            record.inserted.push((row.0, RowBytes(bytes.into())));
+        }
+    }
+
+    fn added_segments(&self) -> Vec<Arc<Segment>> {
+        let segment_of = |undo: &Undo| match undo {
+            Undo::AddedGroup(heap, group) if self.is_current(heap) => match group.form() {
+                Form::Frozen { segment, .. } => Some(segment),
+                Form::Hot => None,
+            },
+            Undo::AddedGroup(..) | Undo::Inserted(..) | Undo::Ended(..) | Undo::AddedIndex(..) => None,
+        };
+        self.undo.iter().filter_map(segment_of).collect()
+    }
+
+    /// Returns whether a heap is still that of its table, for this transaction.
+    fn is_current(&self, heap: &Heap) -> bool {
+        self.table(heap.table).is_ok_and(|table| table.heap.id == heap.id)
+    }
+
+    /// Returns whether this transaction has begun a row version.
+    fn is_own(&self, heap: &Heap, row: RowId) -> bool {
+        heap.stamps(row).is_some_and(|(begin, ..)| begin > IN_FLIGHT && Some(xid_of(begin)) == self.xid())
+    }
+
+    /// Exchanges this transaction's stamps for the commit's number.
+    fn finish(&mut self, commit: u64) {
+        let mut ended: BTreeMap<u64, (Arc<Heap>, Vec<RowId>)> = BTreeMap::new();
+        for undo in self.undo.drain(..) {
+            match undo {
+                Undo::Inserted(heap, row) => {
+                    if let Some(group) = heap.group(row.group()) {
+                        let (page, place) = group.page_of(row.lane());
+                        page.write().set_begin(place, commit);
+                    }
+                    heap.note_commit(commit);
+                }
+                Undo::Ended(heap, row) => {
+                    if let Some(group) = heap.group(row.group()) {
+                        let (page, place) = group.page_of(row.lane());
+                        page.write().set_end(place, commit);
+                    }
+                    heap.note_commit(commit);
+                    ended.entry(heap.id).or_insert_with(|| (heap, Vec::new())).1.push(row);
+                }
+                Undo::AddedGroup(heap, group) => {
+                    group.begin.store(commit, std::sync::atomic::Ordering::Release);
+                    heap.note_commit(commit);
+                }
+                Undo::AddedIndex(..) => {}
+            }
+        }
+        self.remove_dropped_indexes();
+        self.changes = Changes::default();
+        if let Some(xid) = self.xid.take() {
+            self.store.xids().forget(xid.xid);
+            xid.release();
+        }
+        self.held = self.store.newest().0;
+        let horizon = self.store.horizon();
+        for (heap, rows) in ended.into_values() {
+            let budget = rows.len() * VACUUM_FACTOR;
+            heap.add_garbage(commit, rows);
+            // What is left over is left to the next commit.
+            let _ = heap.vacuum(horizon, budget);
+        }
+    }
+
+    /// Lets go of indexes that this transaction has dropped.
+    fn remove_dropped_indexes(&self) {
+        for change in self.changes.tables.values() {
+            let (Some(before), Some(after)) = (&change.before, &change.after) else { continue };
+            if before.heap.id != after.heap.id {
+                continue;
+            }
+            for index in before.indexes.iter().filter(|index| !after.indexes.contains(index)) {
+                after.heap.remove_index(index.id);
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Locks of a transaction.
+
+use std::sync::Arc;
+
+use super::Transaction;
+use super::write::{WaitPolicy, WriteOutcome};
+use crate::error::Result;
+use crate::heap::{EndAttempt, Heap};
+use crate::locks::{Acquired, AdvisoryKey, LockTag, Mode, RowLockMode, TableLockMode};
+use crate::table::{RowId, TableId};
+
+impl Transaction {
+    /// Locks a table. Who has waited should look at the newest tables and rows before going on.
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn lock_table(
+        &mut self,
+        table: TableId,
+        mode: TableLockMode,
+        policy: WaitPolicy,
+    ) -> Result<Acquired> {
+        self.lock(LockTag::Table(table), Mode::Table(mode), policy)
+    }
+
+    /// Takes an advisory lock until the end of the transaction.
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn lock_advisory(&mut self, key: AdvisoryKey, shared: bool, policy: WaitPolicy) -> Result<Acquired> {
+        self.lock(LockTag::Advisory(key), Mode::Advisory { shared, session: false }, policy)
+    }
+
+    /// Takes an advisory lock for the session: it is kept until [`crate::Store::unlock_advisory`].
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn lock_advisory_for_session(
+        &self,
+        key: AdvisoryKey,
+        shared: bool,
+        policy: WaitPolicy,
+    ) -> Result<Acquired> {
+        self.acquire(LockTag::Advisory(key), Mode::Advisory { shared, session: true }, policy)
+    }
+
+    fn acquire(&self, tag: LockTag, mode: Mode, policy: WaitPolicy) -> Result<Acquired> {
+        let session = (self.owner, self.waiter.as_ref());
+        self.store.locks().acquire(self.store.waits(), session, tag, mode, policy)
+    }
+
+    /// Takes a lock until the end of the transaction, once.
+    pub(crate) fn lock(&mut self, tag: LockTag, mode: Mode, policy: WaitPolicy) -> Result<Acquired> {
+        if self.locks.contains(&(tag, mode)) {
+            return Ok(Acquired::AtOnce);
+        }
+        let acquired = self.acquire(tag, mode, policy)?;
+        if acquired != Acquired::No {
+            self.locks.push((tag, mode));
+        }
+        Ok(acquired)
+    }
+
+    /// Gives back the locks after the first `len`.
+    pub(crate) fn unlock_to(&mut self, len: usize) {
+        for (tag, mode) in self.locks.drain(len..).rev() {
+            self.store.locks().release(self.owner, tag, mode);
+        }
+    }
+
+    /// Locks a row that a scan of this transaction has shown (or [`WriteOutcome::ConcurrentlyUpdated`] has named).
+    ///
+    /// # Errors
+    /// What ends a wait; above READ COMMITTED, changes by others.
+    pub fn lock_row(
+        &mut self,
+        table: TableId,
+        row: RowId,
+        mode: RowLockMode,
+        policy: WaitPolicy,
+    ) -> Result<WriteOutcome> {
+        let heap = Arc::clone(&self.table(table)?.heap);
+        // A transaction that locks rows is one that others may have to wait for.
+        self.own_xid();
+        loop {
+            match heap.prepare_lock(row, self.xid().unwrap_or(0), mode, self.store.xids()) {
+                EndAttempt::Ended => {
+                    if self.lock_row_tag(&heap, row, mode, policy)? == Acquired::No {
+                        return Ok(WriteOutcome::WouldBlock);
+                    }
+                    // Whoever ended the row meanwhile had the lock before.
+                    match heap.prepare_lock(row, self.xid().unwrap_or(0), mode, self.store.xids()) {
+                        EndAttempt::Ended => {
+                            self.lock_newer(&heap, row, mode, policy)?;
+                            return Ok(WriteOutcome::Done(row));
+                        }
+                        EndAttempt::Own
+                        | EndAttempt::InFlight(_)
+                        | EndAttempt::Replaced(_)
+                        | EndAttempt::Deleted
+                        | EndAttempt::Locked => {}
+                    }
+                }
+                EndAttempt::Own => return Ok(WriteOutcome::SelfModified),
+                EndAttempt::InFlight(_) | EndAttempt::Locked if policy == WaitPolicy::NoWait => {
+                    return Ok(WriteOutcome::WouldBlock);
+                }
+                EndAttempt::InFlight(other) => self.wait_for(other)?,
+                EndAttempt::Locked => {}
+                EndAttempt::Replaced(newer) => return self.replaced(&heap, newer),
+                EndAttempt::Deleted => return self.deleted(),
+            }
+        }
+    }
+
+    /// Locks the version that an update in flight, which keeps the keys, has made of a row.
+    fn lock_newer(&mut self, heap: &Heap, row: RowId, mode: RowLockMode, policy: WaitPolicy) -> Result<()> {
+        let mut row = row;
+        while let Some((_, _, Some(newer))) = heap.stamps(row) {
+            heap.mark_locked(newer);
+            self.lock_row_tag(heap, newer, mode, policy)?;
+            row = newer;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn lock_row_tag(
+        &mut self,
+        heap: &Heap,
+        row: RowId,
+        mode: RowLockMode,
+        policy: WaitPolicy,
+    ) -> Result<Acquired> {
+        self.lock(LockTag::Row(heap.id, row), Mode::Row(mode), policy)
+    }
+}

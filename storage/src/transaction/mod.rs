@@ -1,0 +1,299 @@
+//! Transactions.
+//!
+//! A transaction writes rows into the shared heaps under its own stamps, which nobody else takes for the past, and
+//! remembers what it did. Rolling back undoes that; committing journals it, makes it the past at one moment (the
+//! transaction's entry among those in flight gets the commit's number), and then exchanges the stamps at leisure.
+
+mod commit;
+mod lock;
+mod structure;
+mod write;
+
+use std::sync::Arc;
+
+pub(crate) use write::duplicate;
+pub use write::{InsertOutcome, IsolationLevel, WaitPolicy, WriteOutcome};
+
+use crate::error::{Result, StorageError};
+use crate::heap::Heap;
+use crate::heap::group::Group;
+use crate::heap::row::StoredRow;
+use crate::index::{IndexCursor, IndexId, IndexRange};
+use crate::locks::{LockTag, Mode};
+use crate::mvcc::snapshot::{Held, Snapshot};
+use crate::mvcc::stamp::COMMANDS_MAX;
+use crate::mvcc::waits::Waiter;
+use crate::mvcc::xids::XidState;
+use crate::scan::TableScan;
+use crate::store::Store;
+use crate::table::{RowId, TableId};
+use crate::version::{Changes, StoreVersion, TableVersion};
+
+/// Number of a commit; they ascend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CommitNumber(pub u64);
+
+/// A transaction. Dropping it rolls it back.
+#[derive(Debug)]
+pub struct Transaction {
+    store: Arc<Store>,
+    waiter: Arc<dyn Waiter>,
+    /// Identifies the session among those that wait for each other.
+    owner: u64,
+    isolation: IsolationLevel,
+    /// The tables and the catalog, without own changes.
+    version: Arc<StoreVersion>,
+    held: Arc<Held>,
+    /// Present once something is written.
+    xid: Option<Arc<XidState>>,
+    command: u32,
+    /// Whether the current command has written.
+    command_wrote: bool,
+    undo: Vec<Undo>,
+    changes: Changes,
+    /// Whether COMMIT may return before the commit is durable.
+    asynchronous: bool,
+    /// Locks held until the end, in the order in which they were taken.
+    locks: Vec<(LockTag, Mode)>,
+}
+
+/// A point to which a transaction can return.
+#[derive(Debug, Clone)]
+pub struct Savepoint {
+    undo_len: usize,
+    locks_len: usize,
+    changes: Changes,
+}
+
+/// Something that a transaction did to a heap.
+#[derive(Debug)]
+pub(crate) enum Undo {
+    Inserted(Arc<Heap>, RowId),
+    Ended(Arc<Heap>, RowId),
+    AddedGroup(Arc<Heap>, Arc<Group>),
+    AddedIndex(Arc<Heap>, IndexId),
+}
+
+impl Transaction {
+    pub(crate) fn new(store: Arc<Store>, waiter: Arc<dyn Waiter>, owner: u64) -> Self {
+        let (held, version) = store.newest();
+        Self {
+            store,
+            waiter,
+            owner,
+            isolation: IsolationLevel::ReadCommitted,
+            version,
+            held,
+            xid: None,
+            command: 0,
+            command_wrote: false,
+            undo: Vec::new(),
+            changes: Changes::default(),
+            asynchronous: false,
+            locks: Vec::new(),
+        }
+    }
+
+    /// Moves the snapshot to the newest commit, and begins a new command.
+    pub fn refresh_snapshot(&mut self) {
+        let (held, version) = self.store.newest();
+        self.held = held;
+        self.version = version;
+        self.advance_command();
+    }
+
+    /// Looks at the newest tables and catalog, but at rows as before; begins a new command.
+    pub fn refresh_tables(&mut self) {
+        self.version = self.store.published_version();
+        self.advance_command();
+    }
+
+    /// Begins a new command, which sees what this transaction has written so far.
+    pub fn advance_command(&mut self) {
+        if self.command_wrote {
+            self.command = (self.command + 1).min(COMMANDS_MAX);
+            self.command_wrote = false;
+        }
+    }
+
+    /// Sets how changes of others are treated.
+    pub fn set_isolation(&mut self, level: IsolationLevel) {
+        self.isolation = level;
+    }
+
+    /// Lets COMMIT return before the commit is durable (`synchronous_commit = off`).
+    pub fn set_asynchronous(&mut self, asynchronous: bool) {
+        self.asynchronous = asynchronous;
+    }
+
+    /// Returns the commit that the snapshot shows.
+    pub fn snapshot_commit(&self) -> CommitNumber {
+        CommitNumber(self.held.commit())
+    }
+
+    /// Returns the store.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Returns whether this transaction has written anything.
+    pub fn has_writes(&self) -> bool {
+        !self.undo.is_empty() || !self.changes.is_empty()
+    }
+
+    /// Returns the transaction's number, which it gets with its first write.
+    pub fn xid(&self) -> Option<u64> {
+        self.xid.as_ref().map(|state| state.xid)
+    }
+
+    /// Returns the transaction's number, giving it one.
+    pub fn assign_xid(&mut self) -> u64 {
+        self.own_xid().xid
+    }
+
+    pub(crate) fn own_xid(&mut self) -> &Arc<XidState> {
+        self.xid.get_or_insert_with(|| self.store.xids().begin(self.owner))
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            commit: self.held.commit(),
+            xid: self.xid().unwrap_or(0),
+            command: self.command,
+            xids: Arc::clone(self.store.xids()),
+            _held: Arc::clone(&self.held),
+        }
+    }
+
+    /// Returns a table as this transaction sees it.
+    pub(crate) fn table(&self, table: TableId) -> Result<Arc<TableVersion>> {
+        let found = match self.changes.tables.get(&table) {
+            Some(change) => change.after.as_ref(),
+            None => self.version.tables.get(&table),
+        };
+        found.cloned().ok_or(StorageError::NoSuchTable(table))
+    }
+
+    /// Returns a consistent view of a table, own writes of earlier commands included.
+    pub fn scan(&self, table: TableId) -> Result<TableScan> {
+        Ok(TableScan::new(&self.table(table)?.heap, self.snapshot()))
+    }
+
+    /// Returns a view of a table as of now: everything committed, and all own writes.
+    pub fn scan_newest(&self, table: TableId) -> Result<TableScan> {
+        let (held, _) = self.store.newest();
+        let snapshot =
+            Snapshot { commit: held.commit(), command: COMMANDS_MAX + 1, _held: held, ..self.snapshot() };
+        Ok(TableScan::new(&self.table(table)?.heap, snapshot))
+    }
+
+    /// Returns a scan that shows one version of a row, whatever its stamps.
+    pub fn scan_row(&self, table: TableId, row: RowId) -> Result<TableScan> {
+        Ok(TableScan::of_row(&self.table(table)?.heap, row))
+    }
+
+    /// Returns a row by its identifier, whether it is visible or not; `None` when there is none.
+    pub fn row(&self, table: TableId, row: RowId) -> Result<Option<StoredRow>> {
+        let heap = &self.table(table)?.heap;
+        match heap.group(row.group()) {
+            Some(group) => group.row(&heap.layout, row.lane()),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns whether this transaction's snapshot sees a row.
+    pub fn sees(&self, table: TableId, row: RowId) -> Result<bool> {
+        let heap = &self.table(table)?.heap;
+        let group = heap.group(row.group());
+        Ok(group.is_some_and(|group| group.sees(row.lane(), &self.snapshot())))
+    }
+
+    /// Returns the rows of a range of an index that the snapshot sees, in the index's order or the reverse.
+    pub fn index_rows(
+        &self,
+        table: TableId,
+        index: IndexId,
+        range: &IndexRange,
+        reverse: bool,
+    ) -> Result<IndexCursor> {
+        self.index_cursor(table, index, range, reverse, self.snapshot())
+    }
+
+    /// As [`Self::index_rows`], with everything committed and all own writes, as constraints are checked.
+    pub fn index_rows_newest(
+        &self,
+        table: TableId,
+        index: IndexId,
+        range: &IndexRange,
+    ) -> Result<IndexCursor> {
+        let (held, _) = self.store.newest();
+        let snapshot =
+            Snapshot { commit: held.commit(), command: COMMANDS_MAX + 1, _held: held, ..self.snapshot() };
+        self.index_cursor(table, index, range, false, snapshot)
+    }
+
+    fn index_cursor(
+        &self,
+        table: TableId,
+        index: IndexId,
+        range: &IndexRange,
+        reverse: bool,
+        snapshot: Snapshot,
+    ) -> Result<IndexCursor> {
+        IndexCursor::of_heap(&self.table(table)?.heap, index, range, reverse, snapshot)
+    }
+
+    /// Returns a point to which this transaction can return.
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint { undo_len: self.undo.len(), locks_len: self.locks.len(), changes: self.changes.clone() }
+    }
+
+    /// Undoes everything written since `savepoint`, which stays usable.
+    pub fn rollback_to(&mut self, savepoint: &Savepoint) {
+        self.undo_to(savepoint.undo_len);
+        self.changes = savepoint.changes.clone();
+        self.unlock_to(savepoint.locks_len);
+        if let Some(xid) = &self.xid {
+            xid.release();
+        }
+    }
+
+    /// Undoes everything written.
+    pub fn rollback(mut self) {
+        self.abort();
+    }
+
+    fn undo_to(&mut self, len: usize) {
+        for undo in self.undo.drain(len..).rev() {
+            match undo {
+                // An entry that cannot be removed is one that nobody sees.
+                Undo::Inserted(heap, row) => drop(heap.erase(row)),
+                Undo::Ended(heap, row) => heap.unend(row),
+                Undo::AddedGroup(heap, group) => heap.remove_group(group.id),
+                Undo::AddedIndex(heap, index) => heap.remove_index(index),
+            }
+        }
+    }
+
+    fn abort(&mut self) {
+        self.undo_to(0);
+        self.changes = Changes::default();
+        if let Some(xid) = self.xid.take() {
+            xid.set_aborted();
+            self.store.xids().forget(xid.xid);
+            xid.release();
+        }
+        self.unlock_all();
+    }
+
+    fn unlock_all(&mut self) {
+        self.unlock_to(0);
+        self.store.locks().release_inherited(self.owner);
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}

@@ -1,0 +1,146 @@
+//! Tables, indexes and the catalog in a transaction.
+
+use std::sync::Arc;
+
+use super::{Transaction, Undo, WaitPolicy};
+use crate::bulk::BulkWriter;
+use crate::error::{Result, StorageError};
+use crate::heap::Heap;
+use crate::index::build::fill_index;
+use crate::index::{IndexDefinition, IndexId};
+use crate::locks::TableLockMode;
+use crate::table::{ColumnDefinition, TableId};
+use crate::version::{TableChange, TableVersion};
+
+impl Transaction {
+    /// Creates an empty table.
+    pub fn create_table(
+        &mut self,
+        table: TableId,
+        columns: Vec<ColumnDefinition>,
+        indexes: Vec<IndexDefinition>,
+    ) -> Result<()> {
+        if self.table(table).is_ok() {
+            return Err(StorageError::TableExists(table));
+        }
+        self.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::Wait)?;
+        let after = self.new_heap(table, columns.into(), indexes.into());
+        self.change(table, Some(after));
+        Ok(())
+    }
+
+    /// Puts an empty table of another shape in the place of one. Scans made before stay as they are.
+    pub fn replace_table(
+        &mut self,
+        table: TableId,
+        columns: Vec<ColumnDefinition>,
+        indexes: Vec<IndexDefinition>,
+    ) -> Result<()> {
+        self.table(table)?;
+        self.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::Wait)?;
+        let after = self.new_heap(table, columns.into(), indexes.into());
+        self.change(table, Some(after));
+        Ok(())
+    }
+
+    /// Drops a table.
+    pub fn drop_table(&mut self, table: TableId) -> Result<()> {
+        self.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::Wait)?;
+        self.table(table)?;
+        self.change(table, None);
+        Ok(())
+    }
+
+    /// Removes all rows.
+    pub fn truncate(&mut self, table: TableId) -> Result<()> {
+        self.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::Wait)?;
+        let old = self.table(table)?;
+        let after = self.new_heap(table, Arc::clone(old.columns()), Arc::clone(&old.indexes));
+        self.change(table, Some(after));
+        Ok(())
+    }
+
+    /// Returns the columns and indexes of a table.
+    pub fn shape(&self, table: TableId) -> Result<(Arc<[ColumnDefinition]>, Arc<[IndexDefinition]>)> {
+        let table = self.table(table)?;
+        Ok((Arc::clone(table.columns()), Arc::clone(&table.indexes)))
+    }
+
+    /// Creates an index over the rows that are there.
+    ///
+    /// # Errors
+    /// `DuplicateKey` when it is to be unique and two rows have the same key.
+    pub fn create_index(&mut self, table: TableId, definition: IndexDefinition) -> Result<()> {
+        self.lock_table(table, TableLockMode::Share, WaitPolicy::Wait)?;
+        let old = self.table(table)?;
+        let heap = &old.heap;
+        if heap.index(definition.id).is_some() {
+            return Err(StorageError::Misuse(format!("index {} exists already", definition.id.0)));
+        }
+        let own = self.xid().unwrap_or(0);
+        let index = heap.add_index(definition.clone());
+        self.undo.push(Undo::AddedIndex(Arc::clone(heap), definition.id));
+        fill_index(heap, &index, own, self.store.xids())?;
+        let indexes = old.indexes.iter().cloned().chain([definition]).collect();
+        self.change(table, Some(TableVersion { indexes, heap: Arc::clone(heap) }));
+        Ok(())
+    }
+
+    /// Drops an index.
+    pub fn drop_index(&mut self, table: TableId, index: IndexId) -> Result<()> {
+        self.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::Wait)?;
+        let old = self.table(table)?;
+        let indexes = old.indexes.iter().filter(|definition| definition.id != index).cloned().collect();
+        self.change(table, Some(TableVersion { indexes, heap: Arc::clone(&old.heap) }));
+        Ok(())
+    }
+
+    /// Replaces the frontend's catalog. Conflicts at commit with any other change of it since the snapshot.
+    pub fn set_catalog_image(&mut self, image: Vec<u8>) {
+        let since = match &self.changes.catalog {
+            None => self.version.catalog_commit,
+            Some((_, since)) => *since,
+        };
+        self.changes.catalog = Some((Arc::new(image), since));
+    }
+
+    /// Returns the frontend's catalog as this transaction sees it.
+    pub fn catalog_image(&self) -> Arc<Vec<u8>> {
+        match &self.changes.catalog {
+            None => Arc::clone(&self.version.catalog),
+            Some((image, _)) => Arc::clone(image),
+        }
+    }
+
+    /// Returns a writer that puts many rows straight into segments.
+    pub fn bulk_writer(&mut self, table: TableId) -> Result<BulkWriter<'_>> {
+        let old = self.table(table)?;
+        Ok(BulkWriter::new(self, table, Arc::clone(old.columns()), &old.indexes))
+    }
+
+    fn new_heap(
+        &self,
+        table: TableId,
+        columns: Arc<[ColumnDefinition]>,
+        indexes: Arc<[IndexDefinition]>,
+    ) -> TableVersion {
+        let heap = Heap::new(self.store.next_heap(), table, columns);
+        for definition in indexes.iter() {
+            heap.add_index(definition.clone());
+        }
+        TableVersion { indexes, heap: Arc::new(heap) }
+    }
+
+    fn change(&mut self, table: TableId, after: Option<TableVersion>) {
+        let before = self.version.tables.get(&table);
+        let change = self
+            .changes
+            .tables
+            .entry(table)
+            .or_insert_with(|| TableChange { before: before.cloned(), after: None });
+        change.after = after.map(Arc::new);
+        if change.before.is_none() && change.after.is_none() {
+            self.changes.tables.remove(&table);
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Changing rows: insert, update, delete; waiting for whoever is at the same row or key.
+
+use std::sync::Arc;
+
+use kernels::vector::Vector;
+
+use super::{Transaction, Undo};
+use crate::error::{Result, StorageError};
+use crate::heap::row::{NewRow, datum_of};
+use crate::heap::{EndAttempt, Heap, Holder, Placed};
+use crate::index::tree::Index;
+use crate::locks::{LockTag, RowLockMode};
+use crate::mvcc::stamp::{COMMANDS_MAX, IN_FLIGHT, NEVER, in_flight, xid_of};
+use crate::mvcc::waits::Step;
+use crate::segment::Segment;
+use crate::table::{RowId, TableId};
+use crate::version::check_rows;
+
+/// How changes that others commit meanwhile are treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IsolationLevel {
+    /// Reported to the caller, who looks at the newest version of the row.
+    ReadCommitted,
+    /// `40001`.
+    RepeatableRead,
+    /// `40001`, also for what only was read.
+    Serializable,
+}
+
+/// What to do when another session is at a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitPolicy {
+    /// Wait for it.
+    Wait,
+    /// Give up: NOWAIT and SKIP LOCKED.
+    NoWait,
+}
+
+/// What became of a row that was to be changed or locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteOutcome {
+    /// It is done; the row's new version after an update, else the row itself.
+    Done(RowId),
+    /// This transaction has ended the row before, in this command if the row was visible.
+    SelfModified,
+    /// Another transaction has committed a newer version: this one. READ COMMITTED checks it again.
+    ConcurrentlyUpdated(RowId),
+    /// Another transaction has deleted the row and committed. READ COMMITTED skips it.
+    ConcurrentlyDeleted,
+    /// Another session is at the row, and the caller does not want to wait.
+    WouldBlock,
+}
+
+/// What became of a row that was to be inserted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InsertOutcome {
+    /// It is there.
+    Done(RowId),
+    /// This row has the same key in that index.
+    Conflict(crate::index::IndexId, RowId),
+}
+
+impl Transaction {
+    /// Inserts rows: a vector for each column. Returns how many.
+    ///
+    /// # Errors
+    /// As [`Self::insert_rows`].
+    pub fn insert(&mut self, table: TableId, vectors: &[Vector]) -> Result<usize> {
+        self.insert_rows(table, vectors).map(|rows| rows.len())
+    }
+
+    /// Deletes rows that a scan of this transaction has shown, waiting for whoever is at them. Returns how many it had
+    /// not deleted before.
+    ///
+    /// # Errors
+    /// When another transaction has changed one of them, at any isolation level.
+    pub fn delete(&mut self, table: TableId, rows: &[RowId]) -> Result<usize> {
+        let mut count = 0;
+        for &row in rows {
+            match self.delete_row(table, row)? {
+                WriteOutcome::Done(_) => count += 1,
+                WriteOutcome::SelfModified => {}
+                WriteOutcome::ConcurrentlyDeleted => return Err(StorageError::ConcurrentDelete),
+                WriteOutcome::ConcurrentlyUpdated(_) | WriteOutcome::WouldBlock => {
+                    return Err(StorageError::ConcurrentUpdate);
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// Inserts rows: a vector for each column. Returns their identifiers.
+    ///
+    /// # Errors
+    /// `DuplicateKey`; rows before the offending one are inserted then, and undone with the transaction.
+    pub fn insert_rows(&mut self, table: TableId, vectors: &[Vector]) -> Result<Vec<RowId>> {
+        let heap = Arc::clone(&self.table(table)?.heap);
+        let rows = check_rows(heap.columns(), vectors)?;
+        let mut ids = Vec::with_capacity(rows);
+        for lane in 0..rows {
+            let row = heap.layout.encode(vectors, lane)?;
+            ids.push(self.insert_into(&heap, &row)?);
+        }
+        Ok(ids)
+    }
+
+    /// Inserts one row.
+    ///
+    /// # Errors
+    /// `DuplicateKey`, or what ends a wait.
+    pub fn insert_row(&mut self, table: TableId, row: &NewRow) -> Result<RowId> {
+        let heap = Arc::clone(&self.table(table)?.heap);
+        self.insert_into(&heap, &row.0)
+    }
+
+    /// Inserts one row, unless a row has the same key in an index that `arbiter` accepts (ON CONFLICT).
+    ///
+    /// # Errors
+    /// `DuplicateKey` for the other indexes.
+    pub fn insert_unless_conflict(
+        &mut self,
+        table: TableId,
+        row: &NewRow,
+        arbiter: &dyn Fn(crate::index::IndexId) -> bool,
+    ) -> Result<InsertOutcome> {
+        let heap = Arc::clone(&self.table(table)?.heap);
+        let row = &row.0;
+        loop {
+            match self.place(&heap, row.clone())? {
+                Placed::Row(id) => return Ok(InsertOutcome::Done(id)),
+                Placed::Conflict(index, Holder::Row(other)) if arbiter(index.definition.id) => {
+                    return Ok(InsertOutcome::Conflict(index.definition.id, other));
+                }
+                Placed::Conflict(index, Holder::Row(_)) => return Err(duplicate(&heap, &index, row)),
+                Placed::Conflict(_, Holder::InFlight(xid)) => self.wait_for(xid)?,
+            }
+        }
+    }
+
+    fn insert_into(&mut self, heap: &Arc<Heap>, row: &[u8]) -> Result<RowId> {
+        loop {
+            match self.place(heap, row.into())? {
+                Placed::Row(id) => return Ok(id),
+                Placed::Conflict(index, Holder::Row(_)) => return Err(duplicate(heap, &index, row)),
+                Placed::Conflict(_, Holder::InFlight(xid)) => self.wait_for(xid)?,
+            }
+        }
+    }
+
+    fn place(&mut self, heap: &Arc<Heap>, row: Box<[u8]>) -> Result<Placed> {
+        let stamp = self.stamp()?;
+        let placed = heap.insert(row, stamp, self.store.xids())?;
+        if let Placed::Row(id) = placed {
+            self.undo.push(Undo::Inserted(Arc::clone(heap), id));
+        }
+        Ok(placed)
+    }
+
+    /// Returns the stamp of the current command.
+    pub(crate) fn stamp(&mut self) -> Result<u64> {
+        if self.command >= COMMANDS_MAX {
+            return Err(StorageError::TooManyCommands);
+        }
+        self.command_wrote = true;
+        let command = self.command;
+        Ok(in_flight(self.own_xid().xid, command))
+    }
+
+    /// Replaces a row that a scan of this transaction has shown (or [`WriteOutcome::ConcurrentlyUpdated`] has named).
+    ///
+    /// # Errors
+    /// `DuplicateKey`, or what ends a wait.
+    pub fn update_row(&mut self, table: TableId, row: RowId, new: &NewRow) -> Result<WriteOutcome> {
+        match self.delete_row(table, row)? {
+            WriteOutcome::Done(_) => self.insert_successor(table, row, new).map(WriteOutcome::Done),
+            outcome => Ok(outcome),
+        }
+    }
+
+    /// Inserts the newer version of a row that [`Self::delete_row`] has ended in this command. Returns its identifier.
+    ///
+    /// # Errors
+    /// `DuplicateKey`, or what ends a wait.
+    pub fn insert_successor(&mut self, table: TableId, row: RowId, new: &NewRow) -> Result<RowId> {
+        let heap = Arc::clone(&self.table(table)?.heap);
+        let newer = self.insert_into(&heap, &new.0)?;
+        heap.set_newer(row, newer);
+        if heap.is_locked(row) {
+            let (from, to) = (LockTag::Row(heap.id, row), LockTag::Row(heap.id, newer));
+            if self.store.locks().inherit(self.owner, from, to) {
+                heap.mark_locked(newer);
+            }
+        }
+        Ok(newer)
+    }
+
+    /// Deletes a row that a scan of this transaction has shown (or [`WriteOutcome::ConcurrentlyUpdated`] has named),
+    /// or ends it to make room for [`Self::insert_successor`].
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn delete_row(&mut self, table: TableId, row: RowId) -> Result<WriteOutcome> {
+        let heap = Arc::clone(&self.table(table)?.heap);
+        self.end(&heap, row, RowLockMode::Update)
+    }
+
+    /// As [`Self::delete_row`], for an update that keeps the values of all unique keys: who has locked the row FOR KEY
+    /// SHARE is not in the way.
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn end_row_keeping_keys(&mut self, table: TableId, row: RowId) -> Result<WriteOutcome> {
+        let heap = Arc::clone(&self.table(table)?.heap);
+        self.end(&heap, row, RowLockMode::NoKeyUpdate)
+    }
+
+    /// Ends a row version.
+    fn end(&mut self, heap: &Arc<Heap>, row: RowId, mode: RowLockMode) -> Result<WriteOutcome> {
+        let stamp = self.stamp()?;
+        let own = (xid_of(stamp), self.command);
+        let mut check_locks = true;
+        loop {
+            match heap.try_end(row, own, mode, check_locks, self.store.xids()) {
+                EndAttempt::Ended => {
+                    self.undo.push(Undo::Ended(Arc::clone(heap), row));
+                    return Ok(WriteOutcome::Done(row));
+                }
+                EndAttempt::Own => return Ok(WriteOutcome::SelfModified),
+                EndAttempt::InFlight(other) => self.wait_for(other)?,
+                EndAttempt::Locked => {
+                    self.lock_row_tag(heap, row, mode, WaitPolicy::Wait)?;
+                    check_locks = false;
+                }
+                EndAttempt::Replaced(newer) => return self.replaced(heap, newer),
+                EndAttempt::Deleted => return self.deleted(),
+            }
+        }
+    }
+
+    /// Fails above READ COMMITTED when the snapshot does not show a row.
+    ///
+    /// # Errors
+    /// `ConcurrentUpdate`.
+    pub fn require_visible(&self, table: TableId, row: RowId) -> Result<()> {
+        if self.isolation == IsolationLevel::ReadCommitted || self.sees(table, row)? {
+            return Ok(());
+        }
+        Err(StorageError::ConcurrentUpdate)
+    }
+
+    pub(super) fn deleted(&self) -> Result<WriteOutcome> {
+        match self.isolation {
+            IsolationLevel::ReadCommitted => Ok(WriteOutcome::ConcurrentlyDeleted),
+            IsolationLevel::RepeatableRead | IsolationLevel::Serializable => {
+                Err(StorageError::ConcurrentDelete)
+            }
+        }
+    }
+
+    /// Follows the versions of a row to the newest one, waiting for whoever is changing it.
+    pub(super) fn replaced(&mut self, heap: &Heap, mut newest: RowId) -> Result<WriteOutcome> {
+        if self.isolation != IsolationLevel::ReadCommitted {
+            return Err(StorageError::ConcurrentUpdate);
+        }
+        loop {
+            let Some((begin, end, newer)) = heap.stamps(newest) else { return self.deleted() };
+            let other = |stamp: u64| {
+                let xid = xid_of(stamp);
+                (stamp > IN_FLIGHT && Some(xid) != self.xid() && self.store.xids().commit_of(xid).is_none())
+                    .then_some(xid)
+            };
+            match (begin, other(begin), end, other(end)) {
+                (NEVER, ..) => return self.deleted(),
+                (_, Some(xid), ..) | (_, _, _, Some(xid)) => self.wait_for(xid)?,
+                (_, None, NEVER, None) => return Ok(WriteOutcome::ConcurrentlyUpdated(newest)),
+                (_, None, end, None) if end > IN_FLIGHT && Some(xid_of(end)) == self.xid() => {
+                    return Ok(WriteOutcome::SelfModified);
+                }
+                (_, None, _, None) => match newer {
+                    Some(newer) => newest = newer,
+                    None => return self.deleted(),
+                },
+            }
+        }
+    }
+
+    /// Waits until a transaction is over, or has returned to a savepoint.
+    pub(crate) fn wait_for(&mut self, xid: u64) -> Result<()> {
+        let store = Arc::clone(&self.store);
+        let Some(state) = store.xids().get(xid) else { return Ok(()) };
+        let seen = state.releases();
+        store.waits().wait(
+            self.owner,
+            self.waiter.as_ref(),
+            || format!("ShareLock on transaction {xid}"),
+            || {
+                Ok(if state.is_over() || state.releases() != seen {
+                    Step::Done(())
+                } else {
+                    Step::Blocked(vec![state.owner])
+                })
+            },
+            |nap| state.wait(seen, nap),
+        )
+    }
+
+    /// Makes the row groups of written segments part of this transaction. `ordered`: the indexes whose keys are
+    /// known to be distinct within the new rows.
+    pub(crate) fn adopt_segments(
+        &mut self,
+        table: TableId,
+        segments: &[Arc<Segment>],
+        ordered: &dyn Fn(&Index) -> bool,
+    ) -> Result<()> {
+        let heap = Arc::clone(&self.table(table)?.heap);
+        let stamp = self.stamp()?;
+        let mut groups = Vec::new();
+        for segment in segments {
+            for group in heap.add_segment(segment, stamp) {
+                self.undo.push(Undo::AddedGroup(Arc::clone(&heap), Arc::clone(&group)));
+                groups.push(group);
+            }
+        }
+        for index in heap.indexes().iter().filter(|index| index.definition.unique) {
+            crate::key::check_new_groups(self, &heap, &groups, index, ordered(index))?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the error of a row whose key another row has.
+pub(crate) fn duplicate(heap: &Heap, index: &Index, row: &[u8]) -> StorageError {
+    let (mut columns, mut values) = (Vec::new(), Vec::new());
+    for part in &index.definition.columns {
+        let Some(definition) = heap.columns().get(part.column) else { continue };
+        columns.push(definition.name.clone());
+        let value = datum_of(definition, heap.layout.lane(row, part.column), part.ty);
+        values.push((value.unwrap_or_default(), part.ty));
+    }
+    StorageError::DuplicateKey {
+        table: heap.table,
+        id: index.definition.id,
+        index: index.definition.name.clone(),
+        columns,
+        values,
+    }
+}
