@@ -3,6 +3,7 @@
 //! Stored as their numbers, little-endian; a path starts with a byte that says whether it is closed. Comparisons
 //! allow for an error of a millionth, as PostgreSQL's do.
 
+pub mod binary;
 pub mod io;
 pub mod measure;
 

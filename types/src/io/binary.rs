@@ -7,6 +7,7 @@ use super::truncate_name;
 use crate::datetime::{DATE_END, DATE_MIN, arithmetic, check_timestamp, is_infinite, is_infinite_date};
 use crate::datum::{ArrayValue, Interval, MultirangeValue, RangeBound, RangeValue};
 use crate::errors::{PgError, Result, data, datetime, text as text_errors};
+use crate::geometry;
 use crate::network::Inet;
 use crate::numeric::Numeric;
 use crate::{Datum, Oid, oids, physical};
@@ -99,6 +100,14 @@ pub fn binary_input(oid: Oid, typmod: i32, bytes: &[u8]) -> Result<Datum> {
         oids::NAME => Datum::text(truncate_name(utf8(bytes)?)),
         oids::JSON => Datum::text(crate::json::validate(utf8(bytes)?)?),
         oids::JSONB => read_jsonb(bytes)?,
+        oids::JSONPATH => match bytes {
+            [1, text @ ..] => Datum::text(crate::jsonpath::normalize(utf8(text)?)?),
+            [version, ..] => return Err(data::invalid_jsonb_version(*version)),
+            [] => return Err(data::binary_too_short()),
+        },
+        oids::POINT | oids::LSEG | oids::BOX | oids::LINE | oids::PATH | oids::POLYGON | oids::CIRCLE => {
+            geometry::binary::input(oid, bytes)?
+        }
         oids::INET | oids::CIDR => read_inet(bytes)?,
         oids::MACADDR => Datum::Bytes(Arc::from(exactly::<6>(bytes)?.as_slice())),
         oids::MACADDR8 => Datum::Bytes(Arc::from(exactly::<8>(bytes)?.as_slice())),
@@ -181,8 +190,14 @@ pub fn binary_output(oid: Oid, value: &Datum, out: &mut Vec<u8>) -> Result<()> {
         Datum::Text(text) if matches!(oid, oids::PG_SNAPSHOT | oids::TXID_SNAPSHOT) => {
             crate::identifiers::SnapshotParts::parse(text)?.write_binary(out);
         }
-        Datum::Text(text) => out.extend_from_slice(text.as_bytes()),
+        Datum::Text(text) => {
+            if oid == oids::JSONPATH {
+                out.push(1);
+            }
+            out.extend_from_slice(text.as_bytes());
+        }
         Datum::Bytes(bits) if matches!(oid, oids::BIT | oids::VARBIT) => crate::bits::write_binary(bits, out),
+        Datum::Bytes(bytes) if geometry::binary::output(oid, bytes, out) => {}
         Datum::Bytes(bytes) if matches!(oid, oids::INET | oids::CIDR) => {
             let address = Inet::from_stored(bytes).ok_or_else(data::binary_too_short)?;
             let family = if address.family() == 4 { 2 } else { 3 };
