@@ -1,0 +1,22 @@
+-- Geometric types.
+select '(1,2)'::point, '1,2'::point, ' ( 1.5 , -2 ) '::point, '[(1,2),(3,4)]'::lseg, '(1,2),(3,4)'::lseg, '1,2,3,4'::lseg, '(3,4),(1,2)'::box, '((1,4),(3,2))'::box, '1,2,3,4'::box, '{1,-1,0}'::line, '(0,0),(1,1)'::line, '(0,0),(0,1)'::line, '[(1,2),(3,4)]'::path, '((1,2),(3,4))'::path, '(1,2),(3,4)'::path, '1,2,3,4'::path, '((1,2),(3,4),(5,0))'::polygon, '1,2,3,4'::polygon, '<(1,2),3>'::circle, '((1,2),3)'::circle, '(1,2),3'::circle, '1,2,3'::circle;
+select '(1,2'::point;
+select '1'::point;
+select '(a,b)'::point;
+select '(1e400,1)'::point;
+select '(1,2,3)'::point;
+select '[(1,2)]'::lseg;
+select '[(1,2),(3,4)]'::box;
+select '{0,0,1}'::line;
+select '(1,1),(1,1)'::line;
+select '[(1,2),(3)]'::path;
+select '(1,2),(3,4'::polygon;
+select '<(1,2),-3>'::circle;
+select point(1,2), box(point(1,2),point(0,5)), lseg(point(1,2),point(3,4)), circle(point(1,2),3), line(point(0,0),point(1,2)), polygon(box '(1,1),(0,0)'), path(polygon '((1,2),(3,4))'), circle(box '(2,2),(0,0)'), box(circle '<(0,0),1>'), point(box '(2,2),(0,0)'), box(polygon '((1,2),(3,4),(0,9))');
+select '(1,2)'::point + '(3,4)', '(1,2)'::point - '(3,4)', '(1,2)'::point * '(3,4)', '(1,2)'::point / '(3,4)', '(0,0)'::point <-> '(3,4)', '(1,2)'::point ~= '(1,2)', '(1,2)'::point << '(3,4)', '(1,2)'::point >> '(3,4)', '(1,2)'::point <<| '(3,4)', '(1,2)'::point ?| '(1,4)', '(1,2)'::point ?- '(3,2)', '(1,2)'::point <@ box '(0,0),(3,3)', slope('(0,0)'::point,'(1,2)');
+select '(1,2)'::point / '(0,0)';
+select box '(2,2),(0,0)' && box '(3,3),(1,1)', box '(3,3),(0,0)' @> box '(2,2),(1,1)', box '(2,2),(0,0)' # box '(3,3),(1,1)', box '(2,2),(0,0)' # box '(5,5),(4,4)', area(box '(2,3),(0,0)'), width(box '(2,3),(0,0)'), height(box '(2,3),(0,0)'), center(box '(2,3),(0,0)'), diagonal(box '(2,3),(0,0)'), box '(2,2),(0,0)' + point '(1,1)', box '(2,2),(0,0)' * point '(2,0)', box '(2,2),(0,0)' = box '(4,1),(0,0)', box '(2,2),(0,0)' << box '(5,5),(3,3)', bound_box('(1,1),(0,0)','(4,4),(3,3)'), box '(2,2),(0,0)' <-> point '(5,6)';
+select area(circle '<(0,0),2>'), radius(circle '<(0,0),2>'), diameter(circle '<(0,0),2>'), center(circle '<(1,0),2>'), circle '<(0,0),2>' && circle '<(3,0),2>', circle '<(0,0),5>' @> circle '<(1,0),2>', circle '<(0,0),2>' @> point '(1,1)', circle '<(0,0),1>' <-> circle '<(5,0),1>', circle '<(0,0),1>' * point '(2,0)', circle '<(0,0),1>' = circle '<(9,9),1>', polygon(4, circle '<(0,0),1>'), point '(5,0)' <-> circle '<(0,0),1>';
+select npoints(path '[(1,2),(3,4)]'), isopen(path '[(1,2),(3,4)]'), isclosed(path '((1,2),(3,4))'), pclose(path '[(1,2),(3,4)]'), popen(path '((1,2),(3,4))'), length(path '[(0,0),(3,4)]'), length(path '((0,0),(3,4))'), area(path '((0,0),(0,1),(1,1))'), path '[(0,0),(1,1)]' + path '[(2,2)]', path '[(0,0),(1,1)]' + point '(1,1)', npoints(polygon '((1,2),(3,4))'), polygon '((0,0),(0,2),(2,2),(2,0))' @> point '(1,1)', polygon '((0,0),(0,2),(2,2),(2,0))' @> point '(3,1)', length(lseg '[(0,0),(3,4)]'), lseg '[(0,0),(3,4)]' <-> point '(0,5)', polygon '((0,0),(0,2),(2,2),(2,0))' <-> point '(5,1)';
+select polygon(path '[(1,2),(3,4)]');
+select array['(1,2)'::point], '{(1,2);(3,4),(5,6);(7,8)}'::box[], array['(1,1),(0,0)'::box,'(2,2),(0,0)'], row('(1,2)'::point);

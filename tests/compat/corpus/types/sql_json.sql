@@ -1,0 +1,24 @@
+-- SQL/JSON constructors and query functions.
+select json_object('a': 1, 'b': null), json_object('a': 1, 'b': null absent on null), json_object('a' value 1 returning jsonb), json_object(), json_object('a': 1 returning text), json_object('a': '{"x":1}' format json);
+select json_object('a': 1, 'a': 2 with unique keys);
+select json_object('a': 1, 'a': 2 with unique keys returning jsonb);
+select json_object(null: 1);
+select json_array(1, 'a', null), json_array(1, null null on null), json_array(), json_array(1, true returning jsonb), json_array('[1,2]' format json, row(1,2));
+select json_scalar(1), json_scalar('a'), json_scalar(null), json_scalar(true), json_scalar(date '2024-01-02');
+select json('{"a":1}'), json('{"a":1, "a":2}');
+select json('{"a":1, "a":2}' with unique keys);
+select json('{a}');
+select '1' is json, '{}' is json object, '[]' is json array, '"a"' is json scalar, 'x' is json, null is json, '{"a":1,"a":2}' is json with unique keys, '{"a":1}' is not json, '[1]'::jsonb is json array, '{' is json;
+select 1 is json;
+select json_objectagg(k: v absent on null), json_arrayagg(v null on null) from (values ('a',1),('b',null)) t(k,v);
+select json_exists(jsonb '{"a":1}', '$.a'), json_exists(jsonb '{"a":1}', 'strict $.b'), json_exists(jsonb '{"a":[1,2]}', '$.a[*] ? (@ > $x)' passing 1 as x), json_exists(jsonb '1', 'strict $[1]' unknown on error), json_exists(null::jsonb, '$');
+select json_exists(jsonb '1', 'strict $.a' error on error);
+select json_value(jsonb '{"a":1}', '$.a'), json_value(jsonb '{"a":"x"}', '$.a'), json_value(jsonb '{"a":1}', '$.a' returning int), json_value(jsonb '{"a":[1]}', '$.a'), json_value(jsonb '{}', '$.a' default 'z' on empty), json_value(jsonb '"q"', '$' returning int default 5 on error), json_value(jsonb 'null', '$'), json_value('{"a":2}', '$.a' returning int);
+select json_value(jsonb '{"a":[1]}', '$.a' error on error);
+select json_value(jsonb '{}', '$.a' error on empty);
+select json_value(jsonb '"q"', '$' returning int error on error);
+select json_value(jsonb '[1,2]', '$[*]' error on error);
+select json_query(jsonb '{"a":[1,2]}', '$.a'), json_query(jsonb '[1,2]', '$[*]' with wrapper), json_query(jsonb '[1,2]', '$[*]'), json_query(jsonb '{"a":"x"}', '$.a' omit quotes), json_query(jsonb '{"a":"x"}', '$.a' returning text), json_query(jsonb '{}', '$.a' empty array on empty), json_query(jsonb '[1]', '$[0]' with conditional wrapper), json_query(jsonb '[1,2]', '$[*]' with conditional wrapper), json_query(jsonb '{}', '$.a');
+select json_query(jsonb '[1,2]', '$[*]' error on error);
+select json_query(jsonb '{}', '$.a' error on empty);
+select upper('é' collate "C"), lower('É' collate "C"), initcap('é abc' collate "C"), 'É' ilike 'é', 'a' < 'B' collate "POSIX", 'a' < 'B' collate "ucs_basic";
