@@ -207,9 +207,10 @@ pub fn collect(catalog: &Catalog, roots: &[ObjectRef]) -> Collected {
         walk.silent.insert(*root);
     }
     for root in roots {
-        walk.order.push((*root, *root));
         walk.visit(*root);
+        walk.order.push((*root, *root));
     }
+    walk.order.reverse();
     let dependents = walk.order.iter().filter(|(object, _)| !walk.silent.contains(object)).copied().collect();
     Collected { objects: walk.order.into_iter().map(|(object, _)| object).collect(), dependents }
 }
@@ -231,7 +232,8 @@ impl Walk {
             .filter(|(_, on, _)| applies(on))
             .map(|(child, _, kind)| (child, kind))
             .collect();
-        children.sort_by_key(|(child, _)| (child.oid, child.class, child.column));
+        // The youngest first, as PostgreSQL; the list is reversed at the end.
+        children.sort_by_key(|(child, _)| std::cmp::Reverse((child.oid, child.class, child.column)));
         for (child, kind) in children {
             // A column of an object that goes is gone with it.
             let parent = ObjectRef { column: 0, ..child };
@@ -242,8 +244,8 @@ impl Walk {
                 self.silent.insert(child);
             }
             if self.seen.insert(child) {
-                self.order.push((child, object));
                 self.visit(child);
+                self.order.push((child, object));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Statements: one file for each kind, found from the tree's node.
 
+mod comment;
 mod constraint_check;
 mod constraints;
 mod current_of;
@@ -138,6 +139,7 @@ pub fn run(
         NodeEnum::VacuumStmt(statement) => maintenance::vacuum(session, statement),
         NodeEnum::CheckPointStmt(_) => maintenance::checkpoint(session),
         NodeEnum::ReindexStmt(statement) => index::reindex(session, statement),
+        NodeEnum::CommentStmt(statement) => comment::run(session, statement),
         NodeEnum::IndexStmt(statement) => index::create(session, statement),
         NodeEnum::CreateSeqStmt(statement) => sequence::create(session, statement),
         NodeEnum::AlterSeqStmt(statement) => sequence::alter(session, statement),

@@ -29,8 +29,13 @@ pub(super) fn create(session: &mut Session, statement: &CreateSchemaStmt) -> Res
         return Err(PgError::new(SqlState::DUPLICATE_SCHEMA, message));
     }
     session.change_catalog(|catalog| {
-        let oid = catalog.next_oid;
-        catalog.next_oid += 1;
+        // The schema that a new database has keeps its number.
+        let first = types::oids::PUBLIC_NAMESPACE;
+        let oid = if name == "public" && !catalog.schemas.contains_key(&first) {
+            first
+        } else {
+            catalog.allocate_oid()
+        };
         catalog.schemas.insert(oid, name.into());
         Ok(())
     })?;

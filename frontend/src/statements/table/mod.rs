@@ -21,7 +21,7 @@ use crate::session::names::{self, Found};
 pub(super) use alter::alter;
 pub(crate) use create::fixed_scale;
 pub(super) use create::{create, make, make_file, on_commit, place, put_sequences, with_context};
-pub(super) use drop::{drop, drop_objects};
+pub(super) use drop::{drop, drop_objects, range_var, words};
 pub(super) use rename::{rename, set_owner, set_schema};
 pub(super) use truncate::truncate;
 

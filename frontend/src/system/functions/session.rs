@@ -77,7 +77,10 @@ fn current_schemas(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
         .path()
         .into_iter()
         .filter(|schema| implicit || explicit || *schema != oids::PG_CATALOG_NAMESPACE);
-    let schemas = schemas.filter_map(|schema| names::schema_name(&access.catalog, schema)).map(Datum::text);
+    let schemas = schemas
+        .filter_map(|schema| names::schema_name(&access.catalog, schema))
+        .filter(|name| implicit || !crate::session::temporary::is_temporary_schema(name))
+        .map(Datum::text);
     Ok(array(oids::NAME, schemas.collect()))
 }
 
