@@ -17,6 +17,7 @@ mod grouping;
 mod joins;
 mod json;
 mod literal;
+mod locking;
 mod operators;
 mod polymorphic;
 mod raw;

@@ -10,7 +10,7 @@ use types::{Oid, PgError, Result, SqlState};
 
 use super::coerce::plain;
 use super::raw;
-use super::state::{Analyzer, Clause, Level, Location, error, unsupported};
+use super::state::{Analyzer, Clause, Level, Location, error};
 use crate::query::{Distinct, FromItem, OutputColumn, Query, QueryBody, Select, WindowDefinition};
 
 /// An item of the target list while the query is analyzed.
@@ -105,6 +105,7 @@ impl Analyzer<'_> {
 
     /// Puts the analyzed clauses together: grouping is separated, every computed column gets an id.
     fn finish_select(&mut self, mut parts: Grouped, select: &SelectStmt) -> Result<Query> {
+        self.check_locking(select, &parts)?;
         let grouping = self.finish_grouping(&mut parts)?;
         let mut computed: Vec<(ColumnId, Expr)> = Vec::new();
         let mut ids: Vec<Expr> = Vec::with_capacity(parts.targets.len());
@@ -332,12 +333,7 @@ impl Analyzer<'_> {
         }
         let order_by = self.output_order(&select.sort_clause, &targets)?;
         let limits = self.limits(select)?;
-        if !select.locking_clause.is_empty() {
-            return Err(PgError::new(
-                SqlState::FEATURE_NOT_SUPPORTED,
-                "SELECT FOR UPDATE cannot be applied to VALUES",
-            ));
-        }
+        super::locking::not_on_values(select)?;
         Ok(self.finish_query(QueryBody::Values { columns: ids, rows }, output, order_by, limits, false))
     }
 
@@ -359,14 +355,6 @@ impl Analyzer<'_> {
             nulls_first: sort.nulls_first,
         };
         Ok(sort.iter().map(key).collect())
-    }
-
-    /// Refuses FOR UPDATE where PostgreSQL does.
-    pub(super) fn refuse_locking(&self, select: &SelectStmt, what: &str) -> Result<()> {
-        if select.locking_clause.is_empty() {
-            return Ok(());
-        }
-        Err(unsupported(format!("FOR UPDATE with {what}"), None))
     }
 }
 

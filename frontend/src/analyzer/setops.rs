@@ -15,7 +15,7 @@ use crate::query::{OutputColumn, Query, QueryBody, SetOperationBody};
 impl Analyzer<'_> {
     /// Analyzes a set operation on the innermost level.
     pub(super) fn set_operation(&mut self, select: &SelectStmt) -> Result<Query> {
-        self.refuse_locking(select, "UNION/INTERSECT/EXCEPT")?;
+        super::locking::not_allowed_with(select, "UNION/INTERSECT/EXCEPT")?;
         let body = self.set_operation_body(select)?;
         let depth = self.depth();
         let mut output = Vec::with_capacity(body.columns.len());
