@@ -126,6 +126,7 @@ fn the_oracles_see(server: &ServerUrl) {
                 reduce: false,
                 sessions: 1,
                 rows_max: 100,
+                known: Vec::new(),
                 timeout: Duration::from_secs(60),
             };
             let found = fuzz::fuzz(&options, &|_| {}).expect("the fuzzer runs").cases;

@@ -235,7 +235,10 @@ impl Planner<'_> {
             return 1.0;
         }
         let rows = self.base_rows(get);
-        let mut positional = get.filters.clone();
+        // A column of an outer query has no position in the table.
+        let (mut positional, foreign): (Vec<Expr>, Vec<Expr>) = get.filters.iter().cloned().partition(|filter| {
+            super::expressions::columns_of(filter).iter().all(|id| get.columns.contains(id))
+        });
         for filter in &mut positional {
             super::expressions::rewrite(filter, &mut |part| {
                 if let ExprKind::Column(id) = &mut part.kind
@@ -255,7 +258,7 @@ impl Planner<'_> {
                 None => guess(&get.filters),
                 // Nothing in the sample: fewer than one row of it.
                 Some(sample) if sample.share == 0.0 => guess(&get.filters).min(1.0 / sample.rows as f64),
-                Some(sample) => combined(&mut [sample.share, guess(&sample.rest)]),
+                Some(sample) => combined(&mut [sample.share, guess(&sample.rest), guess(&foreign)]),
             }
         };
         fraction.max(1.0 / rows)

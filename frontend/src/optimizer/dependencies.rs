@@ -40,6 +40,10 @@ fn shorten(aggregate: &mut LogicalAggregate) {
     order.sort_by_key(|&index| is_integer(aggregate.keys[index].1.ty));
     let mut kept: Vec<bool> = vec![true; aggregate.keys.len()];
     for index in order {
+        // Without any key there would be a group of no rows.
+        if kept.iter().filter(|kept| **kept).count() == 1 {
+            break;
+        }
         let Some(column) = column_of(&aggregate.keys[index].1) else { continue };
         let others = aggregate.keys.iter().enumerate().filter(|(other, _)| kept[*other] && *other != index);
         let others: ColumnSet = others.filter_map(|(_, (_, key))| column_of(key)).collect();

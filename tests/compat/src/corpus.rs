@@ -17,9 +17,9 @@ use crate::outcome::{Mode, Outcome};
 pub struct Recorded {
     /// The statement.
     pub sql: String,
-    /// Set when two recordings had other rows or texts: only the shape and the SQLSTATE are compared.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub volatile: bool,
+    /// Modes in which two recordings had other rows or texts: only the shape and the SQLSTATE are compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volatile: Vec<Mode>,
     /// What PostgreSQL did over the simple protocol.
     pub simple: Outcome,
     /// Over the extended protocol with text results, when that is another.
@@ -32,7 +32,7 @@ pub struct Recorded {
 
 impl Recorded {
     /// Makes an entry from the outcomes of the three modes.
-    pub fn new(sql: &str, volatile: bool, simple: Outcome, extended: Outcome, binary: Outcome) -> Self {
+    pub fn new(sql: &str, volatile: Vec<Mode>, simple: Outcome, extended: Outcome, binary: Outcome) -> Self {
         let binary = (binary != extended).then_some(binary);
         let extended = (extended != simple).then_some(extended);
         Self { sql: sql.to_owned(), volatile, simple, extended, binary }

@@ -150,6 +150,11 @@ impl FileList {
         self.order.len()
     }
 
+    /// Returns the class and the reason of each entry.
+    pub fn reasons(&self) -> impl Iterator<Item = (Class, &str)> {
+        self.entries.iter().map(|((_, class), entry)| (*class, entry.reason.as_str()))
+    }
+
     /// Returns how many entries are not in the other list.
     pub fn count_not_in(&self, other: &Self) -> usize {
         self.order.iter().filter(|key| !other.entries.contains_key(key)).count()

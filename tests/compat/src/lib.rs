@@ -9,6 +9,7 @@ pub mod known;
 pub mod outcome;
 pub mod proxy;
 pub mod random;
+pub mod readme;
 pub mod report;
 pub mod run;
 pub mod split;

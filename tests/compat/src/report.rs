@@ -25,6 +25,11 @@ impl Counts {
         self.by_class[position] += 1;
         self.known += usize::from(case.known.is_some());
     }
+    /// Returns the number of cases of a class.
+    pub fn of(&self, class: Class) -> usize {
+        let position = Class::ALL.iter().position(|&other| other == class);
+        position.map_or(0, |position| self.by_class[position])
+    }
     /// Returns the number of cases.
     pub fn total(&self) -> usize {
         self.by_class.iter().sum()
@@ -98,6 +103,27 @@ pub struct Summary {
     /// What else a command has counted, by name.
     #[serde(default)]
     pub figures: BTreeMap<String, usize>,
+}
+
+impl Summary {
+    /// Returns the command's first word.
+    pub fn kind(&self) -> &str {
+        self.command.split(' ').next().unwrap_or("")
+    }
+    /// Returns the value of an option of the command.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        let mut words = self.command.split(' ');
+        words.find(|word| *word == name)?;
+        words.next()
+    }
+    /// Reads what `write_json` wrote.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is another one.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+    }
 }
 
 /// Writes `path` as JSON: the summary, and the differing cases under `differences`.

@@ -125,9 +125,14 @@ pub fn run_files(
 /// When the file cannot be read or a server cannot be reached.
 pub fn run_file(file: &Path, target: &ServerUrl, options: &RunOptions) -> Result<FileRun, String> {
     let statements = read_statements(file)?;
-    let recorded = match &options.reference {
-        Some(_) => None,
-        None => Some(recorded_answers(file, &statements)?),
+    let recorded = recorded_answers(file, &statements);
+    // What does not repeat is known from the recording, if there is one.
+    let volatile =
+        |index: usize, mode| recorded.as_ref().is_ok_and(|recorded| recorded[index].volatile.contains(&mode));
+    let recorded = match (&options.reference, &recorded) {
+        (Some(_), _) => None,
+        (None, Ok(recorded)) => Some(recorded),
+        (None, Err(error)) => return Err(error.clone()),
     };
     let mut cases = Vec::new();
     for &mode in &options.modes {
@@ -138,15 +143,13 @@ pub fn run_file(file: &Path, target: &ServerUrl, options: &RunOptions) -> Result
             None => Vec::new(),
         };
         for (index, (statement, actual)) in statements.iter().zip(&actual).enumerate() {
-            let verdict = match recorded.as_ref().map(|recorded| &recorded[index]) {
-                Some(entry) if entry.volatile => {
-                    compare(&shape(entry.outcome(mode)), &shape(actual), is_ordered(&statement.sql))
-                }
-                Some(entry) => compare(entry.outcome(mode), actual, is_ordered(&statement.sql)),
-                None => compare(&live[index], actual, is_ordered(&statement.sql)),
+            let expected = recorded.map_or_else(|| &live[index], |recorded| recorded[index].outcome(mode));
+            let ordered = is_ordered(&statement.sql);
+            let verdict = if volatile(index, mode) {
+                compare(&shape(expected), &shape(actual), ordered)
+            } else {
+                compare(expected, actual, ordered)
             };
-            let expected =
-                recorded.as_ref().map_or_else(|| &live[index], |recorded| recorded[index].outcome(mode));
             cases.push(case(file, statement, mode, verdict, expected, actual));
         }
     }
@@ -207,20 +210,30 @@ pub fn record_file(
     let statements = read_statements(file)?;
     let run = |mode| run_script(reference, &statements, mode, timeout, &[]);
     let first = [run(Mode::Simple)?, run(Mode::Extended)?, run(Mode::Binary)?];
-    let again = run(Mode::Simple)?;
+    let again = [run(Mode::Simple)?, run(Mode::Extended)?, run(Mode::Binary)?];
     let mut recorded = Vec::new();
     let mut volatile = Vec::new();
-    let [simple, extended, binary] = first;
-    for (index, ((simple, extended), binary)) in simple.into_iter().zip(extended).zip(binary).enumerate() {
-        let statement = &statements[index];
-        if let Some(lost) = simple.lost.or(extended.lost).or(binary.lost) {
+    for (index, statement) in statements.iter().enumerate() {
+        if let Some(lost) = first.iter().find_map(|outcomes| outcomes[index].lost) {
             return Err(format!("{}:{}: {lost:?}", file.display(), statement.line));
         }
-        let repeats = compare(&simple, &again[index], is_ordered(&statement.sql)).class == Class::Exact;
-        if !repeats {
+        let repeats = |number: usize| {
+            let ordered = is_ordered(&statement.sql);
+            compare(&first[number][index], &again[number][index], ordered).class == Class::Exact
+        };
+        let modes = Mode::ALL.into_iter().enumerate().filter(|(number, _)| !repeats(*number));
+        let modes: Vec<Mode> = modes.map(|(_, mode)| mode).collect();
+        if !modes.is_empty() {
             volatile.push(statement.line);
         }
-        recorded.push(Recorded::new(&statement.sql, !repeats, simple, extended, binary));
+        let [simple, extended, binary] = &first;
+        recorded.push(Recorded::new(
+            &statement.sql,
+            modes,
+            simple[index].clone(),
+            extended[index].clone(),
+            binary[index].clone(),
+        ));
     }
     corpus::write_expected(file, &recorded)?;
     Ok((recorded.len(), volatile))

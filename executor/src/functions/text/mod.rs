@@ -77,6 +77,9 @@ fn characters(args: &[Datum]) -> Result<&str> {
     if args.len() > 1 { text(args, 1) } else { Ok(" ") }
 }
 
+/// The most bytes that PostgreSQL allocates for one value (`MaxAllocSize`).
+const ALLOCATION_MAX: usize = 0x3fff_ffff;
+
 /// Casts to a length: `varchar` cuts blanks silently, everything else only when the cast is explicit.
 fn fit_length(args: &[Datum], blank_padded: bool) -> Result<Datum> {
     let (value, typmod, explicit) = (text(args, 0)?, int4(args, 1)?, boolean(args, 2)?);
@@ -89,6 +92,9 @@ fn fit_length(args: &[Datum], blank_padded: bool) -> Result<Datum> {
     if count <= limit {
         let mut value = EcoString::from(value);
         if blank_padded {
+            if limit >= ALLOCATION_MAX {
+                return Err(PgError::internal(format!("invalid memory alloc request size {typmod}")));
+            }
             for _ in count..limit {
                 value.push(' ');
             }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use crate::client::Client;
 use crate::compare::{Class, Verdict, compare, is_ordered};
+use crate::known::{Known, explain};
 use crate::outcome::{Mode, Outcome};
 use crate::random::Random;
 use crate::run::{Case, connect};
@@ -65,6 +66,8 @@ pub struct FuzzOptions {
     pub sessions: usize,
     /// Rows of the largest table.
     pub rows_max: usize,
+    /// Known differences.
+    pub known: Vec<Known>,
     /// Time limit of a query.
     pub timeout: Duration,
 }
@@ -178,6 +181,8 @@ fn check(
         }
     }
     let (query, verdict, expected, actual) = smallest;
+    let known = explain(&servers.options.known, verdict.class, &query.to_sql());
+    let known = known.map(|entry| entry.reason.clone());
     Ok(Some(Case {
         file: format!("seed {seed}"),
         area: format!("fuzz/{oracle:?}").to_lowercase(),
@@ -185,7 +190,7 @@ fn check(
         mode: Mode::Simple,
         sql: query.to_sql(),
         verdict,
-        known: None,
+        known,
         expected: expected.summary(),
         actual: actual.summary(),
         target_status: actual.status,

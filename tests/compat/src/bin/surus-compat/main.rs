@@ -14,7 +14,8 @@ use surus_compat::fuzz::{self, FuzzOptions, Oracle};
 use surus_compat::isolation::{self, KnownTraces};
 use surus_compat::known::{self, FileList, Known};
 use surus_compat::outcome::Mode;
-use surus_compat::report;
+use surus_compat::readme;
+use surus_compat::report::{self, Summary};
 use surus_compat::run::{self, Case, FileRun, RunOptions};
 use surus_compat::url::ServerUrl;
 use surus_compat::walk::{self, WalkOptions};
@@ -93,6 +94,9 @@ enum Command {
         /// Record what the reference, a PostgreSQL 18, does.
         #[arg(long)]
         record: bool,
+        /// Write the counts as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
         /// Bring the lists of known differences up to date, new ones with this reason.
         #[arg(long)]
         update: Option<String>,
@@ -122,11 +126,14 @@ enum Command {
         /// SQL files or folders.
         files: Vec<PathBuf>,
     },
-    /// Makes an HTML page and the README's table from the JSON of a run.
+    /// Makes the README's compatibility section from the JSON of the other commands.
     Report {
-        /// JSON of `run`, `walk` or `fuzz`.
+        /// JSON of `run`, `walk`, `fuzz` and `isolation`.
+        #[arg(long, value_delimiter = ',', required = true)]
+        json: Vec<PathBuf>,
+        /// Put the tables into this file, between its marks.
         #[arg(long)]
-        json: PathBuf,
+        readme: Option<PathBuf>,
     },
 }
 
@@ -195,20 +202,21 @@ fn main() -> ExitCode {
                         reduce: !no_reduce,
                         sessions,
                         rows_max: rows,
+                        known: known_differences(&output)?,
                         timeout: servers.timeout(),
                     },
                 )
             })
         }
         Command::Isolation { servers, record: true, files, .. } => record_isolation(&servers, &files),
-        Command::Isolation { servers, record: false, update, files } => {
-            run_isolation(&servers, update.as_deref(), &files)
+        Command::Isolation { servers, record: false, update, json, files } => {
+            run_isolation(&servers, update.as_deref(), json.as_deref(), &files)
         }
         Command::Record { servers, files } => record(&servers, &files),
         Command::Known { servers, update, reason, show, files } => {
             known_lists(&servers, update, reason.as_deref(), show, &files)
         }
-        Command::Report { json } => render(&json),
+        Command::Report { json, readme } => render(&json, readme.as_deref()),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -406,7 +414,12 @@ fn record_isolation(servers: &Servers, files: &[PathBuf]) -> Result<bool, String
     Ok(true)
 }
 
-fn run_isolation(servers: &Servers, update: Option<&str>, files: &[PathBuf]) -> Result<bool, String> {
+fn run_isolation(
+    servers: &Servers,
+    update: Option<&str>,
+    json: Option<&Path>,
+    files: &[PathBuf],
+) -> Result<bool, String> {
     let target = servers.target()?;
     let (mut same, mut known_count, mut failed) = (0, 0, 0);
     for file in &isolation_scripts(files)? {
@@ -439,6 +452,10 @@ fn run_isolation(servers: &Servers, update: Option<&str>, files: &[PathBuf]) -> 
             known.write(file, &different, reason)?;
         }
     }
+    if let Some(path) = json {
+        let figures = [("identical".to_owned(), same), ("different".to_owned(), known_count + failed)];
+        report::write_json(path, &output::command(), &[], figures.into())?;
+    }
     sayln!("{same} interleavings identical, {known_count} known to differ, {failed} different");
     Ok(failed == 0)
 }
@@ -463,12 +480,12 @@ fn record(servers: &Servers, files: &[PathBuf]) -> Result<bool, String> {
     Ok(true)
 }
 
-fn render(json: &Path) -> Result<bool, String> {
-    let text = std::fs::read_to_string(json).map_err(|error| format!("{}: {error}", json.display()))?;
-    let summary: report::Summary = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-    sayln!("| area | statements | exact | exact % |\n| --- | ---: | ---: | ---: |");
-    for (area, counts) in &summary.areas {
-        sayln!("| {area} | {} | {} | {:.1} |", counts.total(), counts.by_class[0], counts.exact_percent());
+fn render(json: &[PathBuf], readme: Option<&Path>) -> Result<bool, String> {
+    let summaries = json.iter().map(|path| Summary::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let section = readme::section(&summaries, &readme::lists(&package_folder().join("corpus"))?);
+    match readme {
+        Some(path) => readme::put(path, &section)?,
+        None => say!("{section}"),
     }
     Ok(true)
 }

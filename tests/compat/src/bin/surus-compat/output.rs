@@ -87,6 +87,11 @@ pub fn print_traces(file: &Path, expected: &Trace, actual: &Trace) {
     }
 }
 
+/// Returns the command line without the program.
+pub fn command() -> String {
+    std::env::args().skip(1).collect::<Vec<_>>().join(" ")
+}
+
 /// Prints the summary of a run, writes what was asked for, and returns whether nothing failed.
 pub fn finish(output: &Output, cases: &[Case], figures: BTreeMap<String, usize>) -> Result<bool, String> {
     if !output.summary {
@@ -97,7 +102,7 @@ pub fn finish(output: &Output, cases: &[Case], figures: BTreeMap<String, usize>)
     }
     let failures: Vec<&Case> = cases.iter().filter(|case| case.is_failure()).collect();
     print_differences(&failures, output.show);
-    let command = std::env::args().collect::<Vec<_>>().join(" ");
+    let command = command();
     let mut history = Vec::new();
     if let Some(path) = &output.json {
         history = report::write_json(path, &command, cases, figures)?;
