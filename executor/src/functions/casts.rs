@@ -23,7 +23,6 @@ fn text_to_char(value: &str) -> Result<Datum> {
 
 /// Sorted by `prosrc`.
 pub(super) const TABLE: &[FunctionEntry] = &[
-    row("anytextcat_2004", |args, call| Ok(Datum::text(as_text(args, 0, call)? + text(args, 1)?))),
     row("bpchar_name", |args, _| {
         Ok(Datum::text(types::io::truncate_name(types::compare::trim_blanks(text(args, 0)?))))
     }),
@@ -31,7 +30,4 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("char_text", |args, _| Ok(Datum::text(text(args, 0)?))),
     row("name_bpchar", |args, _| Ok(Datum::text(text(args, 0)?))),
     row("text_char", |args, _| text_to_char(text(args, 0)?)),
-    row("textanycat_2003", |args, call| {
-        Ok(Datum::text(text(args, 0)?.to_string() + &as_text(args, 1, call)?))
-    }),
 ];

@@ -78,10 +78,6 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     }),
     row("int4_avg_accum", |args, _| accumulate(args, 1)),
     row("int4_avg_accum_inv", |args, _| accumulate(args, -1)),
-    row("int4_avg_combine", |args, _| {
-        let (left, right) = (pair(args, 0)?, pair(args, 1)?);
-        state(left.0.wrapping_add(right.0), left.1.wrapping_add(right.1))
-    }),
     row("int4_sum", integer_sum),
     row("int8_avg", |args, _| {
         let (count, sum) = pair(args, 0)?;

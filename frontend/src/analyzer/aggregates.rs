@@ -224,7 +224,7 @@ impl Analyzer<'_> {
 
 /// Checks the syntax of a call against the aggregate's kind.
 fn check_form(call: &FuncCall, function: &Function, location: Location) -> Result<()> {
-    let name = &function.name;
+    let name = raw::strings(&call.funcname).join(".");
     let ordered =
         builtin().aggregate(function.oid).is_some_and(|aggregate| aggregate.kind != AggregateKind::Normal);
     let wrong = |message: String| Err(error(SqlState::WRONG_OBJECT_TYPE, message, location));

@@ -22,7 +22,10 @@ pub fn timestamp(fields: &Fields) -> Result<i64> {
     let [year, month, day] = fields.date;
     let astronomical = if year < 0 { year.saturating_add(1) } else { year };
     let beyond = || datetime::make_timestamp_out_of_range(fields);
-    if year == 0 || !is_valid(if astronomical.abs() > 5_874_898 { 2000 } else { astronomical }, month, day) {
+    if year == 0
+        || year == i32::MIN
+        || !is_valid(if astronomical.abs() > 5_874_898 { 2000 } else { astronomical }, month, day)
+    {
         return Err(datetime::make_date_out_of_range(year, month, day));
     }
     if astronomical.abs() > 5_874_898 {

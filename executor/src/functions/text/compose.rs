@@ -1,5 +1,6 @@
 //! Functions that build text of values of any type: concat, concat_ws, format, and `||` with a value that is not text.
 
+use crate::functions::casts::as_text;
 use types::errors::text as errors;
 use types::text::strings;
 use types::{ArrayValue, Datum, Result, TypeRef};
@@ -220,10 +221,7 @@ fn pad(text: &str, item: &Item, out: &mut String) -> Result<()> {
 fn quoted(args: &[Datum], call: &CallContext<'_>) -> Result<Datum> {
     match args.first() {
         None | Some(Datum::Null) => Ok(Datum::Null),
-        Some(value) => {
-            let ty = call.arg_types.first().copied().unwrap_or(TypeRef::plain(0));
-            Ok(Datum::text(strings::quote_literal(&output_text(value, ty, call.query)?)))
-        }
+        Some(_) => Ok(Datum::text(strings::quote_literal(&as_text(args, 0, call)?))),
     }
 }
 
@@ -234,15 +232,9 @@ fn quoted_or_null(args: &[Datum], call: &CallContext<'_>) -> Result<Datum> {
     }
 }
 
-fn shown(args: &[Datum], index: usize, call: &CallContext<'_>) -> Result<String> {
-    match (args.get(index), call.arg_types.get(index)) {
-        (Some(value), Some(ty)) => output_text(value, *ty, call.query),
-        _ => Ok(String::new()),
-    }
-}
-
 fn joined(args: &[Datum], call: &CallContext<'_>) -> Result<Datum> {
-    Ok(Datum::text(shown(args, 0, call)? + &shown(args, 1, call)?))
+    // Either side is cast to text, which is not the output function for all types.
+    Ok(Datum::text(as_text(args, 0, call)? + &as_text(args, 1, call)?))
 }
 
 /// Sorted by `prosrc`.
