@@ -35,11 +35,9 @@ pub(super) fn resolve(context: &AnalyzerContext<'_>, name: &TypeName) -> Result<
         return Err(error(SqlState::UNDEFINED_OBJECT, message, location));
     }
     // The domains of information_schema only name what a column is for; their checks hold for all that it shows.
-    let oid = if ty.namespace == INFORMATION_SCHEMA && ty.kind == TypeKind::Domain && oid == ty.oid {
-        ty.base
-    } else {
-        oid
-    };
+    if ty.namespace == INFORMATION_SCHEMA && ty.kind == TypeKind::Domain && oid == ty.oid {
+        return Ok(plain(ty.base).with_typmod(ty.base_modifier));
+    }
     Ok(plain(oid).with_typmod(typmod))
 }
 

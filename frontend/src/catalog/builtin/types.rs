@@ -50,6 +50,8 @@ pub struct Type {
     pub array: Oid,
     /// Base type of a domain.
     pub base: Oid,
+    /// `pg_type.typtypmod`: the modifier that a domain gives its base type.
+    pub base_modifier: i32,
     /// Function that reads type modifiers, 0 for none.
     pub modifier_input: Oid,
     /// Function that prints type modifiers, 0 for none.
@@ -82,6 +84,7 @@ pub(super) fn load() -> HashMap<Oid, Type> {
             is_array: row.int("typlen") == -1 && row.oid("typelem") != 0 && row.char("typcategory") == 'A',
             array: row.oid("typarray"),
             base: row.oid("typbasetype"),
+            base_modifier: row.parse("typtypmod").unwrap_or(-1),
             modifier_input: row.oid("typmodin"),
             modifier_output: row.oid("typmodout"),
             collation: row.oid("typcollation"),
