@@ -236,9 +236,10 @@ impl Planner<'_> {
         }
         let rows = self.base_rows(get);
         // A column of an outer query has no position in the table.
-        let (mut positional, foreign): (Vec<Expr>, Vec<Expr>) = get.filters.iter().cloned().partition(|filter| {
-            super::expressions::columns_of(filter).iter().all(|id| get.columns.contains(id))
-        });
+        let (mut positional, foreign): (Vec<Expr>, Vec<Expr>) =
+            get.filters.iter().cloned().partition(|filter| {
+                super::expressions::columns_of(filter).iter().all(|id| get.columns.contains(id))
+            });
         for filter in &mut positional {
             super::expressions::rewrite(filter, &mut |part| {
                 if let ExprKind::Column(id) = &mut part.kind
