@@ -140,6 +140,11 @@ fn exact_lanes<T: Copy>(
     bits: &[u64],
     mask: &mut [u64],
 ) {
+    if low > high {
+        // The build side is empty: its bounds are not those of any key.
+        mask.iter_mut().take(lanes.len().div_ceil(64)).for_each(|mask| *mask = 0);
+        return;
+    }
     let span = high.wrapping_sub(low) as u64;
     for (chunk, mask) in lanes.chunks(64).zip(mask.iter_mut()) {
         if *mask == 0 {
