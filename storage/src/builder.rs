@@ -58,6 +58,14 @@ impl ColumnBuilder {
 
     /// Appends a value that nobody looks at.
     pub(crate) fn push_zero(&mut self) {
+        self.push_zero_lane();
+        if let Some(words) = &mut self.validity {
+            push_bit(words, self.len, true);
+        }
+        self.len += 1;
+    }
+
+    fn push_zero_lane(&mut self) {
         match &mut self.lanes {
             Lanes::Bool(words) => push_bit(words, self.len, false),
             Lanes::I16(lanes) => lanes.push(0),
@@ -69,7 +77,6 @@ impl ColumnBuilder {
             Lanes::Wide(lanes) => lanes.push(0),
             Lanes::Views(views) => views.push(b""),
         }
-        self.len += 1;
     }
 
     /// Appends one value.
@@ -77,13 +84,14 @@ impl ColumnBuilder {
         let len = self.len;
         match (&mut self.lanes, value) {
             (_, Lane::Null) => {
-                self.push_zero();
+                self.push_zero_lane();
                 let words = self.validity.get_or_insert_with(|| {
                     let mut words = Vec::new();
                     append_ones(&mut words, 0, len);
                     words
                 });
                 push_bit(words, len, false);
+                self.len += 1;
                 return Ok(());
             }
             (Lanes::Bool(words), Lane::Bool(flag)) => push_bit(words, len, flag),
@@ -307,6 +315,35 @@ fn append_words(words: &mut Vec<u64>, len: usize, count: usize, source: impl Fn(
         words[word] |= value << shift;
         if shift + bits > 64 {
             words[word + 1] |= value >> (64 - shift);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lanes that nobody looks at lie between nulls and values where rows of other snapshots do.
+    #[test]
+    fn unseen_lanes_have_a_validity_bit_too() {
+        let column = ColumnDefinition {
+            name: "a".to_owned(),
+            physical: PhysicalType::I32,
+            fixed_scale: None,
+            nullable: true,
+        };
+        let mut builder = ColumnBuilder::new(&column, 300);
+        for lane in 0..300 {
+            match lane % 3 {
+                0 => builder.push(Lane::Null).unwrap(),
+                1 => builder.push_zero(),
+                _ => builder.push(Lane::I32(lane)).unwrap(),
+            }
+        }
+        let vector = builder.finish_vector();
+        assert_eq!(vector.len(), 300);
+        for lane in 0..300 {
+            assert_eq!(vector.is_null(lane), lane % 3 == 0, "lane {lane}");
         }
     }
 }
