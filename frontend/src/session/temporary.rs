@@ -52,6 +52,7 @@ impl Session {
                 Persistence::Temporary(OnCommit::Delete) => {
                     let mut storage = self.open()?.storage.lock();
                     let table = relation.table_id();
+                    storage.advance_command();
                     if storage.scan(table)?.row_count() > 0 {
                         storage.truncate(table)?;
                     }

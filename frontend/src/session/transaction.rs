@@ -412,8 +412,19 @@ fn follow_indexes(open: &Open, catalog: &Catalog) -> Result<()> {
             storage.drop_index(table, gone.id)?;
         }
         for new in wanted.into_iter().filter(|wanted| !kept.iter().any(|kept| same(wanted, kept))) {
-            storage.create_index(table, new)?;
+            storage.create_index(table, new).map_err(not_built)?;
         }
     }
     Ok(())
+}
+
+/// Returns the error of an index that could not be built.
+fn not_built(error: storage::StorageError) -> PgError {
+    let storage::StorageError::DuplicateKey { index, .. } = &error else { return error.into() };
+    let message = format!("could not create unique index \"{index}\"");
+    let mut error = PgError::from(error);
+    let fields = error.fields_mut();
+    fields.message = message;
+    fields.detail = fields.detail.take().map(|detail| detail.replace(" already exists.", " is duplicated."));
+    error
 }

@@ -88,7 +88,9 @@ pub fn run(
 ) -> Result<String> {
     session.backend.cancel.check()?;
     let node = source.node()?;
-    if session.settings.lock().bool("transaction_read_only")
+    let read_only =
+        if session.open()?.explicit { "transaction_read_only" } else { "default_transaction_read_only" };
+    if session.settings.lock().bool(read_only)
         && let Some(command) = writes(node)
     {
         return Err(PgError::new(

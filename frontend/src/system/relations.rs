@@ -1,11 +1,11 @@
 //! The rows that the user's objects add to the tables of `pg_catalog`.
 
 use storage::TableId;
-use types::{Datum, Oid, Result, TypeRef, array_type, oids};
+use types::{Datum, Oid, Result, TypeRef, oids};
 
 use super::definitions::{Index, constraint_definition, indexes};
 use super::layout::{Maker, array, int2_vector, oid, oid_vector};
-use crate::catalog::builtin::{builtin, index_method};
+use crate::catalog::builtin::index_method;
 use crate::catalog::{
     ColumnInfo, ConstraintKind, ForeignKeyAction, Generated, IndexKey, IndexKeySource, Relation, RelationKind,
 };
@@ -485,23 +485,12 @@ fn database(maker: &mut Maker<'_>) {
     }
 }
 
-/// Returns the size of a table in bytes as told by its rows: pages are a fiction here.
-pub fn table_bytes(access: &Access, table: Oid) -> u64 {
-    let rows = row_count(access, table).max(0.0) as u64;
-    let width: u64 = access
-        .catalog
-        .relations
-        .get(&table)
-        .map_or(0, |relation| relation.columns.iter().map(|column| column_bytes(column.ty.oid)).sum());
-    (rows * width).div_ceil(PAGE_BYTES) * PAGE_BYTES
-}
-
 /// Says whether long values of a type go to a TOAST table.
 pub fn is_toasted(ty: Oid) -> bool {
     storage_facts(ty).storage != "p"
 }
 
-fn column_bytes(ty: Oid) -> u64 {
-    let _ = (builtin(), array_type(ty));
+/// Returns the width of a column's values in bytes; a guess where it varies.
+pub fn column_bytes(ty: Oid) -> u64 {
     u64::try_from(storage_facts(ty).size).unwrap_or(16)
 }

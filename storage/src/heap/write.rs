@@ -7,6 +7,7 @@ use kernels::vector::VECTOR_LANES;
 use super::group::{Form, Group};
 use super::{Heap, Tail};
 use crate::error::Result;
+use crate::index::IndexId;
 use crate::index::cursor::{pruning_for_lane, scan_value};
 use crate::index::key::{Key, key_of_row};
 use crate::index::tree::Index;
@@ -123,16 +124,26 @@ impl Heap {
         page.write().place(place, row, begin);
     }
 
-    /// Inserts a row in the table and in all indexes.
-    pub(crate) fn insert(&self, row: Box<[u8]>, begin: u64, xids: &XidTable) -> Result<Placed> {
+    /// Inserts a row in the table and in all indexes. Of several conflicts the one in an index that is among the `first`
+    /// is told.
+    pub(crate) fn insert(
+        &self,
+        row: Box<[u8]>,
+        begin: u64,
+        xids: &XidTable,
+        first: &dyn Fn(IndexId) -> bool,
+    ) -> Result<Placed> {
         let indexes = self.indexes();
+        let mut order: Vec<usize> = (0..indexes.len()).collect();
+        order.sort_by_key(|&at| !first(indexes[at].definition.id));
         let mut keys = Vec::with_capacity(indexes.len());
         for index in indexes.iter() {
             keys.push(key_of_row(&index.definition, &self.layout, &row)?);
         }
         let id = self.place(row, begin);
         let own = xid_of(begin);
-        for (done, (index, (key, any_null))) in indexes.iter().zip(&keys).enumerate() {
+        for (done, &at) in order.iter().enumerate() {
+            let (index, (key, any_null)) = (&indexes[at], &keys[at]);
             let checked = index.definition.unique && !(*any_null && index.definition.nulls_distinct);
             let conflict = if checked {
                 let holder = index.insert_unless(key.clone(), id, |other| self.holder(other, own, xids));
@@ -152,8 +163,8 @@ impl Heap {
                 None
             };
             if let Some(holder) = conflict {
-                for (index, (key, _)) in indexes.iter().zip(keys.iter().cloned()).take(done) {
-                    index.remove(key, id);
+                for &at in order.iter().take(done) {
+                    indexes[at].remove(keys[at].0.clone(), id);
                 }
                 self.vacate(id);
                 return Ok(Placed::Conflict(Arc::clone(index), holder));

@@ -53,8 +53,11 @@ impl Transaction {
     fn record(&self) -> Result<CommitRecord> {
         let mut tables: BTreeMap<TableId, TableRecord> = BTreeMap::new();
         for (&table, change) in &self.changes.tables {
-            let record = tables.entry(table).or_default();
             let before = change.before.as_ref();
+            if before.is_none() && change.after.is_none() {
+                continue;
+            }
+            let record = tables.entry(table).or_default();
             match &change.after {
                 None => record.dropped = true,
                 Some(after) if before.is_none_or(|before| before.heap.id != after.heap.id) => {

@@ -138,9 +138,7 @@ impl Transaction {
             .tables
             .entry(table)
             .or_insert_with(|| TableChange { before: before.cloned(), after: None });
+        // A table that came and went stays listed: its heap was not taken away by others.
         change.after = after.map(Arc::new);
-        if change.before.is_none() && change.after.is_none() {
-            self.changes.tables.remove(&table);
-        }
     }
 }

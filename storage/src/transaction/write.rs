@@ -126,7 +126,7 @@ impl Transaction {
         let heap = Arc::clone(&self.table(table)?.heap);
         let row = &row.0;
         loop {
-            match self.place(&heap, row.clone())? {
+            match self.place(&heap, row.clone(), arbiter)? {
                 Placed::Row(id) => return Ok(InsertOutcome::Done(id)),
                 Placed::Conflict(index, Holder::Row(other)) if arbiter(index.definition.id) => {
                     return Ok(InsertOutcome::Conflict(index.definition.id, other));
@@ -139,7 +139,7 @@ impl Transaction {
 
     fn insert_into(&mut self, heap: &Arc<Heap>, row: &[u8]) -> Result<RowId> {
         loop {
-            match self.place(heap, row.into())? {
+            match self.place(heap, row.into(), &|_| false)? {
                 Placed::Row(id) => return Ok(id),
                 Placed::Conflict(index, Holder::Row(_)) => return Err(duplicate(heap, &index, row)),
                 Placed::Conflict(_, Holder::InFlight(xid)) => self.wait_for(xid)?,
@@ -147,9 +147,14 @@ impl Transaction {
         }
     }
 
-    fn place(&mut self, heap: &Arc<Heap>, row: Box<[u8]>) -> Result<Placed> {
+    fn place(
+        &mut self,
+        heap: &Arc<Heap>,
+        row: Box<[u8]>,
+        first: &dyn Fn(crate::index::IndexId) -> bool,
+    ) -> Result<Placed> {
         let stamp = self.stamp()?;
-        let placed = heap.insert(row, stamp, self.store.xids())?;
+        let placed = heap.insert(row, stamp, self.store.xids(), first)?;
         if let Placed::Row(id) = placed {
             self.undo.push(Undo::Inserted(Arc::clone(heap), id));
         }

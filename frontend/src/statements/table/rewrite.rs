@@ -42,6 +42,8 @@ pub fn rewrite(
             writer.0.finish()?;
         }
         transaction.drop_table(old.table_id())?;
+        // What checks the new rows must see them.
+        transaction.advance_command();
     }
     session.change_catalog(|catalog| {
         catalog.put_relation(Arc::new(new));

@@ -6,7 +6,7 @@ use types::{Datum, Numeric, Oid, PgError, Result, SqlState};
 use super::{access, oid_at, text_at};
 use crate::session::DATABASE;
 use crate::system::definitions;
-use crate::system::relations::{DATABASE_OID, PAGE_BYTES, table_bytes};
+use crate::system::relations::{DATABASE_OID, PAGE_BYTES, column_bytes, row_count};
 
 /// Sorted by `prosrc`.
 pub(super) const TABLE: &[FunctionEntry] = &[
@@ -185,4 +185,15 @@ fn parse(text: &str) -> Result<Datum> {
             }
         };
     Ok(Datum::I64(number.mul(&Numeric::from(1_i64 << bits))?.to_i64()?))
+}
+
+/// Returns the size of a table in bytes as told by its rows: pages are a fiction here.
+fn table_bytes(access: &crate::session::access::Access, table: Oid) -> u64 {
+    let rows = row_count(access, table).max(0.0) as u64;
+    let width: u64 = access
+        .catalog
+        .relations
+        .get(&table)
+        .map_or(0, |relation| relation.columns.iter().map(|column| column_bytes(column.ty.oid)).sum());
+    (rows * width).div_ceil(PAGE_BYTES) * PAGE_BYTES
 }
