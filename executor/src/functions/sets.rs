@@ -15,10 +15,13 @@ fn zero_step() -> PgError {
 /// A tuning constant: rows between two looks at the cancel flag.
 const CANCEL_ROWS: usize = 65_536;
 
+/// What a row of one value takes, its share of a list that doubles included; in bytes.
+const ROW_BYTES: usize = 192;
+
 /// Looks at the cancel flag and charges what the rows since the last look take, so that a series without end ends.
 fn charge(call: &CallContext<'_>) -> Result<()> {
     call.query.cancel.check()?;
-    call.query.memory.grow((CANCEL_ROWS * 64) as u64)
+    call.query.memory.grow((CANCEL_ROWS * ROW_BYTES) as u64)
 }
 
 fn integers(low: i64, high: i64, step: i64, call: &CallContext<'_>, wrap: fn(i64) -> Datum) -> Rows {
