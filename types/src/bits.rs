@@ -147,7 +147,8 @@ pub fn position(items: &[u8], needle: &[u8]) -> i32 {
 
 /// Casts an integer of `width` bits to `bit(n)`: low bits, sign-extended on the left.
 pub fn from_integer(value: i64, typmod: i32) -> Datum {
-    let length = typmod.max(1);
+    // As bitfromint4: a length that no bit string can have counts as none.
+    let length = usize::try_from(typmod).ok().filter(|bits| (1..=LENGTH_MAX).contains(bits)).unwrap_or(1);
     datum((0..length).rev().map(|place| b'0' + (value >> place.min(63) & 1) as u8).collect::<Vec<u8>>())
 }
 
