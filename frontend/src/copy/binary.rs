@@ -1,13 +1,12 @@
 //! COPY's binary form.
 
 use kernels::vector::Vector;
-use storage::BulkWriter;
 use types::{Datum, PgError, Result, SqlState};
 
 use super::column::Column;
-use super::from::{Outcome, copy_failed, step};
-use super::load::LoadPlan;
-use crate::server::connection::Client;
+use super::from::{Outcome, Sink, copy_failed};
+use super::load::{LoadPlan, Loaded};
+use super::place::Input;
 use crate::server::messages::CopyStep;
 use crate::session::Session;
 use crate::session::values;
@@ -26,16 +25,16 @@ fn bad_format(message: &str) -> PgError {
 /// Reads binary data into the table.
 pub(super) fn load(
     session: &Session,
-    client: &mut Client,
+    mut input: Input<'_>,
     plan: &LoadPlan,
-    writer: BulkWriter<'_>,
+    writer: Sink<'_>,
 ) -> Result<Outcome> {
     let mut reader =
         Reader { plan, writer, columns: new_columns(plan), rows: 0, total: 0, state: State::Header };
     let mut pending = Vec::new();
     loop {
         session.backend.cancel.check()?;
-        let done = match step(client, &mut pending)? {
+        let done = match input.step(&mut pending)? {
             CopyStep::Data => false,
             CopyStep::Done => true,
             CopyStep::Fail(reason) => return Err(copy_failed(&reason)),
@@ -53,7 +52,11 @@ pub(super) fn load(
     match reader.state {
         State::Header => Err(bad_format("COPY file signature not recognized")),
         State::Rows if !pending.is_empty() => Err(reader.place(bad_format("unexpected EOF in COPY data"))),
-        State::Rows | State::Ended => reader.finish(),
+        State::Rows | State::Ended => {
+            let outcome = reader.finish()?;
+            input.finish()?;
+            Ok(outcome)
+        }
     }
 }
 
@@ -71,7 +74,7 @@ enum State {
 
 struct Reader<'a> {
     plan: &'a LoadPlan,
-    writer: BulkWriter<'a>,
+    writer: Sink<'a>,
     columns: Vec<Column>,
     rows: u64,
     total: u64,
@@ -177,7 +180,13 @@ impl Reader<'_> {
         if self.rows > 0 {
             let columns = std::mem::replace(&mut self.columns, new_columns(self.plan));
             let vectors: Vec<Vector> = columns.into_iter().map(Column::finish).collect();
-            self.writer.append(&vectors)?;
+            let first = self.total - self.rows + 1;
+            let lines = if self.plan.keep_lines {
+                (first..=self.total).map(|line| (line, None)).collect()
+            } else {
+                Vec::new()
+            };
+            self.writer.push(Loaded { vectors, rows: self.rows, lines, ..Loaded::default() })?;
             self.rows = 0;
         }
         Ok(())

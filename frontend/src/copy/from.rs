@@ -1,6 +1,6 @@
-//! COPY FROM STDIN.
+//! COPY FROM.
 //!
-//! The session's thread reads the client's messages and cuts the bytes into chunks of whole lines; workers turn chunks
+//! The session's thread reads the client's messages, or a file, and cuts the bytes into chunks of whole lines; workers turn chunks
 //! into vectors; the session's thread takes the vectors in order and hands them to the bulk writer. So the first
 //! error in the data is the one that is reported, and few chunks are in memory at a time.
 
@@ -16,8 +16,8 @@ use types::{PgError, Result, SqlState};
 use super::fields::LineEnd;
 use super::load::{Chunk, LoadPlan, Loaded};
 use super::options::Format;
-use crate::server::connection::Client;
-use crate::server::messages::{CopyStep, ReadError, protocol_violation};
+use super::place::Input;
+use crate::server::messages::CopyStep;
 use crate::session::Session;
 
 /// Size at which a chunk is cut; a tuning constant.
@@ -34,37 +34,36 @@ pub struct Outcome {
     pub skipped: u64,
 }
 
-/// Reads the client's data into the table.
+/// Reads the data into the table.
 ///
 /// # Errors
 /// The first error in the data, the client's CopyFail, or a lost connection.
 pub fn run(
     session: &Session,
-    client: &mut Client,
+    mut input: Input<'_>,
     plan: LoadPlan,
     table: storage::TableId,
     held: Option<&mut HeldRows>,
 ) -> Result<Outcome> {
     let binary = i8::from(plan.options.format == Format::Binary);
     let count = plan.fields.len();
-    client.output.message(b'G', |body| {
-        body.push(binary as u8);
-        crate::server::output::put_count(body, count);
-        (0..count).for_each(|_| body.extend_from_slice(&[0, binary as u8]));
-    });
-    client.output.flush();
+    if let Input::Client(client) = &mut input {
+        client.output.message(b'G', |body| {
+            body.push(binary as u8);
+            crate::server::output::put_count(body, count);
+            (0..count).for_each(|_| body.extend_from_slice(&[0, binary as u8]));
+        });
+        client.output.flush();
+    }
     let storage = Arc::clone(&session.open()?.storage);
     let mut transaction = storage.lock();
     let writer = match held {
-        Some(_) if binary == 1 => {
-            return Err(PgError::not_supported("COPY FROM in binary format into a table with constraints"));
-        }
         Some(held) => Sink::Held(held),
-        None if binary == 1 => {
-            return super::binary::load(session, client, &plan, transaction.bulk_writer(table)?);
-        }
         None => Sink::Bulk(Box::new(transaction.bulk_writer(table)?)),
     };
+    if binary == 1 {
+        return super::binary::load(session, input, &plan, writer);
+    }
     let threads = session.engine.threads.max(1);
     let mut loader = Loader {
         plan: Arc::new(plan),
@@ -77,7 +76,7 @@ pub fn run(
     let mut cutter = Cutter::default();
     loop {
         session.backend.cancel.check()?;
-        let read = step(client, &mut cutter.pending).map_err(|error| cutter.place(&loader.plan, error))?;
+        let read = input.step(&mut cutter.pending).map_err(|error| cutter.place(&loader.plan, error))?;
         match read {
             CopyStep::Data => {
                 if cutter.pending.len() >= CHUNK_BYTES
@@ -94,7 +93,9 @@ pub fn run(
     while let Some(chunk) = cutter.cut(&loader.plan, true) {
         loader.submit(chunk)?;
     }
-    loader.finish()
+    let outcome = loader.finish()?;
+    input.finish()?;
+    Ok(outcome)
 }
 
 /// Returns the error of a CopyFail message.
@@ -102,23 +103,37 @@ pub(super) fn copy_failed(reason: &str) -> PgError {
     PgError::new(SqlState::QUERY_CANCELED, format!("COPY from stdin failed: {reason}"))
 }
 
-/// Reads one message of the COPY.
-pub(super) fn step(client: &mut Client, pending: &mut Vec<u8>) -> Result<CopyStep> {
-    client.input.copy_step(pending).map_err(|error| match error {
-        ReadError::Closed => PgError::new(
-            SqlState::CONNECTION_FAILURE,
-            "unexpected EOF on client connection with an open transaction",
-        ),
-        ReadError::Fatal(error) => protocol_violation(error.fields().message.clone()),
-    })
-}
-
 /// Where the rows go.
-enum Sink<'a> {
+pub(super) enum Sink<'a> {
     /// Into storage.
     Bulk(Box<BulkWriter<'a>>),
     /// To be checked as a whole.
     Held(&'a mut HeldRows),
+}
+
+impl Sink<'_> {
+    /// Takes rows.
+    ///
+    /// # Errors
+    /// Storage's.
+    pub(super) fn push(&mut self, loaded: Loaded) -> Result<()> {
+        match self {
+            Sink::Bulk(writer) => writer.append(&loaded.vectors)?,
+            Sink::Held(held) => held.push(loaded),
+        }
+        Ok(())
+    }
+
+    /// Ends the rows.
+    ///
+    /// # Errors
+    /// Storage's.
+    pub(super) fn finish(self) -> Result<()> {
+        match self {
+            Sink::Bulk(writer) => writer.finish().map(|_| ()).map_err(Into::into),
+            Sink::Held(_) => Ok(()),
+        }
+    }
 }
 
 /// Rows that wait for their checks, with the lines that they come from.
@@ -127,7 +142,7 @@ pub struct HeldRows {
     /// The rows.
     pub batches: Vec<Batch>,
     /// Number and text of each row's line.
-    pub lines: Vec<(u64, String)>,
+    pub lines: Vec<(u64, Option<String>)>,
 }
 
 impl HeldRows {
@@ -188,10 +203,7 @@ impl Loader<'_> {
             ));
         }
         if loaded.rows > 0 {
-            match &mut self.writer {
-                Sink::Bulk(writer) => writer.append(&loaded.vectors)?,
-                Sink::Held(held) => held.push(loaded),
-            }
+            self.writer.push(loaded)?;
         }
         Ok(())
     }
@@ -200,9 +212,7 @@ impl Loader<'_> {
         while !self.waiting.is_empty() {
             self.take()?;
         }
-        if let Sink::Bulk(writer) = self.writer {
-            writer.finish()?;
-        }
+        self.writer.finish()?;
         Ok(self.outcome)
     }
 }

@@ -71,8 +71,8 @@ pub struct Loaded {
     pub rows: u64,
     /// Rows that ON_ERROR ignore skipped.
     pub skipped: u64,
-    /// Number and text of each row's line, if lines are kept.
-    pub lines: Vec<(u64, String)>,
+    /// Number and text of each row's line, if lines are kept; binary rows have no text.
+    pub lines: Vec<(u64, Option<String>)>,
     /// The end marker `\.` was found: what follows is not data.
     pub ended: bool,
 }
@@ -167,7 +167,7 @@ impl LoadPlan {
 
     fn keep_line(&self, splitter: &Splitter<'_>, line: u64, loaded: &mut Loaded) {
         if self.keep_lines {
-            loaded.lines.push((line, cut(splitter.line())));
+            loaded.lines.push((line, Some(cut(splitter.line()))));
         }
     }
 

@@ -6,6 +6,7 @@ mod fields;
 mod from;
 mod load;
 mod options;
+mod place;
 mod to;
 
 use std::sync::Arc;
@@ -35,16 +36,11 @@ pub fn run(
     source: &Source,
     statement: &CopyStmt,
 ) -> Result<String> {
-    if statement.is_program || !statement.filename.is_empty() {
-        let direction = if statement.is_from { "from" } else { "to" };
-        let what = if statement.is_program { "a program" } else { "a file of the server" };
-        return Err(PgError::not_supported(format!("COPY {direction} {what}")));
-    }
     let options = CopyOptions::read(&statement.options, statement.is_from)?;
     let count = match (&statement.relation, statement.is_from) {
         (Some(_), true) => copy_from(session, client, statement, options)?,
         (Some(_), false) => copy_table_to(session, client, statement, &options)?,
-        (None, _) => copy_query_to(session, client, source, &options)?,
+        (None, _) => write(session, client, &source.inner(), statement, &options)?,
     };
     Ok(format!("COPY {count}"))
 }
@@ -96,7 +92,12 @@ fn copy_from(
         open.used = true;
     }
     let mut held = from::HeldRows::default();
-    let outcome = from::run(session, client, load, relation.table_id(), plan.is_some().then_some(&mut held))?;
+    let directory = session.engine.store.directory();
+    let input = match statement.filename.as_str() {
+        "" => place::Input::Client(client),
+        name => place::Input::open(name, statement.is_program, directory)?,
+    };
+    let outcome = from::run(session, input, load, relation.table_id(), plan.is_some().then_some(&mut held))?;
     let rows = match plan {
         Some(plan) => store_held(session, &plan, held, &relation)?,
         None => outcome.rows,
@@ -165,9 +166,10 @@ fn store_held(session: &mut Session, plan: &Plan, held: from::HeldRows, relation
             Some((line, _)) if error.sqlstate() == SqlState::UNIQUE_VIOLATION => {
                 error.with_context(format!("COPY {}, line {line}", relation.name))
             }
-            Some((line, text)) => {
+            Some((line, Some(text))) => {
                 error.with_context(format!("COPY {}, line {line}: \"{text}\"", relation.name))
             }
+            Some((line, None)) => error.with_context(format!("COPY {}, line {line}", relation.name)),
             None => error,
         }
     })
@@ -247,19 +249,16 @@ fn copy_table_to(
     let schema = names::schema_name(&access.catalog, relation.schema).unwrap_or_default();
     let sql = format!("SELECT {} FROM {}.{}", columns.join(", "), quote(&schema), quote(&relation.name));
     let source = Source::new(crate::parser::parse(&sql)?, 0);
-    write(session, client, &source, options)
+    write(session, client, &source, statement, options)
 }
 
-fn copy_query_to(
+fn write(
     session: &mut Session,
     client: &mut Client,
     source: &Source,
+    statement: &CopyStmt,
     options: &CopyOptions,
 ) -> Result<u64> {
-    write(session, client, &source.inner(), options)
-}
-
-fn write(session: &mut Session, client: &mut Client, source: &Source, options: &CopyOptions) -> Result<u64> {
     let planned = statements::plan(session, source, &[])?;
     let access = session.access()?;
     let columns: Vec<(String, TypeRef)> =
@@ -267,7 +266,11 @@ fn write(session: &mut Session, client: &mut Client, source: &Source, options: &
     if options.format == Format::Binary && columns.is_empty() {
         return Err(PgError::not_supported("COPY without columns in binary format"));
     }
-    let mut out = CopyOut::begin(&mut client.output, options, &columns, &access);
+    let target = match statement.filename.as_str() {
+        "" => place::Target::Client(&mut client.output),
+        name => place::Target::open(name, statement.is_program)?,
+    };
+    let mut out = CopyOut::begin(target, options, &columns, &access)?;
     statements::execute_plan(session, &planned, &[], &mut out)?;
-    Ok(out.finish())
+    out.finish()
 }

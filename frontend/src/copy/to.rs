@@ -1,4 +1,4 @@
-//! COPY TO STDOUT.
+//! COPY TO.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use types::{Datum, Result, TypeRef, oids};
 
 use super::binary::SIGNATURE;
 use super::options::{CopyOptions, Force, Format, Header};
-use crate::server::output::{Output, put_count, write_message};
+use super::place::Target;
+use crate::server::output::{put_count, write_message};
 use crate::session::access::Access;
 use crate::session::values;
 
@@ -20,7 +21,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Writes batches as COPY data.
 pub struct CopyOut<'a> {
-    output: &'a mut Output,
+    target: Target<'a>,
     options: &'a CopyOptions,
     columns: Vec<(TypeRef, bool)>,
     access: Arc<Access>,
@@ -32,18 +33,23 @@ pub struct CopyOut<'a> {
 
 impl<'a> CopyOut<'a> {
     /// Announces the data; writes the header.
+    ///
+    /// # Errors
+    /// When the header cannot be written.
     pub fn begin(
-        output: &'a mut Output,
+        mut target: Target<'a>,
         options: &'a CopyOptions,
         columns: &[(String, TypeRef)],
         access: &Arc<Access>,
-    ) -> Self {
+    ) -> Result<Self> {
         let binary = u8::from(options.format == Format::Binary);
-        output.message(b'H', |body| {
-            body.push(binary);
-            put_count(body, columns.len());
-            columns.iter().for_each(|_| body.extend_from_slice(&[0, binary]));
-        });
+        if let Target::Client(output) = &mut target {
+            output.message(b'H', |body| {
+                body.push(binary);
+                put_count(body, columns.len());
+                columns.iter().for_each(|_| body.extend_from_slice(&[0, binary]));
+            });
+        }
         let forced = |name: &String| match &options.force_quote {
             Force::No => false,
             Force::All => true,
@@ -51,7 +57,7 @@ impl<'a> CopyOut<'a> {
         };
         let described = columns.iter().map(|(name, ty)| (*ty, forced(name))).collect();
         let mut out = Self {
-            output,
+            target,
             options,
             columns: described,
             access: Arc::clone(access),
@@ -60,12 +66,12 @@ impl<'a> CopyOut<'a> {
             rows: 0,
         };
         if binary == 1 {
-            write_message(&mut out.chunk, b'd', |body| {
+            out.frame(|body| {
                 body.extend_from_slice(SIGNATURE);
                 body.extend_from_slice(&[0; 8]);
             });
         } else if options.header != Header::No {
-            write_message(&mut out.chunk, b'd', |body| {
+            out.frame(|body| {
                 for (index, (name, _)) in columns.iter().enumerate() {
                     if index > 0 {
                         body.push(options.delimiter);
@@ -75,29 +81,49 @@ impl<'a> CopyOut<'a> {
                 body.push(b'\n');
             });
         }
-        out
+        Ok(out)
     }
 
-    /// Ends the data.
-    pub fn finish(mut self) -> u64 {
+    /// Ends the data; returns the number of rows.
+    ///
+    /// # Errors
+    /// When the rest cannot be written.
+    pub fn finish(mut self) -> Result<u64> {
         if self.options.format == Format::Binary {
-            write_message(&mut self.chunk, b'd', |body| body.extend_from_slice(&(-1i16).to_be_bytes()));
+            self.frame(|body| body.extend_from_slice(&(-1i16).to_be_bytes()));
         }
-        write_message(&mut self.chunk, b'c', |_| {});
-        self.output.append(&self.chunk);
-        self.rows
+        if self.target.is_framed() {
+            write_message(&mut self.chunk, b'c', |_| {});
+        }
+        self.target.write(&self.chunk)?;
+        self.target.finish()?;
+        Ok(self.rows)
+    }
+
+    /// Appends a piece of data, as a message where there are messages.
+    fn frame(&mut self, fill: impl FnOnce(&mut Vec<u8>)) {
+        if self.target.is_framed() {
+            write_message(&mut self.chunk, b'd', fill);
+        } else {
+            fill(&mut self.chunk);
+        }
     }
 
     fn row(&mut self, batch: &Batch, lane: usize) -> Result<()> {
         let start = self.chunk.len();
-        self.chunk.extend_from_slice(&[b'd', 0, 0, 0, 0]);
+        let framed = self.target.is_framed();
+        if framed {
+            self.chunk.extend_from_slice(&[b'd', 0, 0, 0, 0]);
+        }
         if self.options.format == Format::Binary {
             self.binary_row(batch, lane)?;
         } else {
             self.text_row(batch, lane)?;
         }
-        let len = (self.chunk.len() - start - 1) as u32;
-        self.chunk[start + 1..start + 5].copy_from_slice(&len.to_be_bytes());
+        if framed {
+            let len = (self.chunk.len() - start - 1) as u32;
+            self.chunk[start + 1..start + 5].copy_from_slice(&len.to_be_bytes());
+        }
         Ok(())
     }
 
@@ -151,12 +177,12 @@ impl ResultSink for CopyOut<'_> {
         for lane in 0..batch.len {
             self.row(&batch, lane)?;
             if self.chunk.len() >= CHUNK_BYTES {
-                self.output.append(&self.chunk);
+                self.target.write(&self.chunk)?;
                 self.chunk.clear();
             }
         }
         self.rows += batch.len as u64;
-        Ok(if self.output.is_broken() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        Ok(if self.target.is_broken() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 }
 
