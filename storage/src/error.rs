@@ -88,6 +88,8 @@ pub enum StorageError {
         columns: Vec<String>,
         /// The key's values and their types.
         values: Vec<(Datum, Oid)>,
+        /// The row's position among those that were handed in together; `None` for a single row.
+        row: Option<u64>,
     },
     /// A value that this form of the column cannot hold.
     NotSupported(String),
@@ -96,6 +98,15 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// Says at which of the rows that were handed in together a key was found to be taken.
+    #[must_use]
+    pub(crate) fn at_row(mut self, position: u64) -> Self {
+        if let Self::DuplicateKey { row, .. } = &mut self {
+            *row = Some(position);
+        }
+        self
+    }
+
     /// Wraps an error of the operating system; a full device keeps its own variant.
     pub(crate) fn io(what: impl Into<String>, path: &Path, error: &std::io::Error) -> Self {
         match error.kind() {

@@ -40,7 +40,8 @@ pub(crate) fn check_new_groups(
         let xids = Arc::clone(transaction.store().xids());
         let old = heap.groups().iter().filter(|group| !is_new(group)).cloned().collect();
         let old = TableScan::of_held(heap, old, own, &xids);
-        let new = TableScan::of_held(heap, new.to_vec(), own, &xids);
+        let groups = new;
+        let new = TableScan::of_held(heap, groups.to_vec(), own, &xids);
         if distinct && !may_overlap(&new, &old, index) {
             return Ok(());
         }
@@ -48,23 +49,27 @@ pub(crate) fn check_new_groups(
         keys.sort_unstable();
         let same = keys.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1).min();
         if let Some(row) = same {
-            return Err(duplicate_row(heap, index, row)?);
+            return Err(duplicate_row(heap, index, row, groups)?);
         }
         let Some((row, other)) = first_in(&keys, &new, &old, index)? else { return Ok(()) };
         match heap.holder(other, own, &xids) {
-            Some(Holder::Row(_)) => return Err(duplicate_row(heap, index, row)?),
+            Some(Holder::Row(_)) => return Err(duplicate_row(heap, index, row, groups)?),
             Some(Holder::InFlight(xid)) => transaction.wait_for(xid)?,
             None => {}
         }
     }
 }
 
-fn duplicate_row(heap: &Heap, index: &Index, row: RowId) -> Result<crate::StorageError> {
+fn duplicate_row(heap: &Heap, index: &Index, row: RowId, new: &[Arc<Group>]) -> Result<crate::StorageError> {
+    let before = new.iter().take_while(|group| group.id != row.group());
+    let before: u64 = before.map(|group| group.len() as u64).sum();
+
     let stored = match heap.group(row.group()) {
         Some(group) => group.row(&heap.layout, row.lane())?,
         None => None,
     };
-    Ok(duplicate(heap, index, stored.as_ref().map_or(&[], |row| &row.bytes)))
+    let error = duplicate(heap, index, stored.as_ref().map_or(&[], |row| &row.bytes));
+    Ok(error.at_row(before + row.lane() as u64))
 }
 
 /// Returns the hashes of all keys that are to be unique.

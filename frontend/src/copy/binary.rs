@@ -5,7 +5,7 @@ use types::{Datum, PgError, Result, SqlState};
 
 use super::column::Column;
 use super::from::{Outcome, Sink, copy_failed};
-use super::load::{LoadPlan, Loaded};
+use super::load::{LineNumbers, LoadPlan, Loaded};
 use super::place::Input;
 use crate::server::messages::CopyStep;
 use crate::session::Session;
@@ -186,7 +186,13 @@ impl Reader<'_> {
             } else {
                 Vec::new()
             };
-            self.writer.push(Loaded { vectors, rows: self.rows, lines, ..Loaded::default() })?;
+            self.writer.push(Loaded {
+                vectors,
+                rows: self.rows,
+                lines,
+                line_numbers: LineNumbers::From(first),
+                ..Loaded::default()
+            })?;
             self.rows = 0;
         }
         Ok(())
@@ -194,7 +200,7 @@ impl Reader<'_> {
 
     fn finish(mut self) -> Result<Outcome> {
         self.flush()?;
-        self.writer.finish()?;
+        self.writer.finish(self.plan)?;
         Ok(Outcome { rows: self.total, skipped: 0 })
     }
 

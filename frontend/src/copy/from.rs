@@ -10,11 +10,11 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use executor::batch::Batch;
 use kernels::vector::VECTOR_LANES;
-use storage::BulkWriter;
+use storage::{BulkWriter, StorageError};
 use types::{PgError, Result, SqlState};
 
 use super::fields::LineEnd;
-use super::load::{Chunk, LoadPlan, Loaded};
+use super::load::{Chunk, LineNumbers, LoadPlan, Loaded};
 use super::options::Format;
 use super::place::Input;
 use crate::server::messages::CopyStep;
@@ -59,7 +59,7 @@ pub fn run(
     let mut transaction = storage.lock();
     let writer = match held {
         Some(held) => Sink::Held(held),
-        None => Sink::Bulk(Box::new(transaction.bulk_writer(table)?)),
+        None => Sink::Bulk(Box::new(transaction.bulk_writer(table)?), Lines::default(), 0),
     };
     if binary == 1 {
         return super::binary::load(session, input, &plan, writer);
@@ -106,9 +106,34 @@ pub(super) fn copy_failed(reason: &str) -> PgError {
 /// Where the rows go.
 pub(super) enum Sink<'a> {
     /// Into storage.
-    Bulk(Box<BulkWriter<'a>>),
+    Bulk(Box<BulkWriter<'a>>, Lines, u64),
     /// To be checked as a whole.
     Held(&'a mut HeldRows),
+}
+
+/// Lines of the rows that were handed in, by pieces: the number of the first row of each, and its lines.
+#[derive(Default)]
+pub(super) struct Lines(Vec<(u64, LineNumbers)>);
+
+impl Lines {
+    fn push(&mut self, first_row: u64, lines: LineNumbers) {
+        let follows = match (self.0.last(), &lines) {
+            (Some((first, LineNumbers::From(before))), LineNumbers::From(line)) => {
+                *before + (first_row - first) == *line
+            }
+            _ => false,
+        };
+        if !follows {
+            self.0.push((first_row, lines));
+        }
+    }
+
+    /// Returns the line of a row.
+    fn get(&self, row: u64) -> Option<u64> {
+        let piece = self.0.partition_point(|(first, _)| *first <= row).checked_sub(1)?;
+        let (first, lines) = self.0.get(piece)?;
+        lines.get(row - first)
+    }
 }
 
 impl Sink<'_> {
@@ -118,7 +143,11 @@ impl Sink<'_> {
     /// Storage's.
     pub(super) fn push(&mut self, loaded: Loaded) -> Result<()> {
         match self {
-            Sink::Bulk(writer) => writer.append(&loaded.vectors)?,
+            Sink::Bulk(writer, lines, rows) => {
+                writer.append(&loaded.vectors)?;
+                lines.push(*rows, loaded.line_numbers);
+                *rows += loaded.rows;
+            }
             Sink::Held(held) => held.push(loaded),
         }
         Ok(())
@@ -128,11 +157,27 @@ impl Sink<'_> {
     ///
     /// # Errors
     /// Storage's.
-    pub(super) fn finish(self) -> Result<()> {
+    pub(super) fn finish(self, plan: &LoadPlan) -> Result<()> {
         match self {
-            Sink::Bulk(writer) => writer.finish().map(|_| ()).map_err(Into::into),
+            Sink::Bulk(writer, lines, _) => {
+                writer.finish().map(|_| ()).map_err(|error| refusal(error, plan, &lines))
+            }
             Sink::Held(_) => Ok(()),
         }
+    }
+}
+
+/// Returns the error of rows that storage has refused.
+fn refusal(refused: StorageError, plan: &LoadPlan, lines: &Lines) -> PgError {
+    let StorageError::DuplicateKey { row, .. } = &refused else { return refused.into() };
+    let line = row.and_then(|row| lines.get(row));
+    let mut error = PgError::from(refused);
+    let fields = error.fields_mut();
+    fields.schema = Some(plan.schema.clone());
+    fields.table = Some(plan.table.clone());
+    match line {
+        Some(line) => error.with_context(format!("COPY {}, line {line}", plan.table)),
+        None => error,
     }
 }
 
@@ -212,7 +257,7 @@ impl Loader<'_> {
         while !self.waiting.is_empty() {
             self.take()?;
         }
-        self.writer.finish()?;
+        self.writer.finish(&self.plan)?;
         Ok(self.outcome)
     }
 }

@@ -73,8 +73,45 @@ pub struct Loaded {
     pub skipped: u64,
     /// Number and text of each row's line, if lines are kept; binary rows have no text.
     pub lines: Vec<(u64, Option<String>)>,
+    /// Lines that the rows begin at.
+    pub line_numbers: LineNumbers,
     /// The end marker `\.` was found: what follows is not data.
     pub ended: bool,
+}
+
+/// The line that each row of a chunk begins at.
+#[derive(Debug)]
+pub enum LineNumbers {
+    /// One line each, from this number on.
+    From(u64),
+    /// Whatever they are.
+    Listed(Vec<u64>),
+}
+
+impl Default for LineNumbers {
+    fn default() -> Self {
+        Self::From(1)
+    }
+}
+
+impl LineNumbers {
+    /// Takes the line of row number `row`.
+    fn push(&mut self, row: u64, line: u64) {
+        match self {
+            Self::From(first) if row == 0 => *first = line,
+            Self::From(first) if *first + row == line => {}
+            Self::From(first) => *self = Self::Listed((*first..*first + row).chain([line]).collect()),
+            Self::Listed(lines) => lines.push(line),
+        }
+    }
+
+    /// Returns the line of row number `row`.
+    pub fn get(&self, row: u64) -> Option<u64> {
+        match self {
+            Self::From(first) => Some(first + row),
+            Self::Listed(lines) => lines.get(usize::try_from(row).ok()?).copied(),
+        }
+    }
 }
 
 /// Where in the data an error is.
@@ -165,7 +202,9 @@ impl LoadPlan {
         Err(self.place(refused, splitter, line, &Place::Line))
     }
 
+    /// Remembers the line of the row that was just taken.
     fn keep_line(&self, splitter: &Splitter<'_>, line: u64, loaded: &mut Loaded) {
+        loaded.line_numbers.push(loaded.rows - 1, line);
         if self.keep_lines {
             loaded.lines.push((line, Some(cut(splitter.line()))));
         }

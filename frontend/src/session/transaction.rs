@@ -16,7 +16,7 @@ use super::engine::Engine;
 use super::settings::SettingsPoint;
 use super::waiter::SessionWaiter;
 use super::{Session, clock};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Relation};
 
 /// An open transaction.
 pub struct Open {
@@ -412,19 +412,21 @@ fn follow_indexes(open: &Open, catalog: &Catalog) -> Result<()> {
             storage.drop_index(table, gone.id)?;
         }
         for new in wanted.into_iter().filter(|wanted| !kept.iter().any(|kept| same(wanted, kept))) {
-            storage.create_index(table, new).map_err(not_built)?;
+            storage.create_index(table, new).map_err(|error| not_built(error, relation, catalog))?;
         }
     }
     Ok(())
 }
 
 /// Returns the error of an index that could not be built.
-fn not_built(error: storage::StorageError) -> PgError {
+fn not_built(error: storage::StorageError, relation: &Relation, catalog: &Catalog) -> PgError {
     let storage::StorageError::DuplicateKey { index, .. } = &error else { return error.into() };
     let message = format!("could not create unique index \"{index}\"");
     let mut error = PgError::from(error);
     let fields = error.fields_mut();
     fields.message = message;
+    fields.schema = super::names::schema_name(catalog, relation.schema);
+    fields.table = Some(relation.name.to_string());
     fields.detail = fields.detail.take().map(|detail| detail.replace(" already exists.", " is duplicated."));
     error
 }

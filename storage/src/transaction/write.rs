@@ -99,7 +99,7 @@ impl Transaction {
         let mut ids = Vec::with_capacity(rows);
         for lane in 0..rows {
             let row = heap.layout.encode(vectors, lane)?;
-            ids.push(self.insert_into(&heap, &row)?);
+            ids.push(self.insert_into(&heap, &row).map_err(|error| error.at_row(lane as u64))?);
         }
         Ok(ids)
     }
@@ -348,5 +348,6 @@ pub(crate) fn duplicate(heap: &Heap, index: &Index, row: &[u8]) -> StorageError 
         index: index.definition.name.clone(),
         columns,
         values,
+        row: None,
     }
 }
