@@ -16,7 +16,7 @@ pub(crate) trait SegmentStore: Send + Sync + std::fmt::Debug {
     fn open(&self, name: &str) -> Result<Buffer>;
     /// Returns the names of all files, finished or not.
     fn list(&self) -> Result<Vec<String>>;
-    /// Removes a file. Buffers of it stay valid.
+    /// Removes a file, if it is there. Buffers of it stay valid.
     fn remove(&self, name: &str) -> Result<()>;
     /// Returns how messages name a file.
     fn display(&self, name: &str) -> PathBuf;
@@ -69,7 +69,12 @@ impl SegmentStore for LocalSegments {
 
     fn remove(&self, name: &str) -> Result<()> {
         let path = self.directory.join(name);
-        fs::remove_file(&path).map_err(|error| StorageError::io("could not remove file", &path, &error))
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(StorageError::io("could not remove file", &path, &error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     fn display(&self, name: &str) -> PathBuf {

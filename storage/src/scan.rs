@@ -174,7 +174,7 @@ impl TableScan {
                 Form::Hot => hot_rows += group.live_rows(len) as u64,
                 Form::Frozen { segment, .. } => {
                     if last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, &segment)) {
-                        sketch.merge(segment.sketch(column));
+                        segment.sketch(column).into_iter().for_each(|found| sketch.merge(found));
                     }
                     last = Some(segment);
                 }
@@ -202,6 +202,7 @@ impl TableScan {
         for turn in 0..touched {
             let (group, vector_index) = vectors[turn * vectors.len() / touched];
             let row_group = self.row_group(group);
+            row_group.check()?;
             let lanes = row_group.lanes(vector_index);
             let wanted = rows.div_ceil(touched).min(lanes);
             let visible = row_group.visible(vector_index);
@@ -223,6 +224,17 @@ impl TableScan {
 const SAMPLED_VECTORS: usize = 128;
 
 impl RowGroup {
+    /// Fails when the rows cannot be read at all; damage within them shows when they are.
+    ///
+    /// # Errors
+    /// `Corrupt`, naming the file.
+    pub fn check(&self) -> Result<()> {
+        match &self.form {
+            Form::Hot => Ok(()),
+            Form::Frozen { segment, .. } => segment.check(),
+        }
+    }
+
     /// Returns the number of rows stored, invisible ones included.
     pub fn row_count(&self) -> usize {
         self.len

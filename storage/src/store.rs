@@ -94,7 +94,6 @@ impl Store {
         let segments: Arc<dyn SegmentStore> = Arc::new(LocalSegments::new(directory.join("segments"))?);
         let recovered = recover(directory, &segments)?;
         let head = Head { version: Arc::new(recovered.version), commit: recovered.commit };
-        let state = CheckpointState::new(recovered.manifest_segments);
         Ok(Arc::new(Self {
             directory: directory.to_owned(),
             options,
@@ -111,7 +110,7 @@ impl Store {
             next_segment: AtomicU64::new(recovered.next_segment),
             next_heap: AtomicU64::new(recovered.next_heap),
             next_owner: AtomicU64::new(ANONYMOUS_OWNERS),
-            checkpoint_state: Mutex::new(state),
+            checkpoint_state: Mutex::new(recovered.checkpoint),
             checkpointing: AtomicBool::new(false),
         }))
     }

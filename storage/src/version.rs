@@ -66,6 +66,9 @@ impl StoreVersion {
     pub(crate) fn segments(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         for table in self.tables.values() {
+            if let Some(damage) = table.heap.damage.get() {
+                names.extend(damage.stored.lock().files());
+            }
             for group in table.heap.groups().iter() {
                 if let Form::Frozen { segment, .. } = group.form() {
                     names.insert(segment.name.clone());

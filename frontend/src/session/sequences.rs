@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use kernels::vector::{Values, Vector};
 use parking_lot::Mutex;
-use storage::{ColumnDefinition, TableId};
+use storage::{ColumnDefinition, StorageError, TableId};
 use types::{Oid, PgError, PhysicalType, Result, SqlState};
 
 use super::engine::Engine;
@@ -68,7 +68,7 @@ impl Sequences {
     pub fn begin(&self, engine: &Engine, sequence: &Sequence) -> Result<()> {
         let table = TableId(SEQUENCE_TABLE | u64::from(sequence.generation));
         let mut transaction = engine.store.begin();
-        if transaction.scan(table).is_ok() {
+        if transaction.shape(table).is_ok() {
             transaction.drop_table(table)?;
             transaction.commit()?;
         }
@@ -200,7 +200,7 @@ fn columns() -> Vec<ColumnDefinition> {
 fn write(engine: &Engine, generation: Oid, last: i64, called: bool) -> Result<()> {
     let table = TableId(SEQUENCE_TABLE | u64::from(generation));
     let mut transaction = engine.store.begin();
-    if transaction.scan(table).is_ok() {
+    if transaction.shape(table).is_ok() {
         transaction.truncate(table)?;
     } else {
         transaction.create_table(table, columns(), Vec::new())?;
@@ -213,7 +213,11 @@ fn write(engine: &Engine, generation: Oid, last: i64, called: bool) -> Result<()
 
 fn read(engine: &Engine, generation: Oid) -> Result<Option<(i64, bool)>> {
     let transaction = engine.store.begin();
-    let Ok(scan) = transaction.scan(TableId(SEQUENCE_TABLE | u64::from(generation))) else { return Ok(None) };
+    let scan = match transaction.scan(TableId(SEQUENCE_TABLE | u64::from(generation))) {
+        Ok(scan) => scan,
+        Err(StorageError::NoSuchTable(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     if scan.row_group_count() == 0 {
         return Ok(None);
     }

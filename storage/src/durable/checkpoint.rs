@@ -16,7 +16,7 @@ use std::sync::Arc;
 use kernels::vector::{Bitmap, VECTOR_LANES, Values};
 
 use super::hot_file::HotFileWriter;
-use super::manifest::{Manifest, ManifestGroup, ManifestTable};
+use super::manifest::{HotPart, Manifest, ManifestGroup, ManifestTable};
 use crate::builder::ColumnBuilder;
 use crate::bulk::SegmentsWriter;
 use crate::error::Result;
@@ -38,6 +38,8 @@ const DEAD_ROWS_MAX: usize = ROW_GROUP_ROWS / 8;
 pub(crate) struct CheckpointState {
     /// Files that the manifest refers to.
     pub(crate) manifest_segments: BTreeSet<String>,
+    /// Where it says that rows in memory are.
+    pub(crate) hot_parts: Vec<HotPart>,
     /// Frozen row groups whose entries are still in the trees of indexes, and the commit at which that was no longer
     /// needed.
     unindexed: Vec<(u64, Arc<Heap>, Arc<Group>)>,
@@ -45,8 +47,8 @@ pub(crate) struct CheckpointState {
 
 impl CheckpointState {
     /// Returns the state after recovery.
-    pub(crate) fn new(manifest_segments: BTreeSet<String>) -> Self {
-        Self { manifest_segments, unindexed: Vec::new() }
+    pub(crate) fn new(manifest_segments: BTreeSet<String>, hot_parts: Vec<HotPart>) -> Self {
+        Self { manifest_segments, hot_parts, unindexed: Vec::new() }
     }
 }
 
@@ -69,10 +71,15 @@ pub(crate) fn checkpoint(store: &Arc<Store>) -> Result<()> {
     let mut tables = Vec::with_capacity(head.version.tables.len());
     let mut hot = HotRows { store, writer: None };
     for (&table, version) in &head.version.tables {
-        tables.push(manifest_table(table, version, &snapshot, &mut kept)?);
-        write_rows(table, &version.heap, &snapshot, &mut hot)?;
+        if let Some(damage) = version.heap.damage.get() {
+            tables.push(damage.stored.lock().clone());
+            continue;
+        }
+        let mut stored = manifest_table(table, version, &snapshot, &mut kept)?;
+        stored.hot = write_rows(&version.heap, &snapshot, &mut hot)?;
+        tables.push(stored);
     }
-    let hot = hot.finish()?;
+    hot.finish()?;
     let manifest = Manifest {
         commit: head.commit,
         journal,
@@ -81,7 +88,6 @@ pub(crate) fn checkpoint(store: &Arc<Store>) -> Result<()> {
         catalog: head.version.catalog.to_vec(),
         catalog_commit: head.version.catalog_commit,
         tables,
-        hot,
     };
     manifest.write(store.directory())?;
     kept.iter().for_each(|segment| segment.set_temporary(false));
@@ -91,8 +97,9 @@ pub(crate) fn checkpoint(store: &Arc<Store>) -> Result<()> {
         store.segments().remove(name)?;
     }
     state.manifest_segments = files;
+    state.hot_parts = manifest.hot_parts();
     drop(snapshot);
-    unindex(store, &mut state)?;
+    unindex(store, &mut state);
     store.journal.remove_before(journal)
 }
 
@@ -151,23 +158,26 @@ fn lanes_of(heap: &Heap, group: &Group) -> Result<Vec<(Values, Option<Bitmap>)>>
 }
 
 /// Removes entries of frozen row groups from the trees of indexes, once nobody relies on them.
-fn unindex(store: &Arc<Store>, state: &mut CheckpointState) -> Result<()> {
+fn unindex(store: &Arc<Store>, state: &mut CheckpointState) {
     let horizon = store.horizon();
     let (ready, waiting) =
         std::mem::take(&mut state.unindexed).into_iter().partition(|(commit, ..)| *commit < horizon);
     state.unindexed = waiting;
     let ready: Vec<(u64, Arc<Heap>, Arc<Group>)> = ready;
-    for (_, heap, group) in ready {
+    'groups: for (_, heap, group) in ready {
         let Form::Frozen { segment, index: position } = group.form() else { continue };
         for index in heap.indexes().iter() {
-            let directory = group.directories.get(&index.definition, heap.columns(), &segment, position)?;
+            // Cursors pass over what cannot be removed because the segment is damaged.
+            let Ok(directory) = group.directories.get(&index.definition, heap.columns(), &segment, position)
+            else {
+                continue 'groups;
+            };
             for (key, lane) in directory.entries() {
                 index.remove(key.clone(), RowId::new(group.id, usize::from(*lane)));
             }
         }
         group.leave_trees();
     }
-    Ok(())
 }
 
 fn manifest_table(
@@ -181,7 +191,14 @@ fn manifest_table(
     for group in heap.groups().iter().filter(|group| snapshot.is_past(group.begin())) {
         let Form::Frozen { segment, index } = group.form() else { continue };
         let dead = dead_rows(group, snapshot);
-        groups.push(ManifestGroup { id: group.id, segment: segment.name.clone(), index: index as u32, dead });
+        groups.push(ManifestGroup {
+            id: group.id,
+            segment: segment.name.clone(),
+            index: index as u32,
+            rows: group.len() as u32,
+            checksum: segment.checksum,
+            dead,
+        });
         kept.push(segment);
     }
     Ok(ManifestTable {
@@ -191,6 +208,8 @@ fn manifest_table(
         indexes: version.indexes.to_vec(),
         next_group: heap.next_group(),
         groups,
+        hot: None,
+        pending: Vec::new(),
     })
 }
 
@@ -212,32 +231,29 @@ fn dead_rows(group: &Group, snapshot: &Snapshot) -> Vec<u64> {
 /// The file of rows in memory, made when there is one.
 struct HotRows<'a> {
     store: &'a Store,
-    writer: Option<(String, HotFileWriter)>,
+    writer: Option<HotFileWriter>,
 }
 
 impl HotRows<'_> {
     fn writer(&mut self) -> Result<&mut HotFileWriter> {
-        let (_, writer) = match self.writer.take() {
-            Some(writer) => self.writer.insert(writer),
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
             None => {
                 let name = self.store.new_file_name("hot", "rows");
-                let writer = HotFileWriter::create(self.store.segments().as_ref(), &name)?;
-                self.writer.insert((name, writer))
+                HotFileWriter::create(self.store.segments().as_ref(), name)?
             }
         };
-        Ok(writer)
+        Ok(self.writer.insert(writer))
     }
 
-    /// Makes the file durable and returns its name.
-    fn finish(self) -> Result<Option<String>> {
-        let Some((name, writer)) = self.writer else { return Ok(None) };
-        writer.finish()?;
-        Ok(Some(name))
+    /// Makes the file durable.
+    fn finish(self) -> Result<()> {
+        self.writer.map_or(Ok(()), HotFileWriter::finish)
     }
 }
 
-/// Writes the rows in memory that a snapshot sees.
-fn write_rows(table: TableId, heap: &Heap, snapshot: &Snapshot, hot: &mut HotRows<'_>) -> Result<()> {
+/// Writes the rows in memory that a snapshot sees; returns where.
+fn write_rows(heap: &Heap, snapshot: &Snapshot, hot: &mut HotRows<'_>) -> Result<Option<HotPart>> {
     for group in heap.groups().iter().filter(|group| group.is_hot()) {
         for vector_index in 0..group.len().div_ceil(VECTOR_LANES) {
             let page = group.page(vector_index).read();
@@ -248,7 +264,6 @@ fn write_rows(table: TableId, heap: &Heap, snapshot: &Snapshot, hot: &mut HotRow
                 continue;
             }
             let writer = hot.writer()?;
-            writer.table(table, seen.len() as u64)?;
             for lane in seen {
                 if let Some(row) = page.row(lane) {
                     writer.row(RowId::new(group.id, vector_index * VECTOR_LANES + lane), row)?;
@@ -256,5 +271,5 @@ fn write_rows(table: TableId, heap: &Heap, snapshot: &Snapshot, hot: &mut HotRow
             }
         }
     }
-    Ok(())
+    Ok(hot.writer.as_mut().and_then(HotFileWriter::end_part))
 }

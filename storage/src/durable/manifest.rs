@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::record::TableRecord;
 use crate::error::{Result, StorageError};
 use crate::index::IndexDefinition;
 use crate::table::{ColumnDefinition, TableId};
 
 const MAGIC: &[u8; 12] = b"SURUS MANIF\n";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const HEADER: usize = 24;
 /// The manifest's name in the data directory.
 pub(crate) const FILE_NAME: &str = "manifest";
@@ -29,12 +31,10 @@ pub(crate) struct Manifest {
     pub(crate) catalog: Vec<u8>,
     pub(crate) catalog_commit: u64,
     pub(crate) tables: Vec<ManifestTable>,
-    /// The file of rows in memory.
-    pub(crate) hot: Option<String>,
 }
 
 /// A table as of a checkpoint.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ManifestTable {
     pub(crate) table: TableId,
     pub(crate) heap: u64,
@@ -42,23 +42,63 @@ pub(crate) struct ManifestTable {
     pub(crate) indexes: Vec<IndexDefinition>,
     pub(crate) next_group: u64,
     pub(crate) groups: Vec<ManifestGroup>,
+    /// Where its rows in memory are.
+    pub(crate) hot: Option<HotPart>,
+    /// What later commits did to a table whose rows in memory could not be read, to be done when they can.
+    pub(crate) pending: Vec<(u64, TableRecord)>,
+}
+
+/// A part of a file of rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct HotPart {
+    pub(crate) file: String,
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+    /// xxh3 of the part.
+    pub(crate) checksum: u64,
+}
+
+/// A table whose rows in memory cannot be read: nobody reads or writes rows of it, and checkpoints keep what is known.
+#[derive(Debug)]
+pub(crate) struct Damage {
+    pub(crate) error: StorageError,
+    /// The table as of the last checkpoint that could read it, with what happened since.
+    pub(crate) stored: Mutex<ManifestTable>,
 }
 
 /// A frozen row group as of a checkpoint.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ManifestGroup {
     pub(crate) id: u64,
     pub(crate) segment: String,
     pub(crate) index: u32,
+    pub(crate) rows: u32,
+    /// The segment's checksum.
+    pub(crate) checksum: u64,
     /// Bits of rows that are not there any more; empty when all are.
     pub(crate) dead: Vec<u64>,
+}
+
+impl ManifestTable {
+    /// Returns the names of the files that it refers to.
+    pub(crate) fn files(&self) -> BTreeSet<String> {
+        let pending = self.pending.iter().flat_map(|(_, record)| &record.groups);
+        let pending = pending.map(|group| group.segment.clone());
+        let groups = self.groups.iter().map(|group| group.segment.clone());
+        let hot = self.hot.iter().map(|part| part.file.clone());
+        groups.chain(pending).chain(hot).collect()
+    }
 }
 
 impl Manifest {
     /// Returns the names of the files that it refers to.
     pub(crate) fn files(&self) -> BTreeSet<String> {
-        let groups = self.tables.iter().flat_map(|table| &table.groups);
-        groups.map(|group| group.segment.clone()).chain(self.hot.clone()).collect()
+        self.tables.iter().flat_map(ManifestTable::files).collect()
+    }
+
+    /// Returns where rows in memory are.
+    pub(crate) fn hot_parts(&self) -> Vec<HotPart> {
+        self.tables.iter().filter_map(|table| table.hot.clone()).collect()
     }
 
     /// Reads the manifest of a data directory; `None` when there is none.

@@ -18,7 +18,7 @@ pub(crate) struct CommitRecord {
 }
 
 /// What a commit did to one table.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct TableRecord {
     /// The table's new heap: it was created, truncated or rewritten. What follows is about the new heap.
     pub(crate) shape: Option<ShapeRecord>,
@@ -31,7 +31,7 @@ pub(crate) struct TableRecord {
 }
 
 /// A new heap.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ShapeRecord {
     pub(crate) heap: u64,
     pub(crate) columns: Vec<ColumnDefinition>,
@@ -39,11 +39,14 @@ pub(crate) struct ShapeRecord {
 }
 
 /// A row group that was loaded in bulk.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct GroupRecord {
     pub(crate) id: u64,
     pub(crate) segment: String,
     pub(crate) index: u32,
+    pub(crate) rows: u32,
+    /// The segment's checksum.
+    pub(crate) checksum: u64,
     pub(crate) dead: Vec<u16>,
 }
 

@@ -6,10 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use parking_lot::Mutex;
+
+use super::checkpoint::CheckpointState;
 use super::hot_file;
 use super::journal::{self, LocalJournal};
-use super::manifest::{self, Manifest, ManifestTable};
-use super::record::{CommitRecord, TableRecord};
+use super::manifest::{self, Damage, Manifest, ManifestTable};
+use super::record::{CommitRecord, GroupRecord, TableRecord};
 use crate::disk::SegmentStore;
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;
@@ -28,8 +31,8 @@ pub(crate) struct Recovered {
     pub(crate) next_xid: u64,
     pub(crate) next_heap: u64,
     pub(crate) journal: LocalJournal,
-    /// Files that the manifest refers to.
-    pub(crate) manifest_segments: BTreeSet<String>,
+    /// The manifest, as far as the next checkpoint needs it.
+    pub(crate) checkpoint: CheckpointState,
     pub(crate) next_segment: u64,
 }
 
@@ -93,7 +96,7 @@ pub(crate) fn recover(directory: &Path, segments: &Arc<dyn SegmentStore>) -> Res
         version: recovery.version,
         commit: recovery.commit,
         journal,
-        manifest_segments,
+        checkpoint: CheckpointState::new(manifest_segments, manifest.hot_parts()),
         next_segment,
     })
 }
@@ -118,13 +121,6 @@ impl<'a> Recovery<'a> {
         for table in &manifest.tables {
             recovery.add_manifest_table(table, &directory.join(manifest::FILE_NAME))?;
         }
-        if let Some(name) = &manifest.hot {
-            let tables = &recovery.version.tables;
-            hot_file::read(segments.as_ref(), name, |table, row, bytes| {
-                let heap = &tables.get(&table).ok_or("rows of a table that does not exist")?.heap;
-                restore(heap, row, bytes.into(), ALWAYS)
-            })?;
-        }
         Ok(recovery)
     }
 
@@ -133,16 +129,36 @@ impl<'a> Recovery<'a> {
         let heap = Arc::clone(&version.heap);
         heap.reserve_groups(table.next_group);
         self.version.tables.insert(table.table, Arc::new(version));
+        if let Err(error) = self.add_manifest_rows(table, &heap, path) {
+            // The rows that could be read are of no use: nobody knows what became of them since.
+            let damaged = new_table(table.heap, table.table, &table.columns, &table.indexes);
+            let stored = Mutex::new(table.clone());
+            damaged.heap.reserve_groups(table.next_group);
+            damaged.heap.damage.get_or_init(|| Damage { error, stored });
+            self.version.tables.insert(table.table, Arc::new(damaged));
+            return Ok(());
+        }
+        for (commit, record) in &table.pending {
+            self.replay_table(table.table, record.clone(), *commit).map_err(|what| {
+                let what = format!("commit {commit} cannot be applied to table {}: {what}", table.table.0);
+                StorageError::corrupt(path, what)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn add_manifest_rows(&mut self, table: &ManifestTable, heap: &Heap, path: &Path) -> Result<()> {
         for stored in &table.groups {
-            let segment = self.open(&stored.segment)?;
-            let index = stored.index as usize;
-            if index >= segment.group_count() || segment.column_count() != table.columns.len() {
-                return Err(StorageError::corrupt(
-                    path,
-                    format!("segment \"{}\" has another shape", stored.segment),
-                ));
-            }
-            let group = Group::frozen(stored.id, &segment, index, ALWAYS);
+            let position = GroupRecord {
+                id: stored.id,
+                segment: stored.segment.clone(),
+                index: stored.index,
+                rows: stored.rows,
+                checksum: stored.checksum,
+                dead: Vec::new(),
+            };
+            let group =
+                self.group(&position, heap, ALWAYS).map_err(|what| StorageError::corrupt(path, what))?;
             if !stored.dead.is_empty() && stored.dead.len() != group.len().div_ceil(64) {
                 return Err(StorageError::corrupt(path, "a delete mask has another size than its row group"));
             }
@@ -155,16 +171,24 @@ impl<'a> Recovery<'a> {
             }
             heap.add_group(Arc::new(group));
         }
-        Ok(())
+        match &table.hot {
+            None => Ok(()),
+            Some(part) => hot_file::read(self.segments.as_ref(), part, |row, bytes| {
+                restore(heap, row, bytes.into(), ALWAYS)
+            }),
+        }
     }
 
-    fn open(&mut self, name: &str) -> Result<Arc<Segment>> {
-        if let Some(segment) = self.opened.get(name) {
-            return Ok(Arc::clone(segment));
+    /// Returns a row group of a segment, whether that can be read or not.
+    fn group(&mut self, stored: &GroupRecord, heap: &Heap, begin: u64) -> Result<Group, String> {
+        let (index, rows) = (stored.index as usize, (stored.rows as usize).min(ROW_GROUP_ROWS));
+        let segments = self.segments;
+        let open = || Arc::new(Segment::open_expecting(segments, &stored.segment, stored.checksum));
+        let segment = self.opened.entry(stored.segment.clone()).or_insert_with(open);
+        if !segment.has_shape(index, rows, heap.columns().len()) {
+            return Err(format!("segment \"{}\" has another shape", stored.segment));
         }
-        let segment = Arc::new(Segment::open(self.segments, name)?);
-        self.opened.insert(name.to_owned(), Arc::clone(&segment));
-        Ok(segment)
+        Ok(Group::frozen(stored.id, segment, index, rows, begin))
     }
 
     fn replay(&mut self, payload: &[u8], path: &Path) -> Result<()> {
@@ -178,7 +202,7 @@ impl<'a> Recovery<'a> {
             return Err(StorageError::corrupt(path, what));
         }
         for (table, record) in record.tables {
-            self.replay_table(table, record, commit)?.map_err(|what| {
+            self.replay_table(table, record, commit).map_err(|what| {
                 let what = format!("commit {commit} cannot be applied to table {}: {what}", table.0);
                 StorageError::corrupt(path, what)
             })?;
@@ -191,16 +215,11 @@ impl<'a> Recovery<'a> {
         Ok(())
     }
 
-    /// Applies what a commit did to a table; the inner error says what is wrong with the record.
-    fn replay_table(
-        &mut self,
-        table: TableId,
-        record: TableRecord,
-        commit: u64,
-    ) -> Result<Result<(), String>> {
+    /// Applies what a commit did to a table; the error says what is wrong with the record.
+    fn replay_table(&mut self, table: TableId, record: TableRecord, commit: u64) -> Result<(), String> {
         if record.dropped {
             let dropped = self.version.tables.remove(&table);
-            return Ok(dropped.map(drop).ok_or_else(|| "it does not exist".to_owned()));
+            return dropped.map(drop).ok_or_else(|| "it does not exist".to_owned());
         }
         if let Some(shape) = &record.shape {
             let version = new_table(shape.heap, table, &shape.columns, &shape.indexes);
@@ -208,9 +227,13 @@ impl<'a> Recovery<'a> {
             self.version.tables.insert(table, Arc::new(version));
         }
         let Some(version) = self.version.tables.get(&table).cloned() else {
-            return Ok(Err("it does not exist".to_owned()));
+            return Err("it does not exist".to_owned());
         };
         let heap = &version.heap;
+        if let Some(damage) = heap.damage.get() {
+            damage.stored.lock().pending.push((commit, record));
+            return Ok(());
+        }
         if let Some(indexes) = record.indexes {
             for gone in version.indexes.iter().filter(|index| !indexes.contains(index)) {
                 heap.remove_index(gone.id);
@@ -222,30 +245,19 @@ impl<'a> Recovery<'a> {
             self.version.tables.insert(table, Arc::new(version));
         }
         for row in record.ended {
-            if let Err(what) = end(heap, RowId(row), commit) {
-                return Ok(Err(what));
-            }
+            end(heap, RowId(row), commit)?;
         }
         for (row, bytes) in record.inserted {
-            if let Err(what) = restore(heap, RowId(row), bytes.0, commit) {
-                return Ok(Err(what));
-            }
+            restore(heap, RowId(row), bytes.0, commit)?;
         }
         for stored in record.groups {
-            let segment = self.open(&stored.segment)?;
-            let index = stored.index as usize;
-            if index >= segment.group_count() || segment.column_count() != heap.columns().len() {
-                return Ok(Err("a segment has another shape".to_owned()));
-            }
-            heap.add_group(Arc::new(Group::frozen(stored.id, &segment, index, commit)));
+            heap.add_group(Arc::new(self.group(&stored, heap, commit)?));
             for lane in stored.dead {
-                if let Err(what) = end(heap, RowId::new(stored.id, usize::from(lane)), commit) {
-                    return Ok(Err(what));
-                }
+                end(heap, RowId::new(stored.id, usize::from(lane)), commit)?;
             }
         }
         heap.changed_at.store(commit, Ordering::Relaxed);
-        Ok(Ok(()))
+        Ok(())
     }
 }
 

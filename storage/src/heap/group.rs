@@ -57,10 +57,10 @@ impl Group {
         Self::new(id, Form::Hot, 0, crate::mvcc::stamp::ALWAYS)
     }
 
-    /// Returns a row group of a segment.
-    pub(crate) fn frozen(id: u64, segment: &Arc<Segment>, index: usize, begin: u64) -> Self {
+    /// Returns a row group of `rows` rows of a segment.
+    pub(crate) fn frozen(id: u64, segment: &Arc<Segment>, index: usize, rows: usize, begin: u64) -> Self {
         let form = Form::Frozen { segment: Arc::clone(segment), index };
-        Self::new(id, form, segment.rows(index), begin)
+        Self::new(id, form, rows, begin)
     }
 
     fn new(id: u64, form: Form, len: usize, begin: u64) -> Self {

@@ -11,13 +11,15 @@ mod vacuum;
 pub(crate) mod write;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 
 pub(crate) use write::{EndAttempt, Holder, Placed};
 
+use crate::durable::manifest::Damage;
+use crate::error::Result;
 use crate::index::tree::Index;
 use crate::index::{IndexDefinition, IndexId};
 use crate::segment::Segment;
@@ -40,6 +42,8 @@ pub(crate) struct Heap {
     indexes: RwLock<Arc<Vec<Arc<Index>>>>,
     /// The newest commit that changed a row.
     pub(crate) changed_at: AtomicU64,
+    /// Why the rows cannot be read, if they cannot.
+    pub(crate) damage: OnceLock<Damage>,
 }
 
 /// Where the next row goes.
@@ -61,11 +65,17 @@ impl Heap {
             garbage: Mutex::default(),
             indexes: RwLock::default(),
             changed_at: AtomicU64::new(0),
+            damage: OnceLock::new(),
         }
     }
 
     pub(crate) fn columns(&self) -> &Arc<[ColumnDefinition]> {
         self.layout.columns()
+    }
+
+    /// Fails when the rows cannot be read.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.damage.get().map_or(Ok(()), |damage| Err(damage.error.clone()))
     }
 
     /// Returns the row groups, ascending.
@@ -108,7 +118,7 @@ impl Heap {
     pub(crate) fn add_segment(&self, segment: &Arc<Segment>, begin: u64) -> Vec<Arc<Group>> {
         let make = |index| {
             let id = self.take_group_number();
-            let group = Arc::new(Group::frozen(id, segment, index, begin));
+            let group = Arc::new(Group::frozen(id, segment, index, segment.rows(index), begin));
             self.add_group(Arc::clone(&group));
             group
         };

@@ -61,6 +61,7 @@ impl Directory {
         segment: &Segment,
         group: usize,
     ) -> Result<Self> {
+        segment.check()?;
         let rows = segment.rows(group);
         let mut entries = Vec::with_capacity(rows);
         for vector_index in 0..rows.div_ceil(VECTOR_LANES) {

@@ -5,6 +5,9 @@
 //! ```
 //! The footer (postcard) holds the layout of every chunk, its zone map and its xxh3 checksum, and a sketch of
 //! every column. It is verified when the segment is opened; a chunk when it is first touched.
+//!
+//! A file that is missing or whose footer is damaged makes a segment that answers every question for values with that
+//! error, so that a store with it opens: row groups know from the manifest how many rows they have.
 
 pub(crate) mod bitpack;
 pub(crate) mod decode;
@@ -130,10 +133,19 @@ impl SegmentWriter {
 pub(crate) struct Segment {
     pub(crate) name: String,
     store: Arc<dyn SegmentStore>,
-    footer: Footer,
-    chunks: Vec<OpenChunk>,
+    /// The footer's checksum, which tells the file from any other.
+    pub(crate) checksum: u64,
+    /// What is in it, or why that cannot be read.
+    content: Result<Content>,
     /// Whether the file goes when this goes: it belongs to no committed transaction.
     temporary: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Content {
+    bytes: Buffer,
+    footer: Footer,
+    chunks: Vec<OpenChunk>,
 }
 
 #[derive(Debug)]
@@ -146,24 +158,47 @@ struct OpenChunk {
 impl Segment {
     /// Opens a segment and verifies its footer.
     pub(crate) fn open(store: &Arc<dyn SegmentStore>, name: &str) -> Result<Self> {
-        let bytes = store.open(name)?;
-        let path = store.display(name);
-        let mut footer = read_footer(&bytes).map_err(|what| StorageError::corrupt(&path, what))?;
-        let mut chunks = Vec::new();
-        for entry in footer.groups.iter_mut().flatten() {
-            let (offset, size) = (entry.offset as usize, entry.size as usize);
-            let inside = offset.checked_add(size).is_some_and(|end| end <= bytes.len());
-            if !inside || !offset.is_multiple_of(CHUNK_ALIGNMENT) || !entry.layout.derive_and_check(size) {
-                return Err(StorageError::corrupt(&path, "a column chunk's layout is unsound"));
-            }
-            chunks.push(OpenChunk {
-                bytes: bytes.slice_with_length(offset, size),
-                verified: AtomicBool::new(false),
-                kept: OnceLock::new(),
-            });
-        }
+        let (content, checksum) = Content::open(store.as_ref(), name)?;
+        Ok(Self::new(store, name, checksum, Ok(content)))
+    }
+
+    /// Opens a segment that a store refers to; one that is not the right one says so when it is asked.
+    pub(crate) fn open_expecting(store: &Arc<dyn SegmentStore>, name: &str, checksum: u64) -> Self {
+        let content = Content::open(store.as_ref(), name).and_then(|(content, found)| {
+            let other =
+                || StorageError::corrupt(&store.display(name), "it is another segment than the one written");
+            if found == checksum { Ok(content) } else { Err(other()) }
+        });
+        Self::new(store, name, checksum, content)
+    }
+
+    fn new(store: &Arc<dyn SegmentStore>, name: &str, checksum: u64, content: Result<Content>) -> Self {
         let temporary = AtomicBool::new(false);
-        Ok(Self { name: name.to_owned(), store: Arc::clone(store), footer, chunks, temporary })
+        Self { name: name.to_owned(), store: Arc::clone(store), checksum, content, temporary }
+    }
+
+    fn content(&self) -> Result<&Content> {
+        self.content.as_ref().map_err(StorageError::clone)
+    }
+
+    /// Fails when nothing can be read from the file.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.content().map(drop)
+    }
+
+    /// Returns what is wrong with the file outside of column chunks, apart from [`Self::check`].
+    pub(crate) fn verify_padding(&self) -> Option<String> {
+        let content = self.content.as_ref().ok()?;
+        let mut position = MAGIC.len();
+        for entry in content.footer.groups.iter().flatten() {
+            let start = entry.offset as usize;
+            let padding = content.bytes.get(position..start)?;
+            if padding.iter().any(|byte| *byte != 0) {
+                return Some(format!("bytes {position} to {start}, which belong to nothing, are not zero"));
+            }
+            position = start + entry.size as usize;
+        }
+        None
     }
 
     /// Says whether the file is to be removed when the last reference goes.
@@ -177,30 +212,40 @@ impl Segment {
     }
 
     pub(crate) fn group_count(&self) -> usize {
-        self.footer.groups.len()
+        self.content.as_ref().map_or(0, |content| content.footer.groups.len())
     }
 
-    pub(crate) fn column_count(&self) -> usize {
-        self.footer.columns as usize
+    /// Returns whether a row group has so many rows and columns, as far as the file can be read.
+    pub(crate) fn has_shape(&self, group: usize, rows: usize, columns: usize) -> bool {
+        self.content.as_ref().map_or(true, |content| {
+            let footer = &content.footer;
+            footer.columns as usize == columns && group < footer.groups.len() && self.rows(group) == rows
+        })
     }
 
-    /// Returns the number of rows of a row group.
+    /// Returns the number of rows of a row group; 0 when the file cannot be read.
     pub(crate) fn rows(&self, group: usize) -> usize {
-        self.footer.groups[group].first().map_or(0, |entry| entry.layout.len as usize)
+        let groups = self.content.as_ref().map_or(&[][..], |content| &content.footer.groups);
+        groups.get(group).and_then(|group| group.first()).map_or(0, |entry| entry.layout.len as usize)
     }
 
     pub(crate) fn zone_map(&self, group: usize, column: usize) -> &ZoneMap {
-        &self.footer.groups[group][column].zone_map
+        match &self.content {
+            Ok(content) => &content.footer.groups[group][column].zone_map,
+            Err(_) => &crate::zone_map::UNKNOWN,
+        }
     }
 
-    pub(crate) fn sketch(&self, column: usize) -> &Sketch {
-        &self.footer.sketches[column]
+    /// Returns the sketch of a column, if the file can be read.
+    pub(crate) fn sketch(&self, column: usize) -> Option<&Sketch> {
+        self.content.as_ref().ok().map(|content| &content.footer.sketches[column])
     }
 
     /// Returns a column chunk; verifies it the first time.
     pub(crate) fn chunk(&self, group: usize, column: usize) -> Result<Chunk<'_>> {
-        let entry = &self.footer.groups[group][column];
-        let open = &self.chunks[group * self.column_count() + column];
+        let content = self.content()?;
+        let entry = &content.footer.groups[group][column];
+        let open = &content.chunks[group * content.footer.columns as usize + column];
         if !open.verified.load(Ordering::Acquire) {
             if xxh3_64(&open.bytes) != entry.checksum {
                 return Err(self.corrupt(group, column, "checksum mismatch"));
@@ -216,6 +261,30 @@ impl Segment {
     }
 }
 
+impl Content {
+    /// Returns the content and the footer's checksum.
+    fn open(store: &dyn SegmentStore, name: &str) -> Result<(Self, u64)> {
+        let bytes = store.open(name)?;
+        let path = store.display(name);
+        let (mut footer, checksum) =
+            read_footer(&bytes).map_err(|what| StorageError::corrupt(&path, what))?;
+        let mut chunks = Vec::new();
+        for entry in footer.groups.iter_mut().flatten() {
+            let (offset, size) = (entry.offset as usize, entry.size as usize);
+            let inside = offset.checked_add(size).is_some_and(|end| end <= bytes.len());
+            if !inside || !offset.is_multiple_of(CHUNK_ALIGNMENT) || !entry.layout.derive_and_check(size) {
+                return Err(StorageError::corrupt(&path, "a column chunk's layout is unsound"));
+            }
+            chunks.push(OpenChunk {
+                bytes: bytes.slice_with_length(offset, size),
+                verified: AtomicBool::new(false),
+                kept: OnceLock::new(),
+            });
+        }
+        Ok((Self { bytes, footer, chunks }, checksum))
+    }
+}
+
 impl Drop for Segment {
     fn drop(&mut self) {
         if *self.temporary.get_mut() {
@@ -225,7 +294,8 @@ impl Drop for Segment {
     }
 }
 
-fn read_footer(bytes: &[u8]) -> Result<Footer, String> {
+/// Returns the footer and its checksum.
+fn read_footer(bytes: &[u8]) -> Result<(Footer, u64), String> {
     let (body, trailer) = bytes.split_last_chunk::<TRAILER_BYTES>().ok_or("the file is too short")?;
     let word = |at: usize| trailer[at..].first_chunk::<8>().map_or(0, |word| u64::from_le_bytes(*word));
     let version = trailer[16..].first_chunk::<4>().map_or(0, |word| u32::from_le_bytes(*word));
@@ -252,5 +322,5 @@ fn read_footer(bytes: &[u8]) -> Result<Footer, String> {
     if footer.sketches.len() != columns || !footer.groups.iter().all(even) {
         return Err("the footer contradicts itself".to_owned());
     }
-    Ok(footer)
+    Ok((footer, word(8)))
 }

@@ -93,6 +93,8 @@ impl Transaction {
                         id: group.id,
                         segment: segment.name.clone(),
                         index: index as u32,
+                        rows: group.len() as u32,
+                        checksum: segment.checksum,
                         dead,
                     });
                 }
@@ -127,7 +129,7 @@ impl Transaction {
 
     /// Returns whether a heap is still that of its table, for this transaction.
     fn is_current(&self, heap: &Heap) -> bool {
-        self.table(heap.table).is_ok_and(|table| table.heap.id == heap.id)
+        self.any_table(heap.table).is_ok_and(|table| table.heap.id == heap.id)
     }
 
     /// Returns whether this transaction has begun a row version.

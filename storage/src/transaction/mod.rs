@@ -165,8 +165,15 @@ impl Transaction {
         }
     }
 
-    /// Returns a table as this transaction sees it.
+    /// Returns a table as this transaction sees it, to read or write its rows.
     pub(crate) fn table(&self, table: TableId) -> Result<Arc<TableVersion>> {
+        let found = self.any_table(table)?;
+        found.heap.check()?;
+        Ok(found)
+    }
+
+    /// Returns a table as this transaction sees it, even if its rows cannot be read.
+    pub(crate) fn any_table(&self, table: TableId) -> Result<Arc<TableVersion>> {
         let found = match self.changes.tables.get(&table) {
             Some(change) => change.after.as_ref(),
             None => self.version.tables.get(&table),

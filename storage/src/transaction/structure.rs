@@ -20,7 +20,7 @@ impl Transaction {
         columns: Vec<ColumnDefinition>,
         indexes: Vec<IndexDefinition>,
     ) -> Result<()> {
-        if self.table(table).is_ok() {
+        if self.any_table(table).is_ok() {
             return Err(StorageError::TableExists(table));
         }
         self.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::Wait)?;
@@ -36,7 +36,7 @@ impl Transaction {
         columns: Vec<ColumnDefinition>,
         indexes: Vec<IndexDefinition>,
     ) -> Result<()> {
-        self.table(table)?;
+        self.any_table(table)?;
         self.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::Wait)?;
         let after = self.new_heap(table, columns.into(), indexes.into());
         self.change(table, Some(after));
@@ -46,7 +46,7 @@ impl Transaction {
     /// Drops a table.
     pub fn drop_table(&mut self, table: TableId) -> Result<()> {
         self.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::Wait)?;
-        self.table(table)?;
+        self.any_table(table)?;
         self.change(table, None);
         Ok(())
     }
@@ -54,7 +54,7 @@ impl Transaction {
     /// Removes all rows.
     pub fn truncate(&mut self, table: TableId) -> Result<()> {
         self.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::Wait)?;
-        let old = self.table(table)?;
+        let old = self.any_table(table)?;
         let after = self.new_heap(table, Arc::clone(old.columns()), Arc::clone(&old.indexes));
         self.change(table, Some(after));
         Ok(())
@@ -62,7 +62,7 @@ impl Transaction {
 
     /// Returns the columns and indexes of a table.
     pub fn shape(&self, table: TableId) -> Result<(Arc<[ColumnDefinition]>, Arc<[IndexDefinition]>)> {
-        let table = self.table(table)?;
+        let table = self.any_table(table)?;
         Ok((Arc::clone(table.columns()), Arc::clone(&table.indexes)))
     }
 

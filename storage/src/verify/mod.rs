@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::builder::ColumnBuilder;
-use crate::error::Result;
+use crate::durable::hot_file;
+use crate::error::{Result, StorageError};
 use crate::heap::group::Form;
 use crate::scan::{RowGroup, TableScan};
-use crate::segment::Segment;
 use crate::store::Store;
 use crate::table::ColumnDefinition;
+use crate::version::StoreVersion;
 use crate::zone_map::ZoneMap;
 
 /// What [`verify`] looked at, and what is wrong.
@@ -35,9 +36,12 @@ pub fn verify(store: &Arc<Store>) -> Result<Report> {
     let transaction = store.begin();
     let version = store.published_version();
     let mut report = Report { tables: version.tables.len(), ..Report::default() };
-    let mut used = BTreeSet::new();
     for (&table, table_version) in &version.tables {
         let heap = &table_version.heap;
+        if let Err(error) = heap.check() {
+            report.problems.push(format!("table {}: {error}", table.0));
+            continue;
+        }
         let scan = TableScan::new(heap, transaction.snapshot());
         let mut previous = None;
         for group in heap.groups().iter() {
@@ -52,24 +56,54 @@ pub fn verify(store: &Arc<Store>) -> Result<Report> {
             verify_group(&scan, &scan.row_group(index), &mut report);
         }
         for index in heap.indexes().iter() {
-            indexes::verify_index(&scan, heap, index, &mut report)?;
+            if let Err(error) = indexes::verify_index(&scan, heap, index, &mut report) {
+                let name = &index.definition.name;
+                report.problems.push(format!("table {}, index \"{name}\": {error}", table.0));
+            }
         }
-        used.extend(version.segments());
     }
-    report.segments = used.len();
-    let manifest = store.checkpoint_state.lock().manifest_segments.clone();
-    let files: BTreeSet<String> = store.segments().list()?.into_iter().collect();
-    for missing in used.union(&manifest).filter(|name| !files.contains(*name)) {
-        report.problems.push(format!("segment \"{missing}\" is missing"));
-    }
+    verify_files(store, &version, &mut report)?;
     Ok(report)
+}
+
+/// Holds the files against the manifest and the tables.
+fn verify_files(store: &Store, version: &StoreVersion, report: &mut Report) -> Result<()> {
+    let used = version.segments();
+    report.segments = used.len();
+    // Checkpoints wait, so that the files are those of this manifest.
+    let state = store.checkpoint_state.lock();
+    let segments = store.segments();
+    let files: BTreeSet<String> = segments.list()?.into_iter().collect();
+    for missing in used.union(&state.manifest_segments).filter(|name| !files.contains(*name)) {
+        report.problems.push(format!("file \"{}\" is missing", segments.display(missing).display()));
+    }
+    for part in state.hot_parts.iter().filter(|part| files.contains(&part.file)) {
+        if let Err(error) = hot_file::verify(segments.as_ref(), part) {
+            report.problems.push(error.to_string());
+        }
+    }
+    let mut seen = BTreeSet::new();
+    let groups = version.tables.values().flat_map(|table| table.heap.groups().to_vec());
+    for form in groups.map(|group| group.form()) {
+        if let Form::Frozen { segment, .. } = form
+            && seen.insert(segment.name.clone())
+            && let Some(what) = segment.verify_padding()
+        {
+            report.problems.push(StorageError::corrupt(&segment.path(), what).to_string());
+        }
+    }
+    Ok(())
 }
 
 fn verify_group(scan: &TableScan, row_group: &RowGroup, report: &mut Report) {
     let columns = scan.columns();
+    let broken = row_group.check();
     let mut problem = |what: String| {
         report.problems.push(format!("table {}, row group {}: {what}", scan.table().0, row_group.id()));
     };
+    if let Err(error) = broken {
+        return problem(error.to_string());
+    }
     for (column, definition) in columns.iter().enumerate() {
         let found = match verify_column(row_group, column, definition) {
             Ok(found) => found,
@@ -79,14 +113,6 @@ fn verify_group(scan: &TableScan, row_group: &RowGroup, report: &mut Report) {
             problem(format!("column \"{}\": {what}", definition.name));
         }
     }
-    if let Form::Frozen { segment, index } = row_group.form() {
-        verify_shape(segment, *index, columns.len()).into_iter().for_each(problem);
-    }
-}
-
-fn verify_shape(segment: &Segment, index: usize, columns: usize) -> Option<String> {
-    (index >= segment.group_count() || segment.column_count() != columns)
-        .then(|| "its segment has another shape".to_owned())
 }
 
 /// Decodes a column chunk and compares it with its zone map.

@@ -125,6 +125,7 @@ impl Scanner<'_> {
     }
 
     fn row_group(&self, group: &RowGroup, worker: &mut dyn Worker) -> Result<Flow> {
+        group.check()?;
         let mut pushed = Vec::with_capacity(self.pushed.len());
         for (column, predicate) in &self.pushed {
             match group.prune(*column, predicate) {
