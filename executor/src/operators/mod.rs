@@ -27,6 +27,7 @@ mod distinct_on;
 mod filter;
 mod function_scan;
 mod hash_join;
+mod index_join;
 mod limit;
 mod modify;
 mod nested_loop;
@@ -80,6 +81,7 @@ pub(crate) fn produce(run: &Run<'_>, node: &PlanNode, stage: &dyn Stage) -> Resu
     let stage: &dyn Stage = &counted;
     match &node.kind {
         NodeKind::Scan(scan) => scan::produce(run, node, scan, stage),
+        NodeKind::IndexScan(index) => scan::produce_index(run, node, index, stage),
         NodeKind::VirtualScan { relation, columns, .. } => {
             values::produce_virtual(run, node, *relation, columns, stage)
         }
@@ -92,6 +94,7 @@ pub(crate) fn produce(run: &Run<'_>, node: &PlanNode, stage: &dyn Stage) -> Resu
         NodeKind::ProjectSet { input, exprs } => project_set::produce(run, node, input, exprs, stage),
         NodeKind::HashJoin(join) => hash_join::produce(run, node, join, stage),
         NodeKind::NestedLoop(join) => nested_loop::produce(run, node, join, stage),
+        NodeKind::IndexJoin(join) => index_join::produce(run, node, join, stage),
         NodeKind::Apply { outer, inner, bindings, left, condition } => {
             apply::produce(run, node, &apply::Apply { outer, inner, bindings, left: *left, condition }, stage)
         }

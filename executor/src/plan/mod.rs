@@ -1,5 +1,6 @@
 //! Physical plans: what lowering makes of an optimized query and the executor runs. Serializable.
 
+mod index;
 mod modify;
 mod node;
 mod walk;
@@ -7,6 +8,7 @@ mod walk;
 use serde::{Deserialize, Serialize};
 use types::TypeRef;
 
+pub use index::*;
 pub use modify::*;
 pub use node::*;
 

@@ -4,7 +4,7 @@ use ecow::EcoString;
 use serde::{Deserialize, Serialize};
 use types::{Oid, TypeRef};
 
-use super::{Modify, PlanNode};
+use super::{IndexJoin, IndexScan, Modify, PlanNode};
 use crate::expr::{Expr, FunctionRef};
 
 /// The operators of a physical plan.
@@ -12,6 +12,8 @@ use crate::expr::{Expr, FunctionRef};
 pub enum NodeKind {
     /// Reads a stored table.
     Scan(Scan),
+    /// Reads a stored table through an index.
+    IndexScan(IndexScan),
     /// Reads a relation whose rows the session makes (system catalogs).
     VirtualScan {
         /// `pg_class.oid` of the relation.
@@ -59,6 +61,8 @@ pub enum NodeKind {
     HashJoin(HashJoin),
     /// Join by comparing every pair.
     NestedLoop(NestedLoop),
+    /// Join by looking outer rows up in an index of the inner table.
+    IndexJoin(IndexJoin),
     /// For each outer row: sets outer values and runs `inner` (LATERAL that could not be unnested).
     Apply {
         /// Drives.

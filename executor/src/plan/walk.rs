@@ -1,6 +1,6 @@
 //! Walking plans: the inputs of a node and the expressions in it.
 
-use super::{AggregateCall, FrameBound, NodeKind, PlanNode, SortKey, WindowCall};
+use super::{AggregateCall, FrameBound, IndexJoin, NodeKind, PlanNode, SortKey, WindowCall};
 use crate::expr::Expr;
 
 impl PlanNode {
@@ -8,6 +8,7 @@ impl PlanNode {
     pub fn for_each_input<'a>(&'a self, visit: &mut dyn FnMut(&'a PlanNode)) {
         match &self.kind {
             NodeKind::Scan(_)
+            | NodeKind::IndexScan(_)
             | NodeKind::VirtualScan { .. }
             | NodeKind::Values { .. }
             | NodeKind::FunctionScan { .. }
@@ -25,6 +26,10 @@ impl PlanNode {
                 visit(&join.build);
             }
             NodeKind::NestedLoop(join) => {
+                visit(&join.outer);
+                visit(&join.inner);
+            }
+            NodeKind::IndexJoin(join) => {
                 visit(&join.outer);
                 visit(&join.inner);
             }
@@ -55,6 +60,10 @@ impl PlanNode {
     pub fn for_each_expr<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
         match &self.kind {
             NodeKind::Scan(scan) => scan.filters.iter().for_each(visit),
+            NodeKind::IndexScan(index) => {
+                index.keys.iter().for_each(|key| key.for_each_expr(visit));
+                index.conditions.iter().chain(&index.scan.filters).for_each(visit);
+            }
             NodeKind::VirtualScan { .. }
             | NodeKind::Append { .. }
             | NodeKind::SetOperation { .. }
@@ -77,7 +86,8 @@ impl PlanNode {
                 join.residual.iter().for_each(visit);
             }
             NodeKind::NestedLoop(join) => join.condition.iter().for_each(visit),
-            NodeKind::Apply { bindings, condition, .. } => {
+            NodeKind::IndexJoin(IndexJoin { bindings, condition, .. })
+            | NodeKind::Apply { bindings, condition, .. } => {
                 bindings.iter().for_each(|(_, value)| visit(value));
                 condition.iter().for_each(visit);
             }

@@ -3,11 +3,11 @@
 use executor::execute::FallbackReason;
 use executor::expr::Expr;
 use executor::plan::{
-    AggregateCall, HashJoin, JoinKind, ModifyKind, NestedLoop, NodeKind, PlanNode, SetOperation, SortKey,
+    AggregateCall, HashJoin, IndexDirection, IndexJoin, IndexScan, JoinKind, ModifyKind, NestedLoop,
+    NodeKind, PlanNode, Scan, SetOperation, SortKey,
 };
 
-use super::ColumnNames;
-use super::expression::{call, text};
+use super::expression::Naming;
 
 /// What EXPLAIN says of a node.
 pub(super) struct Description {
@@ -28,38 +28,27 @@ pub(super) fn fallback(reason: FallbackReason) -> &'static str {
 }
 
 /// Describes a node.
-pub(super) fn node(node: &PlanNode, names: ColumnNames<'_>) -> Description {
+pub(super) fn node(node: &PlanNode, names: &Naming<'_>) -> Description {
     let mut properties: Vec<(&'static str, String)> = Vec::new();
     let input_names = |input: &PlanNode| self::node(input, names).output;
     let same = |title: &str, input: &PlanNode| (title.to_owned(), input_names(input));
     let (title, output) = match &node.kind {
         NodeKind::Scan(scan) => {
-            let columns: Vec<String> = scan
-                .columns
-                .iter()
-                .map(|at| names(scan.table, *at).unwrap_or_else(|| format!("column {}", at + 1)))
-                .collect();
-            if !scan.filters.is_empty() {
-                let filters: Vec<_> = scan.filters.iter().map(|filter| text(filter, &columns)).collect();
-                properties.push(("Filter", filters.join(" AND ")));
+            let columns = scan_columns(scan, names);
+            scan_properties(scan, &columns, names, &mut properties);
+            (format!("Seq Scan on {}", scan.name), scan_output(scan, &columns))
+        }
+        NodeKind::IndexScan(index) => {
+            let columns = scan_columns(&index.scan, names);
+            if !index.conditions.is_empty() {
+                properties.push(("Index Cond", names.conjunction(&index.conditions, &columns)));
             }
-            if !scan.runtime_filters.is_empty() {
-                let filters: Vec<_> = (scan.runtime_filters.iter())
-                    .map(|(number, at)| format!("{} in {number}", columns.get(*at).map_or("?", |name| name)))
-                    .collect();
-                properties.push(("Runtime Filter", filters.join(", ")));
-            }
-            let mut output: Vec<String> =
-                scan.projection.iter().filter_map(|at| columns.get(*at)).cloned().collect();
-            if scan.row_id {
-                output.push("row id".to_owned());
-            }
-            (format!("Seq Scan on {}", scan.name), output)
+            scan_properties(&index.scan, &columns, names, &mut properties);
+            let title = format!("{} using {} on {}", index_title(index), index.index_name, index.scan.name);
+            (title, scan_output(&index.scan, &columns))
         }
         NodeKind::VirtualScan { relation, name, columns } => {
-            let output = columns
-                .iter()
-                .map(|at| names(u64::from(*relation), *at).unwrap_or_else(|| format!("column {}", at + 1)));
+            let output = columns.iter().map(|at| names.column(u64::from(*relation), *at, name));
             (format!("Seq Scan on {name}"), output.collect())
         }
         NodeKind::Values { .. } if node.output.is_empty() => ("Result".to_owned(), Vec::new()),
@@ -70,31 +59,35 @@ pub(super) fn node(node: &PlanNode, names: ColumnNames<'_>) -> Description {
         }
         NodeKind::Filter { input, predicate } => {
             let output = input_names(input);
-            properties.push(("Filter", text(predicate, &output)));
+            properties.push(("Filter", names.text(predicate, &output)));
             ("Filter".to_owned(), output)
         }
         NodeKind::Project { input, exprs } | NodeKind::ProjectSet { input, exprs } => {
             let below = input_names(input);
             let title = if matches!(node.kind, NodeKind::Project { .. }) { "Project" } else { "ProjectSet" };
-            (title.to_owned(), exprs.iter().map(|expr| text(expr, &below)).collect())
+            (title.to_owned(), exprs.iter().map(|expr| names.text(expr, &below)).collect())
         }
         NodeKind::HashJoin(join) => hash_join(join, names, &mut properties),
-        NodeKind::NestedLoop(join) => nested_loop(join, names, &mut properties),
+        NodeKind::NestedLoop(NestedLoop { kind, outer, inner, condition, projection })
+        | NodeKind::IndexJoin(IndexJoin { kind, outer, inner, condition, projection, .. }) => {
+            let parts = Loop { kind: *kind, outer, inner, condition: condition.as_ref(), projection };
+            nested_loop(&parts, names, &mut properties)
+        }
         NodeKind::Apply { outer, inner, left, condition, .. } => {
             let mut output = input_names(outer);
             output.extend(input_names(inner));
             if let Some(condition) = condition {
-                properties.push(("Join Filter", text(condition, &output)));
+                properties.push(("Join Filter", names.text(condition, &output)));
             }
             (if *left { "Nested Loop Left Join" } else { "Nested Loop" }.to_owned() + " (dependent)", output)
         }
         NodeKind::Aggregate(aggregate) => {
             let below = input_names(&aggregate.input);
-            let mut output = texts(&aggregate.keys, &below);
+            let mut output = texts(&aggregate.keys, &below, names);
             if !output.is_empty() {
                 properties.push(("Group Key", output.join(", ")));
             }
-            output.extend(aggregate.calls.iter().map(|one| aggregate_text(one, &below)));
+            output.extend(aggregate.calls.iter().map(|one| aggregate_text(one, &below, names)));
             if aggregate.sets.is_some() {
                 output.push("grouping set".to_owned());
             }
@@ -108,19 +101,19 @@ pub(super) fn node(node: &PlanNode, names: ColumnNames<'_>) -> Description {
         NodeKind::Window(window) => {
             let mut output = input_names(&window.input);
             if !window.partition_by.is_empty() {
-                properties.push(("Partition By", texts(&window.partition_by, &output).join(", ")));
+                properties.push(("Partition By", texts(&window.partition_by, &output, names).join(", ")));
             }
             if !window.order_by.is_empty() {
-                properties.push(("Order By", sort_text(&window.order_by, &output)));
+                properties.push(("Order By", sort_text(&window.order_by, &output, names)));
             }
             let calls: Vec<_> =
-                window.calls.iter().map(|one| call(&one.function.name, &one.args, &output)).collect();
+                window.calls.iter().map(|one| names.call(&one.function.name, &one.args, &output)).collect();
             output.extend(calls);
             ("WindowAgg".to_owned(), output)
         }
         NodeKind::Sort { input, keys } | NodeKind::TopN { input, keys, .. } => {
             let output = input_names(input);
-            properties.push(("Sort Key", sort_text(keys, &output)));
+            properties.push(("Sort Key", sort_text(keys, &output, names)));
             let title = if matches!(node.kind, NodeKind::Sort { .. }) { "Sort" } else { "Top-N" };
             (title.to_owned(), output)
         }
@@ -158,25 +151,92 @@ pub(super) fn node(node: &PlanNode, names: ColumnNames<'_>) -> Description {
     Description { title, output, properties }
 }
 
+fn scan_columns(scan: &Scan, names: &Naming<'_>) -> Vec<String> {
+    scan.columns.iter().map(|at| names.column(scan.table, *at, &scan.name)).collect()
+}
+
+fn scan_output(scan: &Scan, columns: &[String]) -> Vec<String> {
+    let mut output: Vec<String> = scan.projection.iter().filter_map(|at| columns.get(*at)).cloned().collect();
+    if scan.row_id {
+        output.push("row id".to_owned());
+    }
+    output
+}
+
+fn scan_properties(
+    scan: &Scan,
+    columns: &[String],
+    names: &Naming<'_>,
+    properties: &mut Vec<(&'static str, String)>,
+) {
+    if !scan.filters.is_empty() {
+        properties.push(("Filter", names.conjunction(&scan.filters, columns)));
+    }
+    if !scan.runtime_filters.is_empty() {
+        let filters: Vec<_> = (scan.runtime_filters.iter())
+            .map(|(number, at)| format!("{} in {number}", columns.get(*at).map_or("?", |name| name)))
+            .collect();
+        properties.push(("Runtime Filter", filters.join(", ")));
+    }
+}
+
+fn index_title(index: &IndexScan) -> String {
+    let kind = if index.only { "Index Only Scan" } else { "Index Scan" };
+    match index.direction {
+        Some(IndexDirection::Backward) => format!("{kind} Backward"),
+        Some(IndexDirection::Forward) | None => kind.to_owned(),
+    }
+}
+
+/// Returns the fields by which JSON names what a node reads: its type and the objects.
+pub(super) fn json_fields(node: &PlanNode, title: &str) -> Vec<(&'static str, String)> {
+    let relation = |name: &str| {
+        let (relation, alias) = name.split_once(' ').unwrap_or((name, name));
+        vec![("Relation Name", relation.to_owned()), ("Alias", alias.to_owned())]
+    };
+    match &node.kind {
+        NodeKind::Scan(Scan { name, .. }) | NodeKind::VirtualScan { name, .. } => {
+            let mut fields = vec![("Node Type", "Seq Scan".to_owned())];
+            fields.extend(relation(name));
+            fields
+        }
+        NodeKind::IndexScan(index) => {
+            let direction = match index.direction {
+                Some(IndexDirection::Backward) => "Backward",
+                Some(IndexDirection::Forward) | None => "Forward",
+            };
+            let kind = if index.only { "Index Only Scan" } else { "Index Scan" };
+            let mut fields = vec![
+                ("Node Type", kind.to_owned()),
+                ("Scan Direction", direction.to_owned()),
+                ("Index Name", index.index_name.to_string()),
+            ];
+            fields.extend(relation(&index.scan.name));
+            fields
+        }
+        _ => vec![("Node Type", title.to_owned())],
+    }
+}
+
 fn numbered(prefix: &str, node: &PlanNode) -> Vec<String> {
     (1..=node.output.len()).map(|number| format!("{prefix}{number}")).collect()
 }
 
-fn texts(exprs: &[Expr], names: &[String]) -> Vec<String> {
-    exprs.iter().map(|expr| text(expr, names)).collect()
+fn texts(exprs: &[Expr], columns: &[String], names: &Naming<'_>) -> Vec<String> {
+    exprs.iter().map(|expr| names.text(expr, columns)).collect()
 }
 
-fn aggregate_text(one: &AggregateCall, names: &[String]) -> String {
-    let args = if one.args.is_empty() { "*".to_owned() } else { texts(&one.args, names).join(", ") };
+fn aggregate_text(one: &AggregateCall, columns: &[String], names: &Naming<'_>) -> String {
+    let args = if one.args.is_empty() { "*".to_owned() } else { texts(&one.args, columns, names).join(", ") };
     let distinct = if one.distinct { "DISTINCT " } else { "" };
     format!("{}({distinct}{args})", one.function.name)
 }
 
-fn sort_text(keys: &[SortKey], names: &[String]) -> String {
+fn sort_text(keys: &[SortKey], columns: &[String], names: &Naming<'_>) -> String {
     let keys: Vec<String> = keys
         .iter()
         .map(|key| {
-            let mut line = text(&key.expr, names);
+            let mut line = names.text(&key.expr, columns);
             if key.descending {
                 line.push_str(" DESC");
             }
@@ -191,7 +251,7 @@ fn sort_text(keys: &[SortKey], names: &[String]) -> String {
 
 fn hash_join(
     join: &HashJoin,
-    names: ColumnNames<'_>,
+    names: &Naming<'_>,
     properties: &mut Vec<(&'static str, String)>,
 ) -> (String, Vec<String>) {
     let probe = node(&join.probe, names).output;
@@ -201,14 +261,14 @@ fn hash_join(
         .iter()
         .map(|key| {
             let operator = if key.nulls_equal { "IS NOT DISTINCT FROM" } else { "=" };
-            format!("({} {operator} {})", text(&key.probe, &probe), text(&key.build, &build))
+            format!("({} {operator} {})", names.text(&key.probe, &probe), names.text(&key.build, &build))
         })
         .collect();
     properties.push(("Hash Cond", keys.join(" AND ")));
     let mut candidates = probe;
     candidates.extend(build);
     if let Some(residual) = &join.residual {
-        properties.push(("Join Filter", text(residual, &candidates)));
+        properties.push(("Join Filter", names.text(residual, &candidates)));
     }
     if !join.runtime_filters.is_empty() {
         let filters: Vec<_> = join.runtime_filters.iter().map(|(number, _)| number.to_string()).collect();
@@ -219,15 +279,24 @@ fn hash_join(
     (join_title("Hash", join.kind), output)
 }
 
+/// The parts of a nested loop.
+struct Loop<'a> {
+    kind: JoinKind,
+    outer: &'a PlanNode,
+    inner: &'a PlanNode,
+    condition: Option<&'a Expr>,
+    projection: &'a [usize],
+}
+
 fn nested_loop(
-    join: &NestedLoop,
-    names: ColumnNames<'_>,
+    join: &Loop<'_>,
+    names: &Naming<'_>,
     properties: &mut Vec<(&'static str, String)>,
 ) -> (String, Vec<String>) {
-    let mut candidates = node(&join.outer, names).output;
-    candidates.extend(node(&join.inner, names).output);
-    if let Some(condition) = &join.condition {
-        properties.push(("Join Filter", text(condition, &candidates)));
+    let mut candidates = node(join.outer, names).output;
+    candidates.extend(node(join.inner, names).output);
+    if let Some(condition) = join.condition {
+        properties.push(("Join Filter", names.text(condition, &candidates)));
     }
     candidates.push("mark".to_owned());
     let output = join.projection.iter().filter_map(|at| candidates.get(*at)).cloned().collect();

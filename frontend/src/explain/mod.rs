@@ -12,9 +12,9 @@ use executor::execute::{ExecutionReport, NodeReport, RunForm};
 use executor::plan::{Plan, PlanNode};
 
 use describe::Description;
+use expression::Naming;
 
-/// Gives the name of a stored table's column (`pg_class.oid`, position).
-pub type ColumnNames<'a> = &'a dyn Fn(u64, usize) -> Option<String>;
+use crate::catalog::Catalog;
 
 /// The options of EXPLAIN that change the text.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +49,9 @@ pub fn render(
     plan: &Plan,
     report: Option<&ExecutionReport>,
     options: &Options,
-    names: ColumnNames<'_>,
+    catalog: &Catalog,
 ) -> Vec<String> {
+    let names = &Naming::new(catalog, plan, options.verbose);
     let mut writer = Writer { plan, report, options, names, lines: Vec::new() };
     match options.format {
         Format::Text => {
@@ -76,7 +77,7 @@ struct Writer<'a> {
     plan: &'a Plan,
     report: Option<&'a ExecutionReport>,
     options: &'a Options,
-    names: ColumnNames<'a>,
+    names: &'a Naming<'a>,
     lines: Vec<String>,
 }
 
@@ -122,7 +123,10 @@ impl Writer<'_> {
     fn json(&self, node: &PlanNode, relation: Option<&str>, indent: usize, text: &mut String) {
         let Description { title, output, properties } = describe::node(node, self.names);
         let pad = " ".repeat(indent + 2);
-        let mut fields = vec![format!("\"Node Type\": {}", quoted(&title))];
+        let mut fields: Vec<String> = describe::json_fields(node, &title)
+            .iter()
+            .map(|(name, value)| format!("{}: {}", quoted(name), quoted(value)))
+            .collect();
         fields.extend(relation.map(|relation| format!("\"Subplan Name\": {}", quoted(relation))));
         if self.options.costs {
             fields.push(format!("\"Plan Rows\": {:.0}", node.rows.max(1.0).round()));

@@ -81,7 +81,9 @@ impl Lowering<'_> {
             .cloned()
             .ok_or_else(|| PgError::internal("lowering: subquery out of range"))?;
         let output: Vec<Expr> = subquery.output.iter().map(|(id, ty)| Expr::column(*id, *ty)).collect();
+        let wanted = self.wanted.take();
         let node = self.query(&subquery.plan, &output)?;
+        self.wanted = wanted;
         self.subplans.push(node);
         let lowered = LoweredSubquery {
             subplan: u32::try_from(self.subplans.len() - 1).unwrap_or(u32::MAX),

@@ -4,7 +4,7 @@
 //! none, and it may only pass operators above which a dropped row leaves no other trace.
 
 use executor::expr::{Expr, ExprKind};
-use executor::plan::{HashJoin, JoinKind, NodeKind, Plan, PlanNode};
+use executor::plan::{HashJoin, IndexScan, JoinKind, NodeKind, Plan, PlanNode};
 
 /// Gives each hash join's keys to the probe-side scans whose columns they are.
 pub(super) fn place(plan: &mut Plan) {
@@ -62,13 +62,15 @@ fn position_of(expr: &Expr) -> Option<usize> {
 /// Hands the filter to the scans below `node` that give its output column `position`; returns whether any took it.
 fn descend(node: &mut PlanNode, position: usize, filter: u32) -> bool {
     match &mut node.kind {
-        NodeKind::Scan(scan) => match scan.projection.get(position) {
-            Some(column) => {
-                scan.runtime_filters.push((filter, *column));
-                true
+        NodeKind::Scan(scan) | NodeKind::IndexScan(IndexScan { scan, .. }) => {
+            match scan.projection.get(position) {
+                Some(column) => {
+                    scan.runtime_filters.push((filter, *column));
+                    true
+                }
+                None => false,
             }
-            None => false,
-        },
+        }
         NodeKind::Filter { input, .. } | NodeKind::Sort { input, .. } => descend(input, position, filter),
         NodeKind::Project { input, exprs } => match exprs.get(position).and_then(position_of) {
             Some(below) => descend(input, below, filter),
@@ -82,6 +84,13 @@ fn descend(node: &mut PlanNode, position: usize, filter: u32) -> bool {
         }
         NodeKind::HashJoin(join) => descend_join(join, position, filter),
         NodeKind::NestedLoop(join) => {
+            let width = join.outer.output.len();
+            match join.projection.get(position) {
+                Some(below) if *below < width => descend(&mut join.outer, *below, filter),
+                _ => false,
+            }
+        }
+        NodeKind::IndexJoin(join) => {
             let width = join.outer.output.len();
             match join.projection.get(position) {
                 Some(below) if *below < width => descend(&mut join.outer, *below, filter),
@@ -156,6 +165,7 @@ fn descend_join(join: &mut HashJoin, position: usize, filter: u32) -> bool {
 pub(crate) fn for_each_input(kind: &mut NodeKind, visit: &mut dyn FnMut(&mut PlanNode)) {
     match kind {
         NodeKind::Scan(_)
+        | NodeKind::IndexScan(_)
         | NodeKind::VirtualScan { .. }
         | NodeKind::Values { .. }
         | NodeKind::FunctionScan { .. }
@@ -173,6 +183,10 @@ pub(crate) fn for_each_input(kind: &mut NodeKind, visit: &mut dyn FnMut(&mut Pla
             visit(&mut join.build);
         }
         NodeKind::NestedLoop(join) => {
+            visit(&mut join.outer);
+            visit(&mut join.inner);
+        }
+        NodeKind::IndexJoin(join) => {
             visit(&mut join.outer);
             visit(&mut join.inner);
         }

@@ -5,7 +5,7 @@ use executor::plan::{HashJoin, JoinKey, JoinKind, NestedLoop, NodeKind};
 use types::{PgError, Result, TypeRef, oids};
 
 use super::rows::smaller;
-use super::{Lowered, Lowering};
+use super::{Lowered, Lowering, WantedOrder};
 use crate::optimizer::expressions::conjunction;
 use crate::optimizer::functions;
 use crate::optimizer::logical::{ColumnSet, LogicalJoin, LogicalJoinKind};
@@ -19,11 +19,20 @@ struct Condition {
 
 impl Lowering<'_> {
     /// Lowers a join.
-    pub(super) fn join(&mut self, join: &LogicalJoin, needed: &ColumnSet, rows: f64) -> Result<Lowered> {
+    pub(super) fn join(
+        &mut self,
+        join: &LogicalJoin,
+        needed: &ColumnSet,
+        rows: f64,
+        wanted: Option<WantedOrder>,
+    ) -> Result<Lowered> {
         let left_columns = join.left.columns();
         let free = self.planner.free_columns(&join.right);
         if free.iter().any(|id| left_columns.contains(id)) {
             return self.apply(join, &free, needed, rows);
+        }
+        if let Some(lowered) = self.index_join(join, needed, rows, wanted.as_ref())? {
+            return Ok(lowered);
         }
         let right_columns = join.right.columns();
         let mut condition = self.split_condition(join, &left_columns, &right_columns);
@@ -41,6 +50,12 @@ impl Lowering<'_> {
         condition.rest.iter().for_each(|expr| self.need(&mut below, expr));
         let left = self.node(&join.left, &restricted(&below, &left_columns))?;
         let right = self.node(&join.right, &restricted(&below, &right_columns))?;
+        let settings = self.planner.context.settings;
+        let nested = settings.nestloop && !settings.hashjoin && !settings.mergejoin;
+        if nested {
+            // Every pair is looked at when no other method is allowed.
+            condition = Condition { keys: Vec::new(), rest: join.conjuncts.clone() };
+        }
         if condition.keys.is_empty() {
             self.nested_loop(join.kind, left, right, condition, needed, rows)
         } else {
@@ -235,7 +250,7 @@ impl Lowering<'_> {
 }
 
 /// Returns the output columns, their positions among the candidates, and the candidates themselves.
-fn candidates(
+pub(super) fn candidates(
     kind: JoinKind,
     logical: LogicalJoinKind,
     probe: &Lowered,
@@ -266,6 +281,6 @@ fn candidates(
     (columns, projection, candidates)
 }
 
-fn restricted(needed: &ColumnSet, to: &ColumnSet) -> ColumnSet {
+pub(super) fn restricted(needed: &ColumnSet, to: &ColumnSet) -> ColumnSet {
     needed.intersection(to).copied().collect()
 }

@@ -6,6 +6,7 @@
 //! join's right side) is run binds the slot. Slots are numbered by column, so a slot has one meaning in the
 //! whole plan; a subplan inside a subplan passes the slot on.
 
+mod access;
 mod expr;
 mod filters;
 mod join;
@@ -15,7 +16,7 @@ mod rows;
 use std::collections::HashMap;
 
 use executor::expr::{ColumnId, Expr};
-use executor::plan::{NodeKind, Plan, PlanNode};
+use executor::plan::{NodeKind, Plan, PlanNode, SortKey};
 use types::{Result, TypeRef};
 
 use crate::optimizer::logical::{ColumnSet, Logical};
@@ -27,6 +28,17 @@ pub(crate) struct Lowered {
     pub(crate) node: PlanNode,
     /// Its output columns in order.
     pub(crate) columns: Vec<ColumnId>,
+    /// Whether its rows come in the order that was wanted.
+    pub(crate) ordered: bool,
+}
+
+/// An order of rows that spares sorting them.
+#[derive(Clone)]
+pub(crate) struct WantedOrder {
+    /// The keys.
+    pub(crate) keys: Vec<SortKey>,
+    /// The share of the rows that will be read, if only the first are.
+    pub(crate) fraction: Option<f64>,
 }
 
 /// The state of lowering one statement.
@@ -37,6 +49,8 @@ pub(crate) struct Lowering<'a> {
     subplans: Vec<PlanNode>,
     lowered_subqueries: HashMap<u32, expr::LoweredSubquery>,
     shared: Vec<Option<Vec<ColumnId>>>,
+    /// The order in which the rows of the operator that is lowered next are wanted.
+    wanted: Option<WantedOrder>,
 }
 
 /// Lowers an optimized statement.
@@ -51,6 +65,7 @@ pub(crate) fn lower(planner: Planner<'_>, root: Root) -> Result<Plan> {
         subplans: Vec::new(),
         lowered_subqueries: HashMap::new(),
         shared: Vec::new(),
+        wanted: None,
     };
     let shared = lowering.shared_plans()?;
     let changing = (0..).zip(&lowering.planner.shared).filter(|(_, shared)| shared.changes);

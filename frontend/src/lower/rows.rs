@@ -4,7 +4,7 @@ use executor::expr::{ColumnId, Expr, ExprKind};
 use executor::plan::{Aggregate, NodeKind, PlanNode, Scan, SortKey, TableFunction, Window};
 use types::{PgError, Result, TypeRef};
 
-use super::{Lowered, Lowering};
+use super::{Lowered, Lowering, WantedOrder};
 use crate::catalog::RelationKind;
 use crate::optimizer::expressions::conjunction;
 use crate::optimizer::logical::{
@@ -16,8 +16,9 @@ impl Lowering<'_> {
     /// Lowers an operator; the result has at least the `needed` columns that the operator makes.
     pub(crate) fn node(&mut self, plan: &Logical, needed: &ColumnSet) -> Result<Lowered> {
         let rows = self.planner.estimate(plan);
+        let wanted = self.wanted.take();
         match plan {
-            Logical::Get(get) => self.get(get, needed, rows),
+            Logical::Get(get) => self.get(get, needed, rows, wanted),
             Logical::Values { columns, rows: values } => self.values(columns, values, rows),
             Logical::Functions { functions, ordinality } => {
                 let mut lowered = Vec::new();
@@ -52,10 +53,16 @@ impl Lowering<'_> {
             Logical::WorkingScan { working, columns } => {
                 self.finish(NodeKind::WorkingScan { working: *working }, columns.clone(), rows)
             }
-            Logical::Filter { input, conjuncts } => self.filter(input, conjuncts, needed, rows),
-            Logical::Map { input, exprs } => self.map(input, exprs, needed, rows),
+            Logical::Filter { input, conjuncts } => {
+                self.wanted = wanted;
+                self.filter(input, conjuncts, needed, rows)
+            }
+            Logical::Map { input, exprs } => {
+                self.wanted = wanted;
+                self.map(input, exprs, needed, rows)
+            }
             Logical::ProjectSet { input, calls } => self.project_set(input, calls, needed, rows),
-            Logical::Join(join) => self.join(join, needed, rows),
+            Logical::Join(join) => self.join(join, needed, rows, wanted),
             Logical::Aggregate(aggregate) => self.aggregate(aggregate, needed, rows),
             Logical::Window { .. } => self.window(plan, needed, rows),
             Logical::Sort { input, keys } => self.sort(input, keys, needed, rows),
@@ -93,10 +100,19 @@ impl Lowering<'_> {
     /// Makes a node whose output types are those of `columns`.
     pub(super) fn finish(&mut self, kind: NodeKind, columns: Vec<ColumnId>, rows: f64) -> Result<Lowered> {
         let types = self.types(&columns)?;
-        Ok(Lowered { node: self.new_node(kind, types, rows), columns })
+        Ok(Lowered { node: self.new_node(kind, types, rows), columns, ordered: false })
     }
 
-    fn get(&mut self, get: &Get, needed: &ColumnSet, rows: f64) -> Result<Lowered> {
+    fn get(
+        &mut self,
+        get: &Get,
+        needed: &ColumnSet,
+        rows: f64,
+        wanted: Option<WantedOrder>,
+    ) -> Result<Lowered> {
+        if let Some(path) = self.best_path(get, needed, rows, wanted.as_ref()) {
+            return self.index_scan(get, &get.filters, &path, needed, rows);
+        }
         let mut all = needed.clone();
         get.filters.iter().for_each(|filter| self.need(&mut all, filter));
         let read: Vec<usize> = (0..get.columns.len())
@@ -115,6 +131,19 @@ impl Lowering<'_> {
             let kind = NodeKind::Filter { input: Box::new(scan.node), predicate };
             return self.finish(kind, scan.columns, rows);
         }
+        let (scan, columns) = self.scan(get, read, &read_ids, filters, needed);
+        self.finish(NodeKind::Scan(scan), columns, rows)
+    }
+
+    /// Returns a scan of a stored table that reads the columns at `read`, and its output columns.
+    pub(super) fn scan(
+        &self,
+        get: &Get,
+        read: Vec<usize>,
+        read_ids: &[ColumnId],
+        filters: Vec<Expr>,
+        needed: &ColumnSet,
+    ) -> (Scan, Vec<ColumnId>) {
         let projection: Vec<usize> = (0..read_ids.len())
             .filter(|at| read_ids.get(*at).is_some_and(|id| needed.contains(id)))
             .collect();
@@ -136,7 +165,7 @@ impl Lowering<'_> {
             row_id: row_id.is_some(),
             runtime_filters: Vec::new(),
         };
-        self.finish(NodeKind::Scan(scan), columns, rows)
+        (scan, columns)
     }
 
     fn values(&mut self, columns: &[ColumnId], values: &[Vec<Expr>], rows: f64) -> Result<Lowered> {
@@ -156,7 +185,8 @@ impl Lowering<'_> {
         let input = self.node(input, &below)?;
         let predicate = conjunction(self.exprs(conjuncts, &input.columns)?);
         let kind = NodeKind::Filter { input: Box::new(input.node), predicate };
-        self.finish(kind, input.columns, rows)
+        let lowered = self.finish(kind, input.columns, rows)?;
+        Ok(Lowered { ordered: input.ordered, ..lowered })
     }
 
     fn map(
@@ -185,7 +215,8 @@ impl Lowering<'_> {
             lowered.push(self.expr(expr, &input.columns)?);
         }
         let kind = NodeKind::Project { input: Box::new(input.node), exprs: lowered };
-        self.finish(kind, columns, rows)
+        let lowered = self.finish(kind, columns, rows)?;
+        Ok(Lowered { ordered: input.ordered, ..lowered })
     }
 
     fn columns_as_exprs(&mut self, columns: &[ColumnId], input: &[ColumnId]) -> Result<Vec<Expr>> {
@@ -278,16 +309,22 @@ impl Lowering<'_> {
         input: &Logical,
         keys: &[SortKey],
         needed: &ColumnSet,
+        fraction: Option<f64>,
     ) -> Result<(Lowered, Vec<SortKey>)> {
         let mut below = needed.clone();
         keys.iter().for_each(|key| self.need(&mut below, &key.expr));
+        self.wanted = Some(WantedOrder { keys: keys.to_vec(), fraction });
         let input = self.node(input, &below)?;
+        self.wanted = None;
         let keys = self.sort_keys(keys, &input.columns)?;
         Ok((input, keys))
     }
 
     fn sort(&mut self, input: &Logical, keys: &[SortKey], needed: &ColumnSet, rows: f64) -> Result<Lowered> {
-        let (input, keys) = self.sort_input(input, keys, needed)?;
+        let (input, keys) = self.sort_input(input, keys, needed, None)?;
+        if input.ordered {
+            return Ok(input);
+        }
         let kind = NodeKind::Sort { input: Box::new(input.node), keys };
         self.finish(kind, input.columns, rows)
     }
@@ -302,7 +339,18 @@ impl Lowering<'_> {
             && is_known_limit(limit)
             && lowered_offset.as_ref().is_none_or(is_known_limit)
         {
-            let (below, keys) = self.sort_input(below, keys, needed)?;
+            let fraction = self.limit_fraction(below, limit, lowered_offset.as_ref());
+            let (below, keys) = self.sort_input(below, keys, needed, Some(fraction))?;
+            if below.ordered {
+                let kind = NodeKind::Limit {
+                    input: Box::new(below.node),
+                    limit: Some(limit.clone()),
+                    offset: lowered_offset,
+                    ties: None,
+                };
+                let lowered = self.finish(kind, below.columns, rows)?;
+                return Ok(Lowered { ordered: true, ..lowered });
+            }
             let kind = NodeKind::TopN {
                 input: Box::new(below.node),
                 keys,

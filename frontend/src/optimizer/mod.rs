@@ -3,6 +3,7 @@
 //! Phases: [`build`] makes the logical algebra ([`logical`]), where a subquery of an expression is a plan of its
 //! own; rewrites simplify it; [`crate::lower`] chooses physical operators and turns column ids into positions.
 
+pub(crate) mod access;
 mod build;
 mod cardinality;
 mod dependencies;
@@ -29,9 +30,10 @@ use executor::expr::{ColumnId, Expr, ExprKind, Volatility};
 use executor::plan::Plan;
 use types::{Datum, PgError, Result, TypeRef};
 
+pub use access::{IndexPart, PlannerSettings};
 pub use statistics::{ColumnStatistics, SampleShare, Statistics};
 
-use crate::catalog::Relation;
+use crate::catalog::{Index, Relation};
 use crate::query;
 use logical::{ColumnSet, Logical, Shared, Subquery};
 
@@ -41,6 +43,10 @@ pub struct PlannerContext<'a> {
     pub statistics: &'a dyn Statistics,
     /// Evaluates an expression without columns.
     pub evaluate: &'a dyn Fn(&Expr) -> Result<Datum>,
+    /// Returns an expression of an index, its columns numbered from 1 by position in the relation.
+    pub index_expression: &'a dyn Fn(&Relation, &Index, IndexPart) -> Option<Expr>,
+    /// The session's `enable_...`.
+    pub settings: PlannerSettings,
 }
 
 /// Plans a statement.

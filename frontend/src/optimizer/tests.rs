@@ -99,15 +99,13 @@ fn explained(catalog: &Catalog, sql: &str) -> Result<String, types::PgError> {
     let analyzed = analyzer::analyze(&parsed.statements.first().unwrap().node, &context)?;
     let statistics = Synthetic(catalog);
     let context = PlannerContext {
+        index_expression: &|_, _, _| None,
+        settings: super::PlannerSettings::default(),
         statistics: &statistics,
         evaluate: &|_| Err(types::PgError::not_supported("folding")),
     };
     let plan = super::plan(&analyzed.statement, &context)?;
-    let names = |table: u64, column: usize| {
-        let relation = catalog.relation(u32::try_from(table).ok()?)?;
-        Some(relation.columns.get(column)?.name.to_string())
-    };
-    Ok(explain::render(&plan, None, &explain::Options::default(), &names).join("\n"))
+    Ok(explain::render(&plan, None, &explain::Options::default(), catalog).join("\n"))
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use executor::plan::{NodeKind, Plan};
+use executor::plan::{IndexScan, NodeKind, Plan};
 use storage::{Acquired, TableId, TableLockMode, WaitPolicy};
 use types::{PgError, Result, SqlState};
 
@@ -24,7 +24,9 @@ impl Session {
         };
         for root in [&plan.root].into_iter().chain(&plan.shared).chain(&plan.subplans) {
             root.walk(&mut |node| match &node.kind {
-                NodeKind::Scan(scan) => want(scan.table, TableLockMode::AccessShare),
+                NodeKind::Scan(scan) | NodeKind::IndexScan(IndexScan { scan, .. }) => {
+                    want(scan.table, TableLockMode::AccessShare);
+                }
                 NodeKind::Modify(modify) => modify.targets.iter().enumerate().for_each(|(at, target)| {
                     // The first is the one that the statement names; the others are those that foreign keys reach.
                     let first = at == 0;
@@ -41,6 +43,7 @@ impl Session {
                 | NodeKind::ProjectSet { .. }
                 | NodeKind::HashJoin(_)
                 | NodeKind::NestedLoop(_)
+                | NodeKind::IndexJoin(_)
                 | NodeKind::Apply { .. }
                 | NodeKind::Aggregate(_)
                 | NodeKind::Window(_)

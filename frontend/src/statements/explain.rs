@@ -2,7 +2,7 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{DefElem, ExplainStmt};
-use types::{Datum, Oid, PgError, Result, SqlState};
+use types::{Datum, PgError, Result, SqlState};
 
 use super::fields::text_field;
 use super::query;
@@ -47,11 +47,7 @@ pub(super) fn run(
         None
     };
     let access = session.access()?;
-    let names = |table: u64, column: usize| {
-        let relation = access.catalog.relation(Oid::try_from(table).ok()?)?;
-        Some(relation.columns.get(column)?.name.to_string())
-    };
-    let lines = render(&planned.plan, report.as_ref(), &options, &names);
+    let lines = render(&planned.plan, report.as_ref(), &options, &access.catalog);
     let rows: Vec<Vec<Datum>> = lines.into_iter().map(|line| vec![Datum::text(line)]).collect();
     destination.deliver(client, &columns(), &access, &rows)?;
     Ok("EXPLAIN".to_owned())

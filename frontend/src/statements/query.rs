@@ -7,6 +7,7 @@ use ecow::EcoString;
 use executor::batch::Batch;
 use executor::convert::datum_at;
 use executor::execute::{ExecutionReport, ResultSink};
+use executor::expr::Expr;
 use executor::plan::{ModifyKind, Plan};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, ResTarget, SelectStmt};
@@ -16,7 +17,8 @@ use super::Description;
 use super::fields::output_fields;
 use super::statistics::StoreStatistics;
 use crate::analyzer::{self, Analyzed, AnalyzerContext};
-use crate::optimizer::{self, PlannerContext};
+use crate::catalog::{Index, IndexKeySource, Relation};
+use crate::optimizer::{self, IndexPart, PlannerContext, PlannerSettings};
 use crate::query::{Query, QueryBody, Statement};
 use crate::server::connection::Client;
 use crate::server::output::FieldDescription;
@@ -196,7 +198,16 @@ pub(super) fn plan_statement(session: &mut Session, statement: &Statement) -> Re
     let statistics = StoreStatistics::new(&access);
     let folding = executor::context::QueryContext::without_tables(access.clone(), Vec::new());
     let evaluate = |expr: &executor::expr::Expr| executor::evaluate_constant(expr, &folding);
-    let context = PlannerContext { statistics: &statistics, evaluate: &evaluate };
+    let index_expression = |relation: &Relation, index: &Index, part: IndexPart| {
+        index_expression(&access, relation, index, part)
+    };
+    let settings = planner_settings(&access);
+    let context = PlannerContext {
+        statistics: &statistics,
+        evaluate: &evaluate,
+        index_expression: &index_expression,
+        settings,
+    };
     let plan = optimizer::plan(statement, &context)?;
     let columns = result_columns(statement);
     let tag = match statement {
@@ -209,6 +220,42 @@ pub(super) fn plan_statement(session: &mut Session, statement: &Statement) -> Re
         },
     };
     Ok(Planned { plan, returns_rows: columns.is_some(), columns: columns.unwrap_or_default(), tag })
+}
+
+/// Returns an expression of an index, its columns numbered from 1.
+fn index_expression(access: &Access, relation: &Relation, index: &Index, part: IndexPart) -> Option<Expr> {
+    use executor::context::SessionAccess;
+    let (text, usage) = match part {
+        IndexPart::Predicate => (index.predicate.as_ref()?, analyzer::ExpressionUse::Predicate),
+        IndexPart::Key(at) => match &index.keys.get(at)?.source {
+            IndexKeySource::Expression { definition, .. } => (definition, analyzer::ExpressionUse::Index),
+            IndexKeySource::Column(_) => return None,
+        },
+    };
+    let ids = analyzer::ddl::expressions::ids(relation);
+    let context = AnalyzerContext {
+        catalog: &access.catalog,
+        search_path: &[],
+        param_types: &[],
+        fixed_params: true,
+        io: access.io(),
+    };
+    analyzer::expression(text, usage, relation, &ids, &context).ok()
+}
+
+fn planner_settings(access: &Access) -> PlannerSettings {
+    let settings = access.settings.lock();
+    let on = |name: &str| settings.raw(name) != "off";
+    PlannerSettings {
+        seqscan: on("enable_seqscan"),
+        indexscan: on("enable_indexscan"),
+        indexonlyscan: on("enable_indexonlyscan"),
+        bitmapscan: on("enable_bitmapscan"),
+        nestloop: on("enable_nestloop"),
+        hashjoin: on("enable_hashjoin"),
+        mergejoin: on("enable_mergejoin"),
+        sort: on("enable_sort"),
+    }
 }
 
 /// Runs a plan.

@@ -4,8 +4,11 @@
 //! filters of joins above run beside them. The other conjuncts run on decoded vectors, and the columns that only the
 //! output needs are decoded last, for the lanes that are left.
 
+mod fetch;
+mod index;
 mod lookup;
 mod predicates;
+mod ranges;
 
 use std::sync::Arc;
 
@@ -17,11 +20,14 @@ use types::Result;
 use super::{Flow, Stage, Worker, run_morsels};
 use crate::batch::Batch;
 use crate::execute::Run;
+use crate::expr::Expr;
 use crate::plan::{PlanNode, Scan};
 use crate::vectors::{VectorExpr, columns_of};
 
 /// A tuning constant: with at least this share (in 1/8) of lanes alive, vectors are decoded whole.
 const DENSE_EIGHTHS: usize = 6;
+
+pub(super) use index::{IndexLookup, produce_index};
 
 struct Scanner<'a> {
     run: &'a Run<'a>,
@@ -44,40 +50,8 @@ struct Lanes {
 
 /// Pushes the visible rows of a table that pass the filters.
 pub(super) fn produce(run: &Run<'_>, node: &PlanNode, scan: &Scan, stage: &dyn Stage) -> Result<()> {
-    let only_row = run.only_row.filter(|(table, _)| scan.row_id && *table == scan.table).map(|(_, row)| row);
-    let table = match only_row {
-        Some(row) => run.context.transaction()?.lock().scan_row(TableId(scan.table), row)?,
-        None => run.table_scan(scan.table)?,
-    };
-    let mut scanner =
-        Scanner { run, scan, table, pushed: Vec::new(), rest: Vec::new(), rest_columns: Vec::new() };
-    let mut rest = Vec::new();
-    for filter in &scan.filters {
-        let pushed = if run.context.options.force_row {
-            None
-        } else {
-            predicates::translate(run, filter, &scan.columns, scanner.table.columns())?
-        };
-        match pushed {
-            Some(predicate) => scanner.pushed.push(predicate),
-            None => rest.push(filter),
-        }
-    }
-    predicates::merge_ranges(&mut scanner.pushed);
-    for (number, position) in &scan.runtime_filters {
-        if let Some(filter) = run.state.runtime_filters.get(*number)
-            && let Some(column) = scan.columns.get(*position)
-        {
-            scanner.pushed.push((*column, ScanPredicate::Key(filter)));
-        }
-    }
-    scanner.rest = VectorExpr::compile_all(run, rest.iter().copied())?;
-    scanner.rest_columns = rest.iter().flat_map(|filter| columns_of(filter)).collect();
-    scanner.rest_columns.sort_unstable();
-    scanner.rest_columns.dedup();
-    if let Some(reason) = scanner.rest.iter().find_map(|filter| filter.fallback) {
-        run.note_row_form(node.id, reason);
-    }
+    let only_row = only_row(run, scan);
+    let scanner = Scanner::new(run, node.id, scan, only_row, &[])?;
     if let Some(row) = only_row {
         return run_morsels(run.context, 1, 1, stage, &|_, worker| scanner.rows(&[row], worker));
     }
@@ -89,39 +63,99 @@ pub(super) fn produce(run: &Run<'_>, node: &PlanNode, scan: &Scan, stage: &dyn S
     })
 }
 
-impl Scanner<'_> {
+/// Returns the row version that stands for all rows of the table, if the statement is about to change it.
+fn only_row(run: &Run<'_>, scan: &Scan) -> Option<RowId> {
+    run.only_row.filter(|(table, _)| scan.row_id && *table == scan.table).map(|(_, row)| row)
+}
+
+impl<'a> Scanner<'a> {
+    /// Prepares a scan with its filters and `conditions`.
+    fn new(
+        run: &'a Run<'a>,
+        node: u32,
+        scan: &'a Scan,
+        only_row: Option<RowId>,
+        conditions: &'a [Expr],
+    ) -> Result<Self> {
+        let table = match only_row {
+            Some(row) => run.context.transaction()?.lock().scan_row(TableId(scan.table), row)?,
+            None => run.table_scan(scan.table)?,
+        };
+        let mut scanner =
+            Self { run, scan, table, pushed: Vec::new(), rest: Vec::new(), rest_columns: Vec::new() };
+        let mut rest = Vec::new();
+        for filter in conditions.iter().chain(&scan.filters) {
+            let pushed = if run.context.options.force_row {
+                None
+            } else {
+                predicates::translate(run, filter, &scan.columns, scanner.table.columns())?
+            };
+            match pushed {
+                Some(predicate) => scanner.pushed.push(predicate),
+                None => rest.push(filter),
+            }
+        }
+        predicates::merge_ranges(&mut scanner.pushed);
+        for (number, position) in &scan.runtime_filters {
+            if let Some(filter) = run.state.runtime_filters.get(*number)
+                && let Some(column) = scan.columns.get(*position)
+            {
+                scanner.pushed.push((*column, ScanPredicate::Key(filter)));
+            }
+        }
+        scanner.rest = VectorExpr::compile_all(run, rest.iter().copied())?;
+        scanner.rest_columns = rest.iter().flat_map(|filter| columns_of(filter)).collect();
+        scanner.rest_columns.sort_unstable();
+        scanner.rest_columns.dedup();
+        if let Some(reason) = scanner.rest.iter().find_map(|filter| filter.fallback) {
+            run.note_row_form(node, reason);
+        }
+        Ok(scanner)
+    }
+
     /// Pushes those of some visible rows (ascending) that pass the filters.
     fn rows(&self, rows: &[RowId], worker: &mut dyn Worker) -> Result<Flow> {
         for rows in rows.chunk_by(|left, right| left.vector() == right.vector()) {
-            self.run.context.cancel.check()?;
-            let Some(group) = rows.first().and_then(|first| self.table.row_group_of(*first)) else {
-                continue;
-            };
-            let index = rows.first().map_or(0, |first| first.vector().1);
-            let mut positions: Vec<u16> = rows.iter().map(|row| row.lane_of_vector()).collect();
-            for (column, predicate) in &self.pushed {
-                let vector = group.vector_at(*column, index, &positions)?;
-                let mut mask = vec![u64::MAX; positions.len().div_ceil(64)];
-                predicate.filter(&vector, &mut mask)?;
-                let mut lane = 0;
-                positions.retain(|_| {
-                    lane += 1;
-                    mask[(lane - 1) / 64] >> ((lane - 1) % 64) & 1 == 1
-                });
-            }
-            if positions.is_empty() {
-                continue;
-            }
-            let loaded = vec![None; self.scan.columns.len()];
-            let mut left = Lanes { positions: Some(positions), whole: false, loaded };
-            if !self.rest.is_empty() && !self.filter_rest(&group, index, &mut left)? {
-                continue;
-            }
+            let positions = rows.iter().map(|row| row.lane_of_vector()).collect();
+            let Some((group, index, left)) = self.lanes(rows.first(), positions)? else { continue };
             if self.push(&group, index, left, worker)? == Flow::Stop {
                 return Ok(Flow::Stop);
             }
         }
         Ok(Flow::Continue)
+    }
+
+    /// Returns those of some lanes (ascending) of the vector in which `first` is that pass the filters.
+    fn lanes(
+        &self,
+        first: Option<&RowId>,
+        mut positions: Vec<u16>,
+    ) -> Result<Option<(RowGroup, usize, Lanes)>> {
+        self.run.context.cancel.check()?;
+        let Some((group, index)) =
+            first.and_then(|first| Some((self.table.row_group_of(*first)?, first.vector().1)))
+        else {
+            return Ok(None);
+        };
+        for (column, predicate) in &self.pushed {
+            let vector = group.vector_at(*column, index, &positions)?;
+            let mut mask = vec![u64::MAX; positions.len().div_ceil(64)];
+            predicate.filter(&vector, &mut mask)?;
+            let mut lane = 0;
+            positions.retain(|_| {
+                lane += 1;
+                mask[(lane - 1) / 64] >> ((lane - 1) % 64) & 1 == 1
+            });
+            if positions.is_empty() {
+                return Ok(None);
+            }
+        }
+        let loaded = vec![None; self.scan.columns.len()];
+        let mut left = Lanes { positions: Some(positions), whole: false, loaded };
+        if !self.rest.is_empty() && !self.filter_rest(&group, index, &mut left)? {
+            return Ok(None);
+        }
+        Ok(Some((group, index, left)))
     }
 
     fn row_group(&self, group: &RowGroup, worker: &mut dyn Worker) -> Result<Flow> {
@@ -226,10 +260,11 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    fn push(&self, group: &RowGroup, index: usize, mut left: Lanes, worker: &mut dyn Worker) -> Result<Flow> {
+    /// Returns the columns of the output.
+    fn columns(&self, group: &RowGroup, index: usize, left: &mut Lanes) -> Result<Vec<Vector>> {
         let mut columns = Vec::with_capacity(self.scan.projection.len() + 1);
         for &position in &self.scan.projection {
-            self.load(group, index, &mut left, position)?;
+            self.load(group, index, left, position)?;
             columns.extend(left.loaded[position].clone());
         }
         if self.scan.row_id {
@@ -239,6 +274,11 @@ impl Scanner<'_> {
                 Some(_) | None => ids,
             });
         }
+        Ok(columns)
+    }
+
+    fn push(&self, group: &RowGroup, index: usize, mut left: Lanes, worker: &mut dyn Worker) -> Result<Flow> {
+        let columns = self.columns(group, index, &mut left)?;
         let batch = match left.positions {
             Some(positions) if left.whole => {
                 Batch { columns, len: group.lanes(index), selection: Some(positions.into()) }

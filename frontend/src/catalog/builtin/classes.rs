@@ -18,6 +18,8 @@ pub struct OperatorClass {
     pub method: Oid,
     /// Name.
     pub name: EcoString,
+    /// `pg_opfamily.oid`.
+    pub family: Oid,
     /// Type that is indexed.
     pub input: Oid,
     /// Whether it is the type's default class.
@@ -30,6 +32,7 @@ static CLASSES: LazyLock<Vec<OperatorClass>> = LazyLock::new(|| {
             oid: row.oid("oid"),
             method: row.oid("opcmethod"),
             name: row.text("opcname").as_ref().into(),
+            family: row.oid("opcfamily"),
             input: row.oid("opcintype"),
             default: row.bool("opcdefault"),
         })

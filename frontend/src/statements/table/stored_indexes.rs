@@ -4,15 +4,16 @@ use storage::{IndexColumn, IndexDefinition, IndexId};
 
 use crate::catalog::{Index, IndexKeySource, Relation};
 
-/// Returns the indexes of a relation that the storage keeps: those over whole columns and all rows. A deferrable
-/// constraint's index is not unique there, because its keys may repeat for a while.
+/// Returns the indexes of a relation that the storage keeps: those over whole columns. A partial index is kept over all
+/// rows, and not as unique; a deferrable constraint's index is not unique there either, because its keys may repeat for
+/// a while.
 pub fn of(relation: &Relation) -> Vec<IndexDefinition> {
     relation.indexes.iter().filter_map(|index| definition(relation, index)).collect()
 }
 
 /// Returns an index as the storage keeps it; `None` when it does not.
 pub fn definition(relation: &Relation, index: &Index) -> Option<IndexDefinition> {
-    if index.predicate.is_some() || !matches!(index.method.as_str(), "btree" | "hash") {
+    if !matches!(index.method.as_str(), "btree" | "hash") {
         return None;
     }
     let columns = index.keys.iter().map(|key| match &key.source {
@@ -32,7 +33,7 @@ pub fn definition(relation: &Relation, index: &Index) -> Option<IndexDefinition>
         id: IndexId(u64::from(index.oid)),
         name: index.name.to_string(),
         columns: columns.collect::<Option<Vec<_>>>()?,
-        unique: index.unique && !deferrable,
+        unique: index.unique && !deferrable && index.predicate.is_none(),
         nulls_distinct: !index.nulls_not_distinct,
     })
 }
