@@ -2,7 +2,7 @@
 
 mod builder;
 mod bulk;
-mod disk;
+pub mod disk;
 mod durable;
 mod error;
 mod filter;

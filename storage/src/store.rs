@@ -4,15 +4,14 @@
 //! the journal, all under one lock. Then it waits, without the lock, until the record is durable; whoever
 //! waits first syncs for all. Only then is it published to snapshots, in the order of numbers, and acknowledged.
 
-use std::collections::VecDeque;
-use std::fs::File;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::disk::{LocalSegments, SegmentStore};
+use crate::disk::{DirectorySegments, Disk, DiskLock, LocalDisk, SegmentStore, sync_directory_of};
 use crate::durable::checkpoint::{self, CheckpointState};
 use crate::durable::journal::Journal;
 use crate::durable::record::CommitRecord;
@@ -46,8 +45,9 @@ impl Default for StoreOptions {
 pub struct Store {
     directory: PathBuf,
     options: StoreOptions,
+    disk: Arc<dyn Disk>,
     /// Holds the lock on the directory.
-    _lock: File,
+    _lock: Box<dyn DiskLock>,
     published: RwLock<Head>,
     pub(crate) head: Mutex<Head>,
     /// Commits that are in the journal and not published, in order.
@@ -62,6 +62,8 @@ pub struct Store {
     next_segment: AtomicU64,
     next_heap: AtomicU64,
     next_owner: AtomicU64,
+    /// Segments that commits have added since the manifest was written.
+    pub(crate) loaded: Mutex<BTreeSet<String>>,
     pub(crate) checkpoint_state: Mutex<CheckpointState>,
     /// Whether a checkpoint runs in the background.
     checkpointing: AtomicBool,
@@ -88,15 +90,25 @@ const ANONYMOUS_OWNERS: u64 = 1 << 40;
 impl Store {
     /// Opens a data directory, recovering what was committed; makes it if there is none.
     pub fn open(directory: &Path, options: StoreOptions) -> Result<Arc<Self>> {
-        std::fs::create_dir_all(directory)
+        Self::open_on(Arc::new(LocalDisk), directory, options)
+    }
+
+    /// As [`Self::open`], on any disk.
+    pub fn open_on(disk: Arc<dyn Disk>, directory: &Path, options: StoreOptions) -> Result<Arc<Self>> {
+        disk.create_directory(directory)
             .map_err(|error| StorageError::io("could not create directory", directory, &error))?;
-        let lock = lock_directory(directory)?;
-        let segments: Arc<dyn SegmentStore> = Arc::new(LocalSegments::new(directory.join("segments"))?);
-        let recovered = recover(directory, &segments)?;
+        let lock = lock_directory(disk.as_ref(), directory)?;
+        let segments = DirectorySegments::new(Arc::clone(&disk), directory.join("segments"))?;
+        let segments: Arc<dyn SegmentStore> = Arc::new(segments);
+        let recovered = recover(&disk, directory, &segments)?;
+        // The directories themselves, in case they are new.
+        sync_directory_of(disk.as_ref(), &directory.join("journal"))?;
+        sync_directory_of(disk.as_ref(), directory)?;
         let head = Head { version: Arc::new(recovered.version), commit: recovered.commit };
         Ok(Arc::new(Self {
             directory: directory.to_owned(),
             options,
+            disk,
             _lock: lock,
             published: RwLock::new(head.clone()),
             head: Mutex::new(head),
@@ -110,6 +122,7 @@ impl Store {
             next_segment: AtomicU64::new(recovered.next_segment),
             next_heap: AtomicU64::new(recovered.next_heap),
             next_owner: AtomicU64::new(ANONYMOUS_OWNERS),
+            loaded: Mutex::new(recovered.loaded),
             checkpoint_state: Mutex::new(recovered.checkpoint),
             checkpointing: AtomicBool::new(false),
         }))
@@ -152,6 +165,10 @@ impl Store {
     /// called at a clean shutdown; without it the next start replays the journal.
     pub fn checkpoint(self: &Arc<Self>) -> Result<()> {
         checkpoint::checkpoint(self)
+    }
+
+    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
     }
 
     /// Returns where segments are.
@@ -254,6 +271,7 @@ impl Store {
             let position = self.journal.append(&payload)?;
             // From here on the record may become durable, whatever happens: its files must stay.
             added.iter().for_each(|segment| segment.set_temporary(false));
+            self.loaded.lock().extend(added.iter().map(|segment| segment.name.clone()));
             head.commit = commit;
             if let Some(version) = &version {
                 head.version = Arc::clone(version);
@@ -314,14 +332,11 @@ fn check_current(version: &StoreVersion, changes: &Changes, heap: &Heap) -> Resu
     }
 }
 
-/// Locks the directory against other servers, as long as the file lives.
-fn lock_directory(directory: &Path) -> Result<File> {
+/// Locks the directory against other servers.
+fn lock_directory(disk: &dyn Disk, directory: &Path) -> Result<Box<dyn DiskLock>> {
     let path = directory.join("lock");
-    let file =
-        File::create(&path).map_err(|error| StorageError::io("could not create lock file", &path, &error))?;
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(StorageError::Locked { directory: directory.to_owned() }),
-        Err(error) => Err(StorageError::io("could not lock", &path, &error.into())),
-    }
+    disk.lock(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => StorageError::Locked { directory: directory.to_owned() },
+        _ => StorageError::io("could not lock", &path, &error),
+    })
 }

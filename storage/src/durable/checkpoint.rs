@@ -16,9 +16,10 @@ use std::sync::Arc;
 use kernels::vector::{Bitmap, VECTOR_LANES, Values};
 
 use super::hot_file::HotFileWriter;
-use super::manifest::{HotPart, Manifest, ManifestGroup, ManifestTable};
+use super::manifest::{FILE_NAME, HotPart, Manifest, ManifestGroup, ManifestTable};
 use crate::builder::ColumnBuilder;
 use crate::bulk::SegmentsWriter;
+use crate::disk::put_in_place;
 use crate::error::Result;
 use crate::heap::Heap;
 use crate::heap::group::{Form, Group};
@@ -60,9 +61,10 @@ pub(crate) fn checkpoint(store: &Arc<Store>) -> Result<()> {
     for (&table, table_version) in &version.tables {
         freeze_table(store, table, table_version, &mut state)?;
     }
-    let (head, journal) = {
+    let (head, journal, loaded) = {
         let head = store.head.lock();
-        (head.clone(), store.journal.rotate()?)
+        let journal = store.journal.rotate()?;
+        (head.clone(), journal, store.loaded.lock().clone())
     };
     store.publish(head.commit);
     let snapshot =
@@ -89,17 +91,28 @@ pub(crate) fn checkpoint(store: &Arc<Store>) -> Result<()> {
         catalog_commit: head.version.catalog_commit,
         tables,
     };
-    manifest.write(store.directory())?;
+    let disk = store.disk().as_ref();
+    manifest.prepare(disk, store.directory())?;
+    // From here on the disk may have either manifest, whatever happens: the files of both must stay.
     kept.iter().for_each(|segment| segment.set_temporary(false));
-    let files = manifest.files();
-    let live = store.head.lock().version.segments();
-    for name in state.manifest_segments.difference(&files).filter(|name| !live.contains(*name)) {
-        store.segments().remove(name)?;
+    if let Err(error) = put_in_place(disk, &store.directory().join(FILE_NAME)) {
+        store.journal.poison(error.to_string());
+        return Err(error);
     }
-    state.manifest_segments = files;
+    let files = manifest.files();
+    let before = std::mem::replace(&mut state.manifest_segments, files);
     state.hot_parts = manifest.hot_parts();
     drop(snapshot);
     unindex(store, &mut state);
+    // What cannot be removed is removed at the next start.
+    let live = store.head.lock().version.segments();
+    let gone = |name: &&String| !state.manifest_segments.contains(*name) && !live.contains(*name);
+    let removed = before.union(&loaded).filter(gone).map(|name| store.segments().remove(name));
+    let removed: Vec<Result<()>> = removed.collect();
+    store.loaded.lock().retain(|name| {
+        !loaded.contains(name) || live.contains(name) && !state.manifest_segments.contains(name)
+    });
+    removed.into_iter().collect::<Result<()>>()?;
     store.journal.remove_before(journal)
 }
 

@@ -1,23 +1,31 @@
 //! The journal: one record a commit, durable before anybody hears of the commit.
 //!
-//! A frame is magic, length, CRC-32C (of length, durable position and payload), the position up to which the
-//! file was known to be durable when the frame was written, and the payload. Frames are written with `pwrite`;
-//! whoever needs durability next syncs for everybody who wrote before (group commit).
+//! ```text
+//! file:  magic | salt | size of the file before, when this one was begun | CRC-32C of these | frames
+//! frame: magic | length | CRC-32C of salt, length, durable position, payload | durable position | payload
+//! ```
+//! The durable position is the one up to which the file was known to be durable when the frame was written; the salt
+//! keeps a payload that contains frames from being taken for some. Frames are written with `pwrite`; whoever needs
+//! durability next syncs for everybody who wrote before (group commit).
 //!
-//! On reading, what follows the last good frame is a torn tail and is dropped, unless a later frame proves
-//! that it was durable once: then the journal is damaged and refused.
-//! After a failed sync nothing is retried: the journal accepts no more records.
+//! On reading, what follows the last good frame is a torn tail and is dropped, unless a later frame, or the next file,
+//! proves that it was durable once: then the journal is damaged and refused. A file may follow that nothing was ever
+//! written to: the rotation that began it failed, for want of space perhaps, and the one before went on.
+//!
+//! After a failed sync nothing is retried: the journal accepts no more records. The same holds for any other failure
+//! that leaves open what is on the disk; a disk that is full is not one of them.
 
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::FileExt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::disk::{Disk, DiskFile, sync_directory_of, write_all};
 use crate::error::{Result, StorageError};
 
-const FILE_MAGIC: &[u8; 16] = b"SURUS JOURNAL 2\n";
+const FILE_MAGIC: &[u8; 16] = b"SURUS JOURNAL 4\n";
+const FILE_HEADER: usize = 36;
 const FRAME_MAGIC: [u8; 4] = [0xf3, b'S', b'J', b'R'];
 const FRAME_HEADER: usize = 20;
 
@@ -33,11 +41,14 @@ pub(crate) trait Journal: Send + Sync + std::fmt::Debug {
     fn remove_before(&self, number: u64) -> Result<()>;
     /// Returns the bytes in the newest file.
     fn size(&self) -> u64;
+    /// Accepts no more records, because of a failure after which nobody knows what is on the disk.
+    fn poison(&self, reason: String);
 }
 
-/// A journal in local files.
+/// A journal in files of a disk.
 #[derive(Debug)]
-pub(crate) struct LocalJournal {
+pub(crate) struct FileJournal {
+    disk: Arc<dyn Disk>,
     directory: PathBuf,
     tail: Mutex<Tail>,
     state: Mutex<SyncState>,
@@ -46,8 +57,9 @@ pub(crate) struct LocalJournal {
 
 #[derive(Debug, Clone)]
 struct Tail {
-    file: Arc<File>,
+    file: Arc<dyn DiskFile>,
     number: u64,
+    salt: u64,
     /// Bytes in the file.
     len: u64,
     /// Position of the file's first byte among all positions.
@@ -61,11 +73,16 @@ struct SyncState {
     failed: Option<String>,
 }
 
-/// The records of one file, and the length of its good part.
+/// The records of one file.
 #[derive(Debug)]
 pub(crate) struct JournalContent {
+    pub(crate) number: u64,
     pub(crate) payloads: Vec<Vec<u8>>,
-    pub(crate) good_len: u64,
+    /// The length of the good part.
+    good_len: u64,
+    /// Whether something follows that.
+    torn: bool,
+    salt: u64,
 }
 
 fn file_path(directory: &Path, number: u64) -> PathBuf {
@@ -73,56 +90,77 @@ fn file_path(directory: &Path, number: u64) -> PathBuf {
 }
 
 /// Returns the numbers of the files, ascending.
-pub(crate) fn numbers(directory: &Path) -> Result<Vec<u64>> {
-    let failed = |error| StorageError::io("could not read directory", directory, &error);
-    let mut numbers = Vec::new();
-    for entry in fs::read_dir(directory).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        if let Some(number) =
-            name.to_string_lossy().strip_suffix(".journal").and_then(|name| name.parse().ok())
-        {
-            numbers.push(number);
-        }
-    }
+pub(crate) fn numbers(disk: &dyn Disk, directory: &Path) -> Result<Vec<u64>> {
+    let names = disk
+        .list(directory)
+        .map_err(|error| StorageError::io("could not read directory", directory, &error))?;
+    let number = |name: &String| name.strip_suffix(".journal").and_then(|name| name.parse().ok());
+    let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
 
-/// Reads a file. `last`: a torn tail is possible.
-pub(crate) fn read(directory: &Path, number: u64, last: bool) -> Result<JournalContent> {
-    let path = file_path(directory, number);
-    let bytes = fs::read(&path).map_err(|error| StorageError::io("could not read file", &path, &error))?;
-    if !bytes.starts_with(FILE_MAGIC) {
-        // The file was being made when the server died, or it is something else.
-        return if last && FILE_MAGIC.starts_with(&bytes) {
-            Ok(JournalContent { payloads: Vec::new(), good_len: 0 })
-        } else {
-            Err(StorageError::corrupt(&path, "it is not a journal"))
+/// Reads files, ascending without gaps.
+pub(crate) fn read(disk: &dyn Disk, directory: &Path, numbers: &[u64]) -> Result<Vec<JournalContent>> {
+    let mut contents: Vec<JournalContent> = Vec::with_capacity(numbers.len());
+    // From the last to the first, because each says what was durable of the one before.
+    let mut proven = 0;
+    for &number in numbers.iter().rev() {
+        let path = file_path(directory, number);
+        let bytes =
+            disk.read(&path).map_err(|error| StorageError::io("could not read file", &path, &error))?;
+        let later_has_records = contents.iter().any(|content| !content.payloads.is_empty());
+        let Some((salt, before)) = header(&bytes) else {
+            // The file was being begun when the server died, or it is something else.
+            let begun = bytes.len() <= FILE_HEADER && !later_has_records && proven == 0;
+            if !begun {
+                return Err(StorageError::corrupt(&path, "it is not a journal, or its beginning is damaged"));
+            }
+            contents.push(JournalContent { number, payloads: Vec::new(), good_len: 0, torn: true, salt: 0 });
+            continue;
         };
+        let content = frames(&bytes, number, salt);
+        let end = content.good_len;
+        if content.torn || end < proven {
+            let proves =
+                |later: usize| frame_at(&bytes, later, salt).is_some_and(|(_, durable)| durable > end);
+            let damaged = later_has_records || end < proven || (end as usize + 1..bytes.len()).any(proves);
+            if damaged {
+                return Err(StorageError::corrupt(
+                    &path,
+                    format!("damaged record at byte {end}, before good ones"),
+                ));
+            }
+        }
+        contents.push(content);
+        proven = before;
     }
-    let mut content = JournalContent { payloads: Vec::new(), good_len: FILE_MAGIC.len() as u64 };
-    let mut position = FILE_MAGIC.len();
-    while let Some((payload, _)) = frame_at(&bytes, position) {
-        content.payloads.push(payload.to_vec());
+    contents.reverse();
+    Ok(contents)
+}
+
+/// Returns the salt and the size of the file before.
+fn header(bytes: &[u8]) -> Option<(u64, u64)> {
+    let header = bytes.first_chunk::<FILE_HEADER>()?;
+    let (body, crc) = header.split_last_chunk::<4>()?;
+    if !header.starts_with(FILE_MAGIC) || crc32c::crc32c(body) != u32::from_le_bytes(*crc) {
+        return None;
+    }
+    Some((u64::from_le_bytes(*header[16..].first_chunk()?), u64::from_le_bytes(*header[24..].first_chunk()?)))
+}
+
+fn frames(bytes: &[u8], number: u64, salt: u64) -> JournalContent {
+    let mut payloads = Vec::new();
+    let mut position = FILE_HEADER;
+    while let Some((payload, _)) = frame_at(bytes, position, salt) {
+        payloads.push(payload.to_vec());
         position += FRAME_HEADER + payload.len();
-        content.good_len = position as u64;
     }
-    let torn = position < bytes.len();
-    if torn && !last {
-        return Err(StorageError::corrupt(&path, format!("damaged record at byte {position}")));
-    }
-    let proves = |later: usize| frame_at(&bytes, later).is_some_and(|(_, durable)| durable > position as u64);
-    if torn && (position + 1..bytes.len()).any(proves) {
-        return Err(StorageError::corrupt(
-            &path,
-            format!("damaged record at byte {position}, before good ones"),
-        ));
-    }
-    Ok(content)
+    JournalContent { number, payloads, good_len: position as u64, torn: position < bytes.len(), salt }
 }
 
 /// Returns the payload of a good frame and the durable position it states.
-fn frame_at(bytes: &[u8], position: usize) -> Option<(&[u8], u64)> {
+fn frame_at(bytes: &[u8], position: usize, salt: u64) -> Option<(&[u8], u64)> {
     let frame = bytes.get(position..)?;
     let (header, rest) = frame.split_first_chunk::<FRAME_HEADER>()?;
     if header[..4] != FRAME_MAGIC {
@@ -132,21 +170,47 @@ fn frame_at(bytes: &[u8], position: usize) -> Option<(&[u8], u64)> {
     let crc = u32::from_le_bytes(*header[8..].first_chunk()?);
     let durable = u64::from_le_bytes(*header[12..].first_chunk()?);
     let payload = rest.get(..len as usize)?;
-    (checksum(len, durable, payload) == crc).then_some((payload, durable))
+    (checksum(salt, len, durable, payload) == crc).then_some((payload, durable))
 }
 
-fn checksum(len: u32, durable: u64, payload: &[u8]) -> u32 {
-    let crc = crc32c::crc32c(&len.to_le_bytes());
+fn checksum(salt: u64, len: u32, durable: u64, payload: &[u8]) -> u32 {
+    let crc = crc32c::crc32c(&salt.to_le_bytes());
+    let crc = crc32c::crc32c_append(crc, &len.to_le_bytes());
     crc32c::crc32c_append(crc32c::crc32c_append(crc, &durable.to_le_bytes()), payload)
 }
 
-impl LocalJournal {
-    /// Opens file `number` for appending after its first `good_len` bytes; what follows them is cut off.
-    pub(crate) fn open(directory: &Path, number: u64, good_len: u64) -> Result<Self> {
-        let mut tail = Tail::open(directory, number, good_len)?;
-        tail.start = 0;
+impl FileJournal {
+    /// Opens the last of the files that were read for appending, or the first one of all. Torn tails are cut off.
+    pub(crate) fn open(
+        disk: &Arc<dyn Disk>,
+        directory: &Path,
+        contents: &[JournalContent],
+        first: u64,
+    ) -> Result<Self> {
+        let (last, earlier) = match contents.split_last() {
+            Some((last, earlier)) => (Some(last), earlier),
+            None => (None, &[][..]),
+        };
+        for content in earlier.iter().filter(|content| content.torn) {
+            cut(disk.as_ref(), directory, content)?;
+        }
+        let tail = match last {
+            Some(last) if last.good_len > 0 => Tail {
+                file: cut(disk.as_ref(), directory, last)?,
+                number: last.number,
+                salt: last.salt,
+                len: last.good_len,
+                start: 0,
+            },
+            Some(JournalContent { number, .. }) => {
+                let before = earlier.last().map_or(0, |content| content.good_len);
+                Tail::begin(disk.as_ref(), directory, *number, before)?
+            }
+            None => Tail::begin(disk.as_ref(), directory, first, 0)?,
+        };
         let state = SyncState { durable: tail.len, ..SyncState::default() };
         Ok(Self {
+            disk: Arc::clone(disk),
             directory: directory.to_owned(),
             tail: Mutex::new(tail),
             state: Mutex::new(state),
@@ -161,30 +225,58 @@ impl LocalJournal {
             Some(reason) => Err(StorageError::Poisoned { reason: reason.clone() }),
         }
     }
-}
 
-impl Tail {
-    fn open(directory: &Path, number: u64, good_len: u64) -> Result<Self> {
-        let path = file_path(directory, number);
-        let open = || {
-            let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
-            file.set_len(good_len)?;
-            let mut len = good_len;
-            if len < FILE_MAGIC.len() as u64 {
-                file.write_all_at(FILE_MAGIC, 0)?;
-                len = FILE_MAGIC.len() as u64;
+    /// Makes of a failure what it means for the journal.
+    fn failed(&self, error: StorageError) -> StorageError {
+        match &error {
+            StorageError::DiskFull { .. } => error,
+            _ => {
+                let reason = error.to_string();
+                self.poison(reason.clone());
+                StorageError::Poisoned { reason }
             }
-            file.sync_all()?;
-            Ok((file, len))
-        };
-        let (file, len) =
-            open().map_err(|error| StorageError::io("could not open journal file", &path, &error))?;
-        crate::disk::sync_directory_of(&path)?;
-        Ok(Self { file: Arc::new(file), number, len, start: 0 })
+        }
     }
 }
 
-impl Journal for LocalJournal {
+/// Cuts off what follows the good part of a file; returns the file.
+fn cut(disk: &dyn Disk, directory: &Path, content: &JournalContent) -> Result<Arc<dyn DiskFile>> {
+    let path = file_path(directory, content.number);
+    let open = || {
+        let file = disk.open(&path)?;
+        // Whatever was good may never have been synced.
+        file.set_len(content.good_len)?;
+        file.sync()?;
+        Ok(file)
+    };
+    open().map_err(|error| StorageError::io("could not open journal file", &path, &error))
+}
+
+impl Tail {
+    /// Begins a file, durable.
+    fn begin(disk: &dyn Disk, directory: &Path, number: u64, before: u64) -> Result<Self> {
+        let path = file_path(directory, number);
+        let mut hasher = RandomState::new().build_hasher();
+        hasher.write_u64(number);
+        let salt = hasher.finish();
+        let mut header = FILE_MAGIC.to_vec();
+        header.extend(salt.to_le_bytes());
+        header.extend(before.to_le_bytes());
+        header.extend(crc32c::crc32c(&header).to_le_bytes());
+        let begin = || {
+            let file = disk.create(&path)?;
+            write_all(file.as_ref(), &header, 0)?;
+            file.sync()?;
+            Ok(file)
+        };
+        let file =
+            begin().map_err(|error| StorageError::io("could not begin journal file", &path, &error))?;
+        sync_directory_of(disk, &path)?;
+        Ok(Self { file, number, salt, len: FILE_HEADER as u64, start: 0 })
+    }
+}
+
+impl Journal for FileJournal {
     fn append(&self, payload: &[u8]) -> Result<u64> {
         let durable = self.check()?;
         let mut tail = self.tail.lock();
@@ -195,16 +287,13 @@ impl Journal for LocalJournal {
         let mut frame = Vec::with_capacity(FRAME_HEADER + payload.len());
         frame.extend(FRAME_MAGIC);
         frame.extend(len.to_le_bytes());
-        frame.extend(checksum(len, durable, payload).to_le_bytes());
+        frame.extend(checksum(tail.salt, len, durable, payload).to_le_bytes());
         frame.extend(durable.to_le_bytes());
         frame.extend(payload);
-        // A failed write leaves a torn tail, which the next record overwrites.
-        tail.file.write_all_at(&frame, tail.len).map_err(|error| {
-            StorageError::io(
-                "could not write to journal file",
-                &file_path(&self.directory, tail.number),
-                &error,
-            )
+        // When the disk is full a torn tail is left, which the next record overwrites.
+        write_all(tail.file.as_ref(), &frame, tail.len).map_err(|error| {
+            let path = file_path(&self.directory, tail.number);
+            self.failed(StorageError::io("could not write to journal file", &path, &error))
         })?;
         tail.len += frame.len() as u64;
         Ok(tail.start + tail.len)
@@ -226,7 +315,7 @@ impl Journal for LocalJournal {
             state.syncing = true;
             drop(state);
             let tail = self.tail.lock().clone();
-            let result = tail.file.sync_data();
+            let result = tail.file.sync();
             state = self.state.lock();
             state.syncing = false;
             match result {
@@ -243,19 +332,24 @@ impl Journal for LocalJournal {
     fn rotate(&self) -> Result<u64> {
         let old = self.tail.lock().clone();
         self.sync(old.start + old.len)?;
-        let mut new = Tail::open(&self.directory, old.number + 1, 0)?;
+        let new = Tail::begin(self.disk.as_ref(), &self.directory, old.number + 1, old.len);
+        let mut new = new.map_err(|error| self.failed(error))?;
         new.start = old.start + old.len;
         let mut tail = self.tail.lock();
         assert_eq!(tail.len, old.len, "records were appended while the journal rotated");
         let number = new.number;
         *tail = new;
+        // The header is durable, too.
+        let mut state = self.state.lock();
+        state.durable = state.durable.max(tail.start + tail.len);
         Ok(number)
     }
 
     fn remove_before(&self, number: u64) -> Result<()> {
-        for old in numbers(&self.directory)?.into_iter().filter(|old| *old < number) {
+        for old in numbers(self.disk.as_ref(), &self.directory)?.into_iter().filter(|old| *old < number) {
             let path = file_path(&self.directory, old);
-            fs::remove_file(&path)
+            self.disk
+                .remove(&path)
                 .map_err(|error| StorageError::io("could not remove file", &path, &error))?;
         }
         Ok(())
@@ -263,5 +357,10 @@ impl Journal for LocalJournal {
 
     fn size(&self) -> u64 {
         self.tail.lock().len
+    }
+
+    fn poison(&self, reason: String) {
+        self.state.lock().failed.get_or_insert(reason);
+        self.synced.notify_all();
     }
 }

@@ -1,7 +1,6 @@
 //! The manifest: the store as of a checkpoint. One small file, replaced atomically.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use parking_lot::Mutex;
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::record::TableRecord;
+use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::index::IndexDefinition;
 use crate::table::{ColumnDefinition, TableId};
@@ -102,9 +102,9 @@ impl Manifest {
     }
 
     /// Reads the manifest of a data directory; `None` when there is none.
-    pub(crate) fn read(directory: &Path) -> Result<Option<Self>> {
+    pub(crate) fn read(disk: &dyn Disk, directory: &Path) -> Result<Option<Self>> {
         let path = directory.join(FILE_NAME);
-        let bytes = match fs::read(&path) {
+        let bytes = match disk.read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StorageError::io("could not read file", &path, &error)),
@@ -128,8 +128,8 @@ impl Manifest {
         Ok(Some(manifest))
     }
 
-    /// Replaces the manifest of a data directory.
-    pub(crate) fn write(&self, directory: &Path) -> Result<()> {
+    /// Writes the manifest beside the one that a data directory has: [`crate::disk::put_in_place`] swaps them.
+    pub(crate) fn prepare(&self, disk: &dyn Disk, directory: &Path) -> Result<()> {
         let body = postcard::to_stdvec(self)
             .map_err(|error| StorageError::Misuse(format!("the manifest cannot be written: {error}")))?;
         let mut bytes = Vec::with_capacity(HEADER + body.len());
@@ -137,6 +137,6 @@ impl Manifest {
         bytes.extend(VERSION.to_le_bytes());
         bytes.extend(xxh3_64(&body).to_le_bytes());
         bytes.extend(body);
-        crate::disk::replace_file(&directory.join(FILE_NAME), &bytes)
+        crate::disk::prepare_file(disk, &directory.join(FILE_NAME), &bytes)
     }
 }

@@ -1,7 +1,6 @@
 //! Opening a data directory: the manifest, then the journal from there on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,10 +9,10 @@ use parking_lot::Mutex;
 
 use super::checkpoint::CheckpointState;
 use super::hot_file;
-use super::journal::{self, LocalJournal};
+use super::journal::{self, FileJournal};
 use super::manifest::{self, Damage, Manifest, ManifestTable};
 use super::record::{CommitRecord, GroupRecord, TableRecord};
-use crate::disk::SegmentStore;
+use crate::disk::{Disk, SegmentStore};
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;
 use crate::heap::group::Group;
@@ -30,10 +29,12 @@ pub(crate) struct Recovered {
     pub(crate) commit: u64,
     pub(crate) next_xid: u64,
     pub(crate) next_heap: u64,
-    pub(crate) journal: LocalJournal,
+    pub(crate) journal: FileJournal,
     /// The manifest, as far as the next checkpoint needs it.
     pub(crate) checkpoint: CheckpointState,
     pub(crate) next_segment: u64,
+    /// Segments that the manifest does not know.
+    pub(crate) loaded: BTreeSet<String>,
 }
 
 /// The first number of a transaction.
@@ -50,12 +51,16 @@ struct Recovery<'a> {
 }
 
 /// Recovers the newest durable version, and removes files that belong to nothing.
-pub(crate) fn recover(directory: &Path, segments: &Arc<dyn SegmentStore>) -> Result<Recovered> {
+pub(crate) fn recover(
+    disk: &Arc<dyn Disk>,
+    directory: &Path,
+    segments: &Arc<dyn SegmentStore>,
+) -> Result<Recovered> {
     let journals = directory.join("journal");
-    fs::create_dir_all(&journals)
+    disk.create_directory(&journals)
         .map_err(|error| StorageError::io("could not create directory", &journals, &error))?;
-    let manifest = Manifest::read(directory)?;
-    let numbers = journal::numbers(&journals)?;
+    let manifest = Manifest::read(disk.as_ref(), directory)?;
+    let numbers = journal::numbers(disk.as_ref(), &journals)?;
     if manifest.is_none() && numbers.first().is_some_and(|first| *first > 1) {
         return Err(StorageError::corrupt(&directory.join(manifest::FILE_NAME), "the file is missing"));
     }
@@ -73,22 +78,21 @@ pub(crate) fn recover(directory: &Path, segments: &Arc<dyn SegmentStore>) -> Res
         let missing = journals.join(format!("{:08}.journal", manifest.journal));
         return Err(StorageError::corrupt(&missing, "the file is missing"));
     }
-    let last = live.last().copied().unwrap_or(manifest.journal);
-    let mut good_len = 0;
-    for &number in &live {
-        let content = journal::read(&journals, number, number == last)?;
-        let path = journals.join(format!("{number:08}.journal"));
+    let contents = journal::read(disk.as_ref(), &journals, &live)?;
+    for content in &contents {
+        let path = journals.join(format!("{:08}.journal", content.number));
         for payload in &content.payloads {
             recovery.replay(payload, &path)?;
         }
-        good_len = content.good_len;
     }
     for table in recovery.version.tables.values() {
         settle(&table.heap)?;
     }
-    let journal = LocalJournal::open(&journals, last, good_len)?;
+    let journal = FileJournal::open(disk, &journals, &contents, manifest.journal)?;
     let manifest_segments = manifest.files();
-    let next_segment = remove_orphans(segments.as_ref(), &manifest_segments, &recovery.version)?;
+    let live = recovery.version.segments();
+    let next_segment = remove_orphans(segments.as_ref(), &manifest_segments, &live)?;
+    let loaded = live.difference(&manifest_segments).cloned().collect();
     Ok(Recovered {
         // Every transaction that committed had a number; those that did not are of no interest.
         next_xid: manifest.next_xid + (recovery.commit - manifest.commit),
@@ -98,6 +102,7 @@ pub(crate) fn recover(directory: &Path, segments: &Arc<dyn SegmentStore>) -> Res
         journal,
         checkpoint: CheckpointState::new(manifest_segments, manifest.hot_parts()),
         next_segment,
+        loaded,
     })
 }
 
@@ -326,9 +331,8 @@ fn settle(heap: &Heap) -> Result<()> {
 fn remove_orphans(
     segments: &dyn SegmentStore,
     manifest_segments: &BTreeSet<String>,
-    version: &StoreVersion,
+    live: &BTreeSet<String>,
 ) -> Result<u64> {
-    let live = version.segments();
     let mut next = 1;
     for name in segments.list()? {
         let number = name.split(['-', '.']).nth(1).and_then(|number| number.parse::<u64>().ok());
