@@ -196,7 +196,7 @@ impl FileJournal {
         }
         let tail = match last {
             Some(last) if last.good_len > 0 => Tail {
-                file: cut(disk.as_ref(), directory, last)?,
+                file: rewrite(disk.as_ref(), directory, last)?,
                 number: last.number,
                 salt: last.salt,
                 len: last.good_len,
@@ -239,17 +239,29 @@ impl FileJournal {
     }
 }
 
-/// Cuts off what follows the good part of a file; returns the file.
-fn cut(disk: &dyn Disk, directory: &Path, content: &JournalContent) -> Result<Arc<dyn DiskFile>> {
+/// Cuts off what follows the good part of a file.
+fn cut(disk: &dyn Disk, directory: &Path, content: &JournalContent) -> Result<()> {
     let path = file_path(directory, content.number);
-    let open = || {
+    let cut = || {
         let file = disk.open(&path)?;
-        // Whatever was good may never have been synced.
         file.set_len(content.good_len)?;
-        file.sync()?;
-        Ok(file)
+        file.sync()
     };
-    open().map_err(|error| StorageError::io("could not open journal file", &path, &error))
+    cut().map_err(|error| StorageError::io("could not cut journal file", &path, &error))
+}
+
+/// Writes the good part of a file again, durable, and returns the file. What was read may be in the operating system's
+/// memory only: after an fsync that failed, another one says nothing about it.
+fn rewrite(disk: &dyn Disk, directory: &Path, content: &JournalContent) -> Result<Arc<dyn DiskFile>> {
+    let path = file_path(directory, content.number);
+    let failed = |error| StorageError::io("could not write journal file again", &path, &error);
+    let bytes = disk.read(&path).map_err(failed)?;
+    let good = bytes
+        .get(..content.good_len as usize)
+        .ok_or_else(|| StorageError::corrupt(&path, "it became shorter while it was read"))?;
+    crate::disk::prepare_file(disk, &path, good)?;
+    crate::disk::put_in_place(disk, &path)?;
+    disk.open(&path).map_err(failed)
 }
 
 impl Tail {

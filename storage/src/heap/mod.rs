@@ -152,14 +152,25 @@ impl Heap {
         index
     }
 
-    /// Removes an index.
-    pub(crate) fn remove_index(&self, id: IndexId) {
+    /// Puts back an index that was removed, with the entries that it had.
+    pub(crate) fn restore_index(&self, index: Arc<Index>) {
         let mut indexes = self.indexes.write();
+        let mut list = Vec::clone(&indexes);
+        let at = list.partition_point(|other| other.definition.id < index.definition.id);
+        list.insert(at, index);
+        *indexes = Arc::new(list);
+    }
+
+    /// Removes an index; returns it.
+    pub(crate) fn remove_index(&self, id: IndexId) -> Option<Arc<Index>> {
+        let mut indexes = self.indexes.write();
+        let removed = indexes.iter().find(|index| index.definition.id == id).cloned();
         let list = indexes.iter().filter(|index| index.definition.id != id).cloned().collect();
         *indexes = Arc::new(list);
         for group in self.groups().iter() {
             group.directories.forget(id);
         }
+        removed
     }
 
     /// Notes a commit that changed rows.

@@ -43,7 +43,8 @@ impl Transaction {
             let (Undo::Inserted(heap, _)
             | Undo::Ended(heap, _)
             | Undo::AddedGroup(heap, _)
-            | Undo::AddedIndex(heap, _)) = undo;
+            | Undo::AddedIndex(heap, _)
+            | Undo::DroppedIndex(heap, _)) = undo;
             heaps.entry(heap.id).or_insert_with(|| Arc::clone(heap));
         }
         heaps
@@ -98,7 +99,11 @@ impl Transaction {
                         dead,
                     });
                 }
-                Undo::Inserted(..) | Undo::Ended(..) | Undo::AddedGroup(..) | Undo::AddedIndex(..) => {}
+                Undo::Inserted(..)
+                | Undo::Ended(..)
+                | Undo::AddedGroup(..)
+                | Undo::AddedIndex(..)
+                | Undo::DroppedIndex(..) => {}
             }
         }
         let catalog = self.changes.catalog.as_ref().map(|(image, _)| RowBytes(image.as_slice().into()));
@@ -122,7 +127,11 @@ impl Transaction {
                 Form::Frozen { segment, .. } => Some(segment),
                 Form::Hot => None,
             },
-            Undo::AddedGroup(..) | Undo::Inserted(..) | Undo::Ended(..) | Undo::AddedIndex(..) => None,
+            Undo::AddedGroup(..)
+            | Undo::Inserted(..)
+            | Undo::Ended(..)
+            | Undo::AddedIndex(..)
+            | Undo::DroppedIndex(..) => None,
         };
         self.undo.iter().filter_map(segment_of).collect()
     }
@@ -161,10 +170,9 @@ impl Transaction {
                     group.begin.store(commit, std::sync::atomic::Ordering::Release);
                     heap.note_commit(commit);
                 }
-                Undo::AddedIndex(..) => {}
+                Undo::AddedIndex(..) | Undo::DroppedIndex(..) => {}
             }
         }
-        self.remove_dropped_indexes();
         self.changes = Changes::default();
         if let Some(xid) = self.xid.take() {
             self.store.xids().forget(xid.xid);
@@ -177,19 +185,6 @@ impl Transaction {
             heap.add_garbage(commit, rows);
             // What is left over is left to the next commit.
             let _ = heap.vacuum(horizon, budget);
-        }
-    }
-
-    /// Lets go of indexes that this transaction has dropped.
-    fn remove_dropped_indexes(&self) {
-        for change in self.changes.tables.values() {
-            let (Some(before), Some(after)) = (&change.before, &change.after) else { continue };
-            if before.heap.id != after.heap.id {
-                continue;
-            }
-            for index in before.indexes.iter().filter(|index| !after.indexes.contains(index)) {
-                after.heap.remove_index(index.id);
-            }
         }
     }
 }

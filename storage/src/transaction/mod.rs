@@ -18,6 +18,7 @@ use crate::error::{Result, StorageError};
 use crate::heap::Heap;
 use crate::heap::group::Group;
 use crate::heap::row::StoredRow;
+use crate::index::tree::Index;
 use crate::index::{IndexCursor, IndexId, IndexRange};
 use crate::locks::{LockTag, Mode};
 use crate::mvcc::snapshot::{Held, Snapshot};
@@ -72,6 +73,8 @@ pub(crate) enum Undo {
     Ended(Arc<Heap>, RowId),
     AddedGroup(Arc<Heap>, Arc<Group>),
     AddedIndex(Arc<Heap>, IndexId),
+    /// An index that is not there for anybody, as long as the table is locked.
+    DroppedIndex(Arc<Heap>, Arc<Index>),
 }
 
 impl Transaction {
@@ -277,7 +280,8 @@ impl Transaction {
                 Undo::Inserted(heap, row) => drop(heap.erase(row)),
                 Undo::Ended(heap, row) => heap.unend(row),
                 Undo::AddedGroup(heap, group) => heap.remove_group(group.id),
-                Undo::AddedIndex(heap, index) => heap.remove_index(index),
+                Undo::AddedIndex(heap, index) => drop(heap.remove_index(index)),
+                Undo::DroppedIndex(heap, index) => heap.restore_index(index),
             }
         }
     }

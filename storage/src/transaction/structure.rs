@@ -90,6 +90,9 @@ impl Transaction {
     pub fn drop_index(&mut self, table: TableId, index: IndexId) -> Result<()> {
         self.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::Wait)?;
         let old = self.table(table)?;
+        if let Some(dropped) = old.heap.remove_index(index) {
+            self.undo.push(Undo::DroppedIndex(Arc::clone(&old.heap), dropped));
+        }
         let indexes = old.indexes.iter().filter(|definition| definition.id != index).cloned().collect();
         self.change(table, Some(TableVersion { indexes, heap: Arc::clone(&old.heap) }));
         Ok(())

@@ -1,0 +1,272 @@
+//! A load of everything that is durable, in an order that follows from a seed.
+
+use std::sync::{Arc, Mutex};
+
+use storage::disk::Disk;
+use storage::{Result, StorageError, Store, TableId, Transaction, WriteOutcome};
+
+use crate::disk::SimulatedDisk;
+use crate::model::{self, History, Model, TABLES, by_value, columns, find, key, new_row, vectors};
+use crate::random::Random;
+
+/// How long and how heavy a script is.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    pub steps: u64,
+    /// Rows of a bulk load, at most; above 8,192 they go into segments.
+    pub bulk: u64,
+    /// Whether a row group fills and freezes.
+    pub freezes: bool,
+}
+
+/// A script that runs.
+pub struct Script {
+    disk: Arc<dyn Disk>,
+    simulated: SimulatedDisk,
+    random: Random,
+    size: Size,
+    history: Arc<Mutex<History>>,
+    store: Option<Arc<Store>>,
+    /// Whether the store has stopped accepting writes.
+    stopped: bool,
+    next_id: i64,
+}
+
+impl Script {
+    pub fn new(simulated: SimulatedDisk, seed: u64, size: Size, history: Arc<Mutex<History>>) -> Self {
+        *history.lock().unwrap() = History { states: vec![Model::default()], floor: 0 };
+        let disk: Arc<dyn Disk> = Arc::new(simulated.clone());
+        Self { disk, simulated, random: Random(seed), size, history, store: None, stopped: false, next_id: 0 }
+    }
+
+    /// Runs to the end; failures of the disk are taken as they come.
+    pub fn run(&mut self) {
+        for step in 0..self.size.steps {
+            if self.store.is_none() {
+                self.open();
+            }
+            let store = Arc::clone(self.store.as_ref().unwrap());
+            if self.size.freezes && step == 2 {
+                self.transaction(&store, &|script, transaction, work| script.fill(transaction, work));
+                continue;
+            }
+            match self.random.below(14) {
+                0 | 1 => {
+                    if store.checkpoint().is_ok() {
+                        let mut history = self.history.lock().unwrap();
+                        history.floor = history.states.len() - 1;
+                    }
+                }
+                2 => self.store = None,
+                _ => self.transaction(&store, &|script, transaction, work| script.change(transaction, work)),
+            }
+            drop(store);
+            if self.stopped && self.random.chance(2) {
+                self.store = None;
+            }
+        }
+        if let Some(store) = &self.store {
+            let found = model::content(store).unwrap_or_else(|error| panic!("reading fails: {error}"));
+            let history = self.history.lock().unwrap();
+            let visible = history.states.len() - 1 - usize::from(self.stopped);
+            let same =
+                history.states[visible] == found || self.stopped && history.states.last() == Some(&found);
+            assert!(same, "what is visible is wrong: {}", history.states[visible].difference(&found));
+        }
+    }
+
+    /// Starts the store after it was closed, with whatever the operating system still has in memory.
+    fn open(&mut self) {
+        let mut attempts = 0;
+        let store = loop {
+            match model::open(&self.disk) {
+                Ok(store) => break store,
+                Err(error @ StorageError::Corrupt { .. }) => panic!("the store does not open: {error}"),
+                Err(error) => {
+                    attempts += 1;
+                    assert!(attempts < 50, "the store does not open: {error}");
+                }
+            }
+        };
+        let found = model::content(&store).unwrap_or_else(|error| panic!("reading fails: {error}"));
+        let mut history = self.history.lock().unwrap();
+        let last = history.states.len() - 1;
+        let earliest = if self.stopped { history.floor } else { last };
+        assert!(
+            history.states[earliest..].contains(&found),
+            "a restart has lost or made up something: {}",
+            history.states[last].difference(&found)
+        );
+        *history = History { states: vec![found], floor: 0 };
+        drop(history);
+        self.stopped = false;
+        self.store = Some(store);
+    }
+
+    fn transaction(
+        &mut self,
+        store: &Arc<Store>,
+        body: &dyn Fn(&mut Self, &mut Transaction, &mut Model) -> Result<()>,
+    ) {
+        let mut transaction = store.begin();
+        let mut work = self.history.lock().unwrap().states.last().unwrap().clone();
+        if self.stopped {
+            work = model::content(store).unwrap();
+        }
+        if body(self, &mut transaction, &mut work).is_err() || self.random.chance(8) {
+            return transaction.rollback();
+        }
+        if !transaction.has_writes() {
+            return;
+        }
+        let asynchronous = self.random.chance(5);
+        transaction.set_asynchronous(asynchronous);
+        // From here on the transaction may be there.
+        self.history.lock().unwrap().states.push(work);
+        let committed = transaction.commit();
+        let mut history = self.history.lock().unwrap();
+        match committed {
+            Ok(_) => {
+                assert!(!self.stopped, "a commit after a failed sync is acknowledged");
+                if !asynchronous {
+                    history.floor = history.states.len() - 1;
+                }
+            }
+            Err(StorageError::Poisoned { .. }) if !self.stopped => self.stopped = true,
+            Err(_) => {
+                history.states.pop();
+            }
+        }
+    }
+
+    fn name(&mut self) -> String {
+        let len = self.random.below(60) as usize;
+        (0..len).map(|_| char::from(b'a' + self.random.below(26) as u8)).collect()
+    }
+
+    fn rows(&mut self, count: u64) -> Vec<(i64, i64, String)> {
+        (0..count)
+            .map(|_| {
+                self.next_id += 1;
+                (self.next_id, self.random.below(50) as i64, self.name())
+            })
+            .collect()
+    }
+
+    fn some_id(&mut self, work: &mut Model, table: u64) -> Option<i64> {
+        let rows = &work.table(table).rows;
+        let start = rows.keys().next()? + self.random.below(rows.len() as u64) as i64;
+        rows.range(start..).next().map(|(id, _)| *id)
+    }
+
+    fn change(&mut self, transaction: &mut Transaction, work: &mut Model) -> Result<()> {
+        let mut savepoints = Vec::new();
+        for _ in 0..1 + self.random.below(6) {
+            transaction.advance_command();
+            let table = 1 + self.random.below(TABLES);
+            if !work.tables.contains_key(&table) {
+                transaction.create_table(TableId(table), columns(), vec![key(table)])?;
+                work.table(table);
+                continue;
+            }
+            match self.random.below(24) {
+                0 => {
+                    transaction.drop_table(TableId(table))?;
+                    work.tables.remove(&table);
+                }
+                1 => {
+                    transaction.truncate(TableId(table))?;
+                    work.table(table).rows.clear();
+                }
+                2 => {
+                    let had = work.table(table).by_value;
+                    if had {
+                        transaction.drop_index(TableId(table), by_value(table).id)?;
+                    } else {
+                        transaction.create_index(TableId(table), by_value(table))?;
+                    }
+                    work.table(table).by_value = !had;
+                }
+                3 | 4 => {
+                    let count = self.random.below(self.size.bulk);
+                    let rows = self.rows(count);
+                    let mut writer = transaction.bulk_writer(TableId(table))?;
+                    for part in rows.chunks(2048) {
+                        writer.append(&vectors(part))?;
+                    }
+                    writer.finish()?;
+                    let model = work.table(table);
+                    model.rows.extend(rows.into_iter().map(|(id, value, name)| (id, (value, name))));
+                }
+                5 => {
+                    let image: Vec<u8> = (0..self.random.below(2000)).map(|at| at as u8).collect();
+                    transaction.set_catalog_image(image.clone());
+                    work.catalog = image;
+                }
+                6 | 7 => savepoints.push((transaction.savepoint(), work.clone())),
+                8 | 9 => {
+                    if let Some((savepoint, model)) = savepoints.pop() {
+                        transaction.rollback_to(&savepoint);
+                        *work = model;
+                    }
+                }
+                10..=15 => self.update_or_delete(transaction, work, table)?,
+                _ => {
+                    let count = 1 + self.random.below(20);
+                    for (id, value, name) in self.rows(count) {
+                        let row = new_row(transaction, table, id, value, &name)?;
+                        transaction.insert_row(TableId(table), &row)?;
+                        work.table(table).rows.insert(id, (value, name));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn update_or_delete(
+        &mut self,
+        transaction: &mut Transaction,
+        work: &mut Model,
+        table: u64,
+    ) -> Result<()> {
+        for _ in 0..1 + self.random.below(10) {
+            let Some(id) = self.some_id(work, table) else { return Ok(()) };
+            let row = find(transaction, table, id)?
+                .unwrap_or_else(|| panic!("table {table}: row {id} is not found"));
+            let outcome = if self.random.chance(3) {
+                work.table(table).rows.remove(&id);
+                transaction.delete_row(TableId(table), row)?
+            } else {
+                let (value, name) = (self.random.below(50) as i64, self.name());
+                let new = new_row(transaction, table, id, value, &name)?;
+                work.table(table).rows.insert(id, (value, name));
+                transaction.update_row(TableId(table), row, &new)?
+            };
+            assert!(matches!(outcome, WriteOutcome::Done(_)), "{outcome:?}");
+            transaction.advance_command();
+        }
+        Ok(())
+    }
+
+    /// Fills a row group, which the next checkpoints freeze.
+    fn fill(&mut self, transaction: &mut Transaction, work: &mut Model) -> Result<()> {
+        let table = 1;
+        if !work.tables.contains_key(&table) {
+            transaction.create_table(TableId(table), columns(), vec![key(table)])?;
+        }
+        let first = self.next_id + 1;
+        self.next_id += storage::ROW_GROUP_ROWS as i64 + 5000;
+        let rows: Vec<_> = (first..=self.next_id).map(|id| (id, id % 50, format!("row {id}"))).collect();
+        for part in rows.chunks(2048) {
+            transaction.insert(TableId(table), &vectors(part))?;
+        }
+        work.table(table).rows.extend(rows.into_iter().map(|(id, value, name)| (id, (value, name))));
+        Ok(())
+    }
+
+    /// Returns the disk.
+    pub fn disk(&self) -> &SimulatedDisk {
+        &self.simulated
+    }
+}
