@@ -14,7 +14,7 @@ use types::{Datum, PgError, Result};
 use crate::batch::Batch;
 use crate::context::QueryContext;
 use crate::operators::{Flow, RowSet, Stage, Worker, collect_rows, produce};
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanNode};
 
 /// Takes the rows of the result, in order.
 pub trait ResultSink: Send {
@@ -81,9 +81,14 @@ pub(crate) struct Run<'a> {
     /// Rows of the enclosing recursions by number.
     pub(crate) working: Arc<HashMap<u32, Arc<RowSet>>>,
     pub(crate) state: &'a RunState,
-    /// A row version of a table that stands for all its rows where they are about to be changed.
-    pub(crate) only_row: Option<(u64, RowId)>,
+    /// Row versions that stand for all rows of scans ([`crate::plan::Scan::row_id`]); none: the scan gives no row.
+    pub(crate) only_rows: Option<Arc<OnlyRows>>,
+    /// Filters that joins publish for scans.
+    pub(crate) runtime_filters: Arc<crate::rows::RuntimeFilters>,
 }
+
+/// See [`Run::only_rows`].
+pub(crate) type OnlyRows = HashMap<u32, Option<RowId>>;
 
 /// Rows of a shared subplan, once it has run.
 type SharedRows = Arc<Mutex<Option<Arc<RowSet>>>>;
@@ -93,7 +98,6 @@ type SharedRows = Arc<Mutex<Option<Arc<RowSet>>>>;
 pub(crate) struct RunState {
     shared: Mutex<HashMap<u32, SharedRows>>,
     pub(crate) subplans: crate::rows::SubplanCache,
-    pub(crate) runtime_filters: crate::rows::RuntimeFilters,
     counters: Mutex<HashMap<u32, Arc<Counter>>>,
     /// Tables that the statement changes, as they were before.
     kept: Mutex<HashMap<u64, TableScan>>,
@@ -150,15 +154,36 @@ impl<'a> Run<'a> {
     }
     /// Returns the same statement with other outer values, on one thread.
     pub(crate) fn with_outer(&self, outer: Vec<Datum>) -> Run<'a> {
-        Run { outer: Arc::new(outer), threads: 1, working: Arc::clone(&self.working), ..*self }
+        Run {
+            outer: Arc::new(outer),
+            threads: 1,
+            working: Arc::clone(&self.working),
+            only_rows: self.only_rows.clone(),
+            runtime_filters: Arc::clone(&self.runtime_filters),
+            ..*self
+        }
     }
-    /// Returns the same statement over one version of a row that it is about to change.
-    pub(crate) fn over_row(&self, table: u64, row: RowId) -> Run<'a> {
+    /// Returns the same statement with other working tables.
+    pub(crate) fn with_working(&self, working: HashMap<u32, Arc<RowSet>>) -> Run<'a> {
+        Run {
+            outer: Arc::clone(&self.outer),
+            working: Arc::new(working),
+            only_rows: self.only_rows.clone(),
+            runtime_filters: Arc::clone(&self.runtime_filters),
+            ..*self
+        }
+    }
+    /// Returns the same statement over single versions of rows, as PostgreSQL's `EvalPlanQual` runs it.
+    pub(crate) fn over_rows(&self, mut rows: OnlyRows) -> Run<'a> {
+        for (scan, row) in self.only_rows.iter().flat_map(|rows| rows.iter()) {
+            rows.entry(*scan).or_insert(*row);
+        }
         Run {
             outer: Arc::clone(&self.outer),
             threads: 1,
             working: Arc::clone(&self.working),
-            only_row: Some((table, row)),
+            only_rows: Some(Arc::new(rows)),
+            runtime_filters: Arc::default(),
             ..*self
         }
     }
@@ -181,14 +206,17 @@ pub fn execute(
     sink: &mut dyn ResultSink,
 ) -> Result<ExecutionReport> {
     let state = RunState::default();
+    // Whoever waits for a row does so on the thread of the session: a worker that waits would keep others from working.
+    let locks = plan.shared.iter().chain(&plan.subplans).any(PlanNode::locks_rows);
     let run = Run {
         plan,
         context,
-        threads: context.options.threads.max(1),
+        threads: if locks { 1 } else { context.options.threads.max(1) },
         outer: Arc::new(Vec::new()),
         working: Arc::new(HashMap::new()),
         state: &state,
-        only_row: None,
+        only_rows: None,
+        runtime_filters: Arc::default(),
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let output = Output {
@@ -237,7 +265,8 @@ pub fn execute_over(
         outer: Arc::new(Vec::new()),
         working: Arc::new(rows),
         state: &state,
-        only_row: None,
+        only_rows: None,
+        runtime_filters: Arc::default(),
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| -> Result<i64> {
         let rows = collect_rows(&run, &plan.root)?.rows(&plan.root.output)?;
@@ -267,7 +296,8 @@ pub(crate) fn with_run(
         outer: Arc::new(Vec::new()),
         working: Arc::new(HashMap::new()),
         state: &state,
-        only_row: None,
+        only_rows: None,
+        runtime_filters: Arc::default(),
     })
 }
 

@@ -34,7 +34,8 @@ pub fn count_matching(
         outer: Arc::new(Vec::new()),
         working: Arc::new(HashMap::new()),
         state: &state,
-        only_row: None,
+        only_rows: None,
+        runtime_filters: Arc::default(),
     };
     let width = columns.last_key_value().map_or(0, |(column, _)| column + 1);
     let placeholder = Vector::constant(Values::Bool(Bitmap::zeros(1)), len);

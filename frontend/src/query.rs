@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ecow::EcoString;
 use executor::expr::{ColumnId, Expr, FunctionRef};
-use executor::plan::{AggregateCall, SetOperation, SortKey, WindowCall};
+use executor::plan::{AggregateCall, LockStrength, LockWait, SetOperation, SortKey, WindowCall};
 use types::{Oid, TypeRef};
 
 use crate::catalog::Relation;
@@ -50,8 +50,25 @@ pub struct Query {
     /// Subqueries that expressions of this query level (not of nested queries) name by index
     /// ([`executor::expr::ExprKind::Subquery`]).
     pub subqueries: Vec<Query>,
-    /// FOR UPDATE and relatives were written (accepted; row locks come with transactions).
+    /// Whether FOR UPDATE or a relative was written.
     pub locking: bool,
+    /// The tables in FROM (not in subqueries, which have their own) whose rows are locked.
+    pub row_marks: Vec<RowMark>,
+}
+
+/// A table whose rows are locked.
+#[derive(Debug, Clone)]
+pub struct RowMark {
+    /// Id of its row id column.
+    pub row_id: ColumnId,
+    /// The table in storage.
+    pub table: u64,
+    /// Its name.
+    pub name: EcoString,
+    /// How.
+    pub strength: LockStrength,
+    /// What to do about other sessions.
+    pub wait: LockWait,
 }
 
 /// The part of a query that produces rows.

@@ -45,7 +45,7 @@ pub(super) fn produce(run: &Run<'_>, _node: &PlanNode, plan: &IndexJoin, stage: 
     let NodeKind::IndexScan(scan) = &plan.inner.kind else {
         return Err(PgError::internal("an index join without an index scan"));
     };
-    let rechecked = run.only_row.is_some_and(|(table, _)| table == scan.scan.table);
+    let rechecked = super::scan::only_row(run, &scan.scan).is_some();
     let lookup = if rechecked { None } else { Some(IndexLookup::new(run, &plan.inner, scan)?) };
     let mut computed = false;
     for key in &scan.keys {

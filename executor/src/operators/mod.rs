@@ -29,6 +29,7 @@ mod function_scan;
 mod hash_join;
 mod index_join;
 mod limit;
+mod lock_rows;
 mod modify;
 mod nested_loop;
 mod project;
@@ -132,6 +133,7 @@ pub(crate) fn produce(run: &Run<'_>, node: &PlanNode, stage: &dyn Stage) -> Resu
             produce_rowset(run, &rows, stage)
         }
         NodeKind::Modify(modify) => modify::produce(run, node, modify, stage),
+        NodeKind::LockRows(locks) => lock_rows::produce(run, locks, stage),
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Recursion<'_>, stag
         }
         let mut working: HashMap<u32, Arc<RowSet>> = (*run.working).clone();
         working.insert(plan.working, Arc::new(round));
-        let inner = Run { working: Arc::new(working), outer: Arc::clone(&run.outer), ..*run };
+        let inner = run.with_working(working);
         round = collect_rows(&inner, plan.step)?;
     }
     if stage.serial() && plan.all { Ok(()) } else { produce_rowset(run, &all, stage) }

@@ -9,7 +9,7 @@ use ecow::EcoString;
 use serde::{Deserialize, Serialize};
 use types::TypeRef;
 
-use super::PlanNode;
+use super::{PlanNode, ScanMark};
 use crate::expr::Expr;
 
 /// System columns that follow each row in a wide row: row id and `xmax`.
@@ -41,6 +41,11 @@ pub struct Modify {
     pub input: Box<PlanNode>,
     /// Where in the input what is.
     pub shape: InputShape,
+    /// Scans of the input's tables, the target's included: a row that somebody has replaced meanwhile meets the same
+    /// rows of the others again. Empty when there are no others.
+    pub marks: Vec<ScanMark>,
+    /// The scan of the target.
+    pub target_scan: Option<u32>,
     /// ON CONFLICT.
     pub conflict: Option<Conflict>,
     /// WHEN clauses of MERGE.

@@ -160,6 +160,69 @@ pub enum NodeKind {
     },
     /// INSERT, UPDATE, DELETE, MERGE.
     Modify(Box<Modify>),
+    /// SELECT ... FOR UPDATE and its relatives: locks the rows that each input row was made of.
+    LockRows(LockRows),
+}
+
+/// Locking of rows. Output: the input's columns.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LockRows {
+    /// Input.
+    pub input: Box<PlanNode>,
+    /// The tables whose rows are locked.
+    pub locks: Vec<RowLock>,
+    /// The other tables of the query: a row that somebody has replaced meanwhile meets the same rows of them again.
+    pub kept: Vec<ScanMark>,
+    /// Whether a row is locked only when the one before has been taken (below a LIMIT).
+    pub one_by_one: bool,
+}
+
+/// Where in a row the row id is that a scan gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanMark {
+    /// [`Scan::row_id`].
+    pub scan: u32,
+    /// Position of the row id in the row.
+    pub position: usize,
+}
+
+/// A table whose rows are locked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RowLock {
+    /// Whose rows, and where their ids are.
+    pub mark: ScanMark,
+    /// The table.
+    pub table: u64,
+    /// Its name, for errors.
+    pub name: EcoString,
+    /// How.
+    pub strength: LockStrength,
+    /// What to do about other sessions.
+    pub wait: LockWait,
+}
+
+/// Strengths of row locks, weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum LockStrength {
+    /// FOR KEY SHARE
+    KeyShare,
+    /// FOR SHARE
+    Share,
+    /// FOR NO KEY UPDATE
+    NoKeyUpdate,
+    /// FOR UPDATE
+    Update,
+}
+
+/// What to do about a row that another session has locked; of several the greatest counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum LockWait {
+    /// Wait.
+    Block,
+    /// SKIP LOCKED
+    Skip,
+    /// NOWAIT
+    Error,
 }
 
 /// Scan of a stored table.
@@ -175,8 +238,9 @@ pub struct Scan {
     pub filters: Vec<Expr>,
     /// Output: positions in `columns`, then the row id if asked for.
     pub projection: Vec<usize>,
-    /// Whether an int8 row id (for UPDATE and DELETE) follows the projected columns.
-    pub row_id: bool,
+    /// Whether an int8 row id (for changes, locks and `ctid`) follows the projected columns, and the number by which
+    /// they name this scan.
+    pub row_id: Option<u32>,
     /// Filters that joins above fill at run time: (number of the filter, position in `columns`).
     pub runtime_filters: Vec<(u32, usize)>,
 }

@@ -49,12 +49,19 @@ impl PlanNode {
                 visit(step);
             }
             NodeKind::Modify(modify) => visit(&modify.input),
+            NodeKind::LockRows(locks) => visit(&locks.input),
         }
     }
     /// Calls `visit` on this node and all below it, parents first.
     pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a PlanNode)) {
         visit(self);
         self.for_each_input(&mut |input| input.walk(visit));
+    }
+    /// Returns whether this node or one below it locks rows.
+    pub fn locks_rows(&self) -> bool {
+        let mut locks = false;
+        self.walk(&mut |node| locks |= matches!(node.kind, NodeKind::LockRows(_)));
+        locks
     }
     /// Calls `visit` on each expression of this node (not of its inputs).
     pub fn for_each_expr<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
@@ -69,7 +76,8 @@ impl PlanNode {
             | NodeKind::SetOperation { .. }
             | NodeKind::SharedScan { .. }
             | NodeKind::RecursiveUnion { .. }
-            | NodeKind::WorkingScan { .. } => {}
+            | NodeKind::WorkingScan { .. }
+            | NodeKind::LockRows(_) => {}
             NodeKind::Values { rows } => rows.iter().flatten().for_each(visit),
             NodeKind::FunctionScan { functions, .. } => {
                 functions.iter().flat_map(|function| &function.args).for_each(visit);

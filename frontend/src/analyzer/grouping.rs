@@ -354,5 +354,6 @@ fn empty_query() -> Query {
         offset: None,
         subqueries: Vec::new(),
         locking: false,
+        row_marks: Vec::new(),
     }
 }

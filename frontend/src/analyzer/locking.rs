@@ -1,13 +1,16 @@
 //! FOR UPDATE and its relatives: where they are allowed and what they name (`CheckSelectLocking`,
 //! `transformLockingClause`).
 
+use executor::plan::{LockStrength, LockWait};
 use pg_query::NodeEnum;
-use pg_query::protobuf::{LockClauseStrength, LockingClause, SelectStmt};
+use pg_query::protobuf::{LockClauseStrength, LockWaitPolicy, LockingClause, SelectStmt};
+use types::errors::locking;
 use types::{PgError, Result, SqlState};
 
 use super::select::Grouped;
 use super::state::{Analyzer, at, error};
-use crate::query::{Distinct, FromItem, JoinType, Query, QueryBody};
+use crate::catalog::RelationKind;
+use crate::query::{Distinct, FromItem, JoinType, Query, QueryBody, RowMark};
 
 /// Returns the locking clauses of a SELECT.
 fn clauses(select: &SelectStmt) -> impl Iterator<Item = &LockingClause> {
@@ -28,6 +31,16 @@ fn words(clause: &LockingClause) -> &'static str {
         )
         | Err(_) => "FOR UPDATE",
     }
+}
+
+/// Returns the name of a SELECT that locks rows as a command.
+pub fn locking_command(select: &SelectStmt) -> Option<&'static str> {
+    clauses(select).next().map(|clause| match how(clause).0 {
+        LockStrength::KeyShare => "SELECT FOR KEY SHARE",
+        LockStrength::Share => "SELECT FOR SHARE",
+        LockStrength::NoKeyUpdate => "SELECT FOR NO KEY UPDATE",
+        LockStrength::Update => "SELECT FOR UPDATE",
+    })
 }
 
 fn refused(message: String) -> PgError {
@@ -51,10 +64,11 @@ pub(super) fn not_on_values(select: &SelectStmt) -> Result<()> {
 }
 
 impl Analyzer<'_> {
-    /// Checks the locking clauses of a SELECT.
-    pub(super) fn check_locking(&mut self, select: &SelectStmt, parts: &Grouped) -> Result<()> {
+    /// Checks the locking clauses of a SELECT and returns the tables whose rows they lock; subqueries get theirs.
+    pub(super) fn check_locking(&mut self, select: &SelectStmt, parts: &mut Grouped) -> Result<Vec<RowMark>> {
+        let mut marks = Vec::new();
         if select.locking_clause.is_empty() {
-            return Ok(());
+            return Ok(marks);
         }
         let level = self.level();
         let with_sets =
@@ -81,6 +95,7 @@ impl Analyzer<'_> {
             let strength = words(clause);
             if clause.locked_rels.is_empty() {
                 parts.from.iter().try_for_each(|item| refuse_nullable(item, None, false, strength))?;
+                parts.from.iter_mut().try_for_each(|item| mark(item, None, how(clause), &mut marks))?;
                 continue;
             }
             for node in &clause.locked_rels {
@@ -107,9 +122,10 @@ impl Analyzer<'_> {
                     }
                 }
                 parts.from.iter().try_for_each(|item| refuse_nullable(item, Some(name), false, strength))?;
+                parts.from.iter_mut().try_for_each(|item| mark(item, Some(name), how(clause), &mut marks))?;
             }
         }
-        Ok(())
+        Ok(marks)
     }
 }
 
@@ -120,6 +136,78 @@ fn kind_of(item: &FromItem, name: &str) -> Option<&'static str> {
         FromItem::Cte { alias, .. } => (alias == name).then_some("a WITH query"),
         FromItem::Functions { alias, .. } => (alias == name).then_some("a function"),
         FromItem::Join(join) => kind_of(&join.left, name).or_else(|| kind_of(&join.right, name)),
+    }
+}
+
+/// Returns what a clause asks for.
+fn how(clause: &LockingClause) -> (LockStrength, LockWait) {
+    let strength = match LockClauseStrength::try_from(clause.strength) {
+        Ok(LockClauseStrength::LcsForkeyshare) => LockStrength::KeyShare,
+        Ok(LockClauseStrength::LcsForshare) => LockStrength::Share,
+        Ok(LockClauseStrength::LcsFornokeyupdate) => LockStrength::NoKeyUpdate,
+        Ok(
+            LockClauseStrength::LcsForupdate | LockClauseStrength::LcsNone | LockClauseStrength::Undefined,
+        )
+        | Err(_) => LockStrength::Update,
+    };
+    let wait = match LockWaitPolicy::try_from(clause.wait_policy) {
+        Ok(LockWaitPolicy::LockWaitSkip) => LockWait::Skip,
+        Ok(LockWaitPolicy::LockWaitError) => LockWait::Error,
+        Ok(LockWaitPolicy::LockWaitBlock | LockWaitPolicy::Undefined) | Err(_) => LockWait::Block,
+    };
+    (strength, wait)
+}
+
+/// Marks (all or the named) tables for locking; those of subqueries in the subqueries. Of several clauses for a table the
+/// strongest counts (`applyLockingClause`).
+fn mark(
+    item: &mut FromItem,
+    name: Option<&str>,
+    how: (LockStrength, LockWait),
+    marks: &mut Vec<RowMark>,
+) -> Result<()> {
+    match item {
+        FromItem::Table { relation, alias, row_id, .. } if name.is_none_or(|name| alias == name) => {
+            match &relation.kind {
+                RelationKind::Table => {}
+                RelationKind::Sequence(_) => {
+                    return Err(locking::cannot_lock_rows("sequence", &relation.name));
+                }
+                RelationKind::Materialized { .. } => {
+                    return Err(locking::cannot_lock_rows("materialized view", &relation.name));
+                }
+                // Nobody but the server changes their rows.
+                RelationKind::System | RelationKind::View { .. } | RelationKind::Composite => return Ok(()),
+            }
+            let Some(row_id) = *row_id else { return Ok(()) };
+            match marks.iter_mut().find(|mark| mark.row_id == row_id) {
+                Some(mark) => {
+                    mark.strength = mark.strength.max(how.0);
+                    mark.wait = mark.wait.max(how.1);
+                }
+                None => marks.push(RowMark {
+                    row_id,
+                    table: relation.table_id().0,
+                    name: relation.name.clone(),
+                    strength: how.0,
+                    wait: how.1,
+                }),
+            }
+            Ok(())
+        }
+        FromItem::Subquery { query, alias, .. } if name.is_none_or(|name| alias == name) => {
+            query.locking = true;
+            let QueryBody::Select(select) = &mut query.body else { return Ok(()) };
+            select.from.iter_mut().try_for_each(|item| mark(item, None, how, &mut query.row_marks))
+        }
+        FromItem::Join(join) => {
+            mark(&mut join.left, name, how, marks)?;
+            mark(&mut join.right, name, how, marks)
+        }
+        FromItem::Table { .. }
+        | FromItem::Subquery { .. }
+        | FromItem::Cte { .. }
+        | FromItem::Functions { .. } => Ok(()),
     }
 }
 
@@ -134,7 +222,9 @@ fn refuse_inside(query: &Query, strength: &str) -> Result<()> {
             Some(_) if select.having.is_some() => "HAVING clause",
             Some(_) => "aggregate functions",
             None if !select.windows.is_empty() => "window functions",
-            None => return Ok(()),
+            None => {
+                return select.from.iter().try_for_each(|item| refuse_nullable(item, None, false, strength));
+            }
         },
     };
     Err(refused(format!("{strength} is not allowed with {beside}")))

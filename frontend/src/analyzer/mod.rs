@@ -47,6 +47,7 @@ use crate::query::Statement;
 use state::Analyzer;
 
 pub use dml::copy::{COPY_WORKING, copy_plan};
+pub use locking::locking_command;
 pub use registry::name_parts;
 pub use typename::from_text as type_from_text;
 

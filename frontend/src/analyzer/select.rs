@@ -105,7 +105,7 @@ impl Analyzer<'_> {
 
     /// Puts the analyzed clauses together: grouping is separated, every computed column gets an id.
     fn finish_select(&mut self, mut parts: Grouped, select: &SelectStmt) -> Result<Query> {
-        self.check_locking(select, &parts)?;
+        let row_marks = self.check_locking(select, &mut parts)?;
         let grouping = self.finish_grouping(&mut parts)?;
         let mut computed: Vec<(ColumnId, Expr)> = Vec::new();
         let mut ids: Vec<Expr> = Vec::with_capacity(parts.targets.len());
@@ -166,8 +166,10 @@ impl Analyzer<'_> {
             targets: computed,
             distinct,
         };
-        let locking = !select.locking_clause.is_empty();
-        Ok(self.finish_query(QueryBody::Select(Box::new(body)), output, order_by, parts.limits, locking))
+        let mut query = self.finish_query(QueryBody::Select(Box::new(body)), output, order_by, parts.limits);
+        query.locking = !select.locking_clause.is_empty();
+        query.row_marks = row_marks;
+        Ok(query)
     }
 
     fn output(&self, targets: &[Target], ids: &[Expr]) -> Vec<OutputColumn> {
@@ -192,7 +194,6 @@ impl Analyzer<'_> {
         output: Vec<OutputColumn>,
         order_by: Vec<SortKey>,
         limits: Limits,
-        locking: bool,
     ) -> Query {
         let ctes = self.finish_ctes();
         let subqueries = std::mem::take(&mut self.level().subqueries);
@@ -205,7 +206,8 @@ impl Analyzer<'_> {
             with_ties: limits.with_ties,
             offset: limits.offset,
             subqueries,
-            locking,
+            locking: false,
+            row_marks: Vec::new(),
         }
     }
 
@@ -334,7 +336,7 @@ impl Analyzer<'_> {
         let order_by = self.output_order(&select.sort_clause, &targets)?;
         let limits = self.limits(select)?;
         super::locking::not_on_values(select)?;
-        Ok(self.finish_query(QueryBody::Values { columns: ids, rows }, output, order_by, limits, false))
+        Ok(self.finish_query(QueryBody::Values { columns: ids, rows }, output, order_by, limits))
     }
 
     /// Analyzes ORDER BY over finished output columns (VALUES, set operations).

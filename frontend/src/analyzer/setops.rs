@@ -58,7 +58,7 @@ impl Analyzer<'_> {
         self.level().items = outer;
         let order_by = order_by?;
         let limits = self.limits(select)?;
-        Ok(self.finish_query(QueryBody::SetOperation(Box::new(body)), output, order_by, limits, false))
+        Ok(self.finish_query(QueryBody::SetOperation(Box::new(body)), output, order_by, limits))
     }
 
     fn set_operation_body(&mut self, select: &SelectStmt) -> Result<SetOperationBody> {

@@ -119,6 +119,7 @@ pub(super) fn node(node: &PlanNode, names: &Naming<'_>) -> Description {
         }
         NodeKind::Limit { input, .. } => same("Limit", input),
         NodeKind::DistinctOn { input, .. } => same("Unique", input),
+        NodeKind::LockRows(locks) => same("LockRows", &locks.input),
         NodeKind::Append { inputs } => {
             let output = inputs.first().map(input_names).unwrap_or_default();
             ("Append".to_owned(), output)
@@ -157,7 +158,7 @@ fn scan_columns(scan: &Scan, names: &Naming<'_>) -> Vec<String> {
 
 fn scan_output(scan: &Scan, columns: &[String]) -> Vec<String> {
     let mut output: Vec<String> = scan.projection.iter().filter_map(|at| columns.get(*at)).cloned().collect();
-    if scan.row_id {
+    if scan.row_id.is_some() {
         output.push("row id".to_owned());
     }
     output

@@ -118,6 +118,7 @@ fn descend(node: &mut PlanNode, position: usize, filter: u32) -> bool {
         | NodeKind::SharedScan { .. }
         | NodeKind::RecursiveUnion { .. }
         | NodeKind::WorkingScan { .. }
+        | NodeKind::LockRows(_)
         | NodeKind::Modify(_) => false,
     }
 }
@@ -206,5 +207,6 @@ pub(crate) fn for_each_input(kind: &mut NodeKind, visit: &mut dyn FnMut(&mut Pla
             visit(step);
         }
         NodeKind::Modify(modify) => visit(&mut modify.input),
+        NodeKind::LockRows(locks) => visit(&mut locks.input),
     }
 }

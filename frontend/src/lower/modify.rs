@@ -1,11 +1,11 @@
 //! Statements that change tables.
 
-use executor::expr::ColumnId;
-use executor::plan::{Modify, NodeKind};
-use types::Result;
+use executor::expr::{ColumnId, Expr, ExprKind};
+use executor::plan::{LockRows, Modify, NodeKind, RowLock, ScanMark};
+use types::{PgError, Result};
 
 use super::{Lowered, Lowering};
-use crate::optimizer::logical::LogicalModify;
+use crate::optimizer::logical::{ColumnSet, Logical, LogicalModify};
 
 impl Lowering<'_> {
     /// Lowers INSERT, UPDATE, DELETE or MERGE.
@@ -25,10 +25,46 @@ impl Lowering<'_> {
             foreign_keys: lowered.foreign_keys,
             input: Box::new(input),
             shape: plan.shape,
+            marks: plan.marks.clone(),
+            target_scan: plan.target_scan,
             conflict: lowered.conflict,
             arms: lowered.arms,
             returning: lowered.returning,
         };
         self.finish(NodeKind::Modify(Box::new(modify)), plan.columns.clone(), rows)
+    }
+
+    /// Lowers the locking of rows.
+    pub(super) fn lock_rows(&mut self, plan: &Logical, needed: &ColumnSet, rows: f64) -> Result<Lowered> {
+        let Logical::LockRows { input, locks, kept } = plan else {
+            return Err(PgError::internal("lowering: not a lock of rows"));
+        };
+        let mut below = needed.clone();
+        plan.for_each_expr(&mut |expr| self.need(&mut below, expr));
+        let input = self.node(input, &below)?;
+        let mark = |expr: &Expr| match expr.kind {
+            ExprKind::Column(id) => {
+                let position = input.columns.iter().position(|column| *column == id);
+                position.map(|position| ScanMark { scan: id.0, position })
+            }
+            _ => None,
+        };
+        let lost = || PgError::internal("lowering: a row to lock without its id");
+        let locks = locks.iter().map(|(expr, wanted)| {
+            Ok(RowLock {
+                mark: mark(expr).ok_or_else(lost)?,
+                table: wanted.table,
+                name: wanted.name.clone(),
+                strength: wanted.strength,
+                wait: wanted.wait,
+            })
+        });
+        let locks = LockRows {
+            locks: locks.collect::<Result<_>>()?,
+            kept: kept.iter().filter_map(mark).collect(),
+            input: Box::new(input.node),
+            one_by_one: false,
+        };
+        self.finish(NodeKind::LockRows(locks), input.columns, rows)
     }
 }

@@ -94,6 +94,7 @@ impl Lowering<'_> {
             Logical::SetOperation(operation) => self.set_operation(operation, rows),
             Logical::RecursiveUnion(recursion) => self.recursion(recursion, rows),
             Logical::Modify(modify) => self.modify(modify, rows),
+            Logical::LockRows { .. } => self.lock_rows(plan, needed, rows),
         }
     }
 
@@ -162,7 +163,7 @@ impl Lowering<'_> {
             columns: read,
             filters,
             projection,
-            row_id: row_id.is_some(),
+            row_id: row_id.map(|id| id.0),
             runtime_filters: Vec::new(),
         };
         (scan, columns)
@@ -361,7 +362,10 @@ impl Lowering<'_> {
         }
         let mut below = needed.clone();
         ties.iter().flatten().for_each(|key| self.need(&mut below, &key.expr));
-        let input = self.node(input, &below)?;
+        let mut input = self.node(input, &below)?;
+        if let NodeKind::LockRows(locks) = &mut input.node.kind {
+            locks.one_by_one = true;
+        }
         let ties = ties.as_ref().map(|keys| self.sort_keys(keys, &input.columns)).transpose()?;
         let kind = NodeKind::Limit {
             input: Box::new(input.node),

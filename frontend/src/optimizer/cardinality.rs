@@ -43,9 +43,10 @@ impl Planner<'_> {
                     conjuncts.iter().map(|expr| self.conjunct_selectivity(expr)).collect();
                 (self.estimate(input) * combined(&mut factors)).max(1.0)
             }
-            Logical::Map { input, .. } | Logical::Window { input, .. } | Logical::Sort { input, .. } => {
-                self.estimate(input)
-            }
+            Logical::Map { input, .. }
+            | Logical::Window { input, .. }
+            | Logical::Sort { input, .. }
+            | Logical::LockRows { input, .. } => self.estimate(input),
             Logical::ProjectSet { input, .. } => self.estimate(input) * 10.0,
             Logical::Join(join) => self.estimate_join(join),
             Logical::Aggregate(aggregate) => {

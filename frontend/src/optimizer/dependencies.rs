@@ -115,9 +115,10 @@ fn collect(plan: &Logical, out: &mut Vec<Dependency>) {
             equalities(conjuncts, out);
             collect(input, out);
         }
-        Logical::Map { input, .. } | Logical::Sort { input, .. } | Logical::Limit { input, .. } => {
-            collect(input, out);
-        }
+        Logical::Map { input, .. }
+        | Logical::Sort { input, .. }
+        | Logical::Limit { input, .. }
+        | Logical::LockRows { input, .. } => collect(input, out),
         Logical::Join(join) => {
             collect(&join.left, out);
             match join.kind {

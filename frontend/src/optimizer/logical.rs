@@ -17,7 +17,7 @@ use executor::plan::{AggregateCall, SetOperation, SortKey, WindowCall};
 use types::TypeRef;
 
 use crate::catalog::Relation;
-use crate::query::FromFunction;
+use crate::query::{FromFunction, RowMark};
 
 pub use modify::LogicalModify;
 pub use visit::{for_each_call_expr, for_each_call_expr_mut};
@@ -134,6 +134,15 @@ pub enum Logical {
     RecursiveUnion(Box<LogicalRecursion>),
     /// INSERT, UPDATE, DELETE, MERGE.
     Modify(Box<LogicalModify>),
+    /// FOR UPDATE and its relatives.
+    LockRows {
+        /// Input.
+        input: Box<Logical>,
+        /// Row ids of the locked tables, and how they are locked.
+        locks: Vec<(Expr, RowMark)>,
+        /// Row ids of the other tables.
+        kept: Vec<Expr>,
+    },
 }
 
 /// Reads a relation.
@@ -306,6 +315,7 @@ impl Logical {
             | Self::Window { input, .. }
             | Self::Sort { input, .. }
             | Self::Limit { input, .. }
+            | Self::LockRows { input, .. }
             | Self::DistinctOn { input, .. } => visit(input),
             Self::Join(join) => {
                 visit(&join.left);
@@ -350,6 +360,7 @@ impl Logical {
             | Self::Window { input, .. }
             | Self::Sort { input, .. }
             | Self::Limit { input, .. }
+            | Self::LockRows { input, .. }
             | Self::DistinctOn { input, .. } => visit(input),
             Self::Join(join) => {
                 visit(&mut join.left);
@@ -397,6 +408,7 @@ impl Logical {
             | Self::Window { input, .. }
             | Self::Sort { input, .. }
             | Self::Limit { input, .. }
+            | Self::LockRows { input, .. }
             | Self::DistinctOn { input, .. } => input.add_columns(columns),
             Self::Join(join) => {
                 join.left.add_columns(columns);
@@ -432,7 +444,11 @@ impl Logical {
             Self::SetOperation(operation) => operation.columns.iter().copied().for_each(visit),
             Self::RecursiveUnion(recursion) => recursion.columns.iter().copied().for_each(visit),
             Self::Modify(modify) => modify.made.iter().chain(&modify.columns).copied().for_each(visit),
-            Self::Filter { .. } | Self::Sort { .. } | Self::Limit { .. } | Self::DistinctOn { .. } => {}
+            Self::Filter { .. }
+            | Self::Sort { .. }
+            | Self::Limit { .. }
+            | Self::DistinctOn { .. }
+            | Self::LockRows { .. } => {}
         }
     }
     /// Adds every column that is made anywhere in this tree.

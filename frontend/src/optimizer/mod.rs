@@ -191,7 +191,7 @@ impl<'a> Planner<'a> {
                 highest = highest.max(call.function.volatility);
             }
         }
-        if let Logical::Modify(_) = plan {
+        if let Logical::Modify(_) | Logical::LockRows { .. } = plan {
             return Volatility::Volatile;
         }
         if let Logical::Window { calls, .. } = plan {

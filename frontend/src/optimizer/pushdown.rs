@@ -48,6 +48,10 @@ impl Planner<'_> {
             Logical::Sort { input, keys } => {
                 Logical::Sort { input: Box::new(self.push(*input, conjuncts)), keys }
             }
+            // Only rows that pass a predicate above are locked, as in PostgreSQL.
+            Logical::LockRows { input, locks, kept } => {
+                Logical::LockRows { input: Box::new(self.push(*input, conjuncts)), locks, kept }
+            }
             Logical::Append { inputs, columns } => {
                 let (movable, above): (Vec<_>, Vec<_>) =
                     conjuncts.into_iter().partition(|expr| !expressions::has_subquery(expr));

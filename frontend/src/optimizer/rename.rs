@@ -117,7 +117,8 @@ impl Renaming {
             Logical::Filter { .. }
             | Logical::Sort { .. }
             | Logical::Limit { .. }
-            | Logical::DistinctOn { .. } => {}
+            | Logical::DistinctOn { .. }
+            | Logical::LockRows { .. } => {}
         }
     }
 }

@@ -394,7 +394,8 @@ impl Planner<'_> {
             | Logical::Append { .. }
             | Logical::SetOperation(_)
             | Logical::RecursiveUnion(_)
-            | Logical::Modify(_) => None,
+            | Logical::Modify(_)
+            | Logical::LockRows { .. } => None,
         }
     }
 

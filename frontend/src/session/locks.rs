@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use executor::plan::{IndexScan, NodeKind, Plan};
 use storage::{Acquired, TableId, TableLockMode, WaitPolicy};
-use types::{PgError, Result, SqlState};
+use types::Result;
 
 use super::Session;
 use crate::catalog::Relation;
@@ -56,6 +56,9 @@ impl Session {
                 | NodeKind::SharedScan { .. }
                 | NodeKind::RecursiveUnion { .. }
                 | NodeKind::WorkingScan { .. } => {}
+                NodeKind::LockRows(rows) => {
+                    rows.locks.iter().for_each(|lock| want(lock.table, TableLockMode::RowShare));
+                }
             });
         }
         let mut waited = false;
@@ -89,8 +92,7 @@ impl Session {
                 Acquired::AtOnce => return Ok(relation),
                 Acquired::AfterWaiting => self.refresh_after_wait()?,
                 Acquired::No => {
-                    let message = format!("could not obtain lock on relation \"{}\"", relation.name);
-                    return Err(PgError::new(SqlState::LOCK_NOT_AVAILABLE, message));
+                    return Err(types::errors::locking::table_lock_not_available(&relation.name));
                 }
             }
         }

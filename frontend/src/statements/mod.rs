@@ -176,6 +176,7 @@ pub fn describe(session: &mut Session, source: &Source, types: &[Oid]) -> Result
 /// Returns the name of a command that changes data or catalog.
 fn writes(node: &NodeEnum) -> Option<&'static str> {
     Some(match node {
+        NodeEnum::SelectStmt(select) => return crate::analyzer::locking_command(select),
         NodeEnum::InsertStmt(_) => "INSERT",
         NodeEnum::UpdateStmt(_) => "UPDATE",
         NodeEnum::DeleteStmt(_) => "DELETE",

@@ -308,15 +308,37 @@ impl Heap {
                 EndAttempt::Ended
             }
             end @ IN_FLIGHT.. if xid_of(end) == xid => EndAttempt::Own,
-            end @ IN_FLIGHT.. if xids.commit_of(xid_of(end)).is_none() => {
-                if mode == RowLockMode::KeyShare && page.is_key_kept(place) && page.newer(place).is_some() {
-                    page.set_locked(place, true);
-                    return EndAttempt::Ended;
-                }
-                EndAttempt::InFlight(xid_of(end))
+            // An update that keeps the keys, in flight or done, is not in the way of FOR KEY SHARE.
+            _ if mode == RowLockMode::KeyShare && page.is_key_kept(place) && page.newer(place).is_some() => {
+                page.set_locked(place, true);
+                EndAttempt::Ended
             }
+            end @ IN_FLIGHT.. if xids.commit_of(xid_of(end)).is_none() => EndAttempt::InFlight(xid_of(end)),
             _ => page.newer(place).map_or(EndAttempt::Deleted, EndAttempt::Replaced),
         }
+    }
+
+    /// As [`Self::prepare_lock`], for the newer version of a row that is locked: its maker need not have committed.
+    pub(crate) fn prepare_newer(
+        &self,
+        row: RowId,
+        xid: u64,
+        mode: RowLockMode,
+        xids: &XidTable,
+    ) -> EndAttempt {
+        let attempt = self.prepare_lock(row, xid, mode, xids);
+        let (EndAttempt::InFlight(maker), Some(group)) = (attempt, self.group(row.group())) else {
+            return attempt;
+        };
+        let (page, place) = group.page_of(row.lane());
+        let mut page = page.write();
+        let begin = page.begin(place);
+        let is_there = page.end(place) == NEVER || page.is_key_kept(place) && page.newer(place).is_some();
+        if begin > IN_FLIGHT && xid_of(begin) == maker && is_there {
+            page.set_locked(place, true);
+            return EndAttempt::Ended;
+        }
+        attempt
     }
 
     /// Returns whether a row may be locked.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::Transaction;
-use super::write::{WaitPolicy, WriteOutcome};
-use crate::error::Result;
+use super::write::{IsolationLevel, WaitPolicy, WriteOutcome};
+use crate::error::{Result, StorageError};
 use crate::heap::{EndAttempt, Heap};
 use crate::locks::{Acquired, AdvisoryKey, LockTag, Mode, RowLockMode, TableLockMode};
+use crate::mvcc::stamp::{IN_FLIGHT, NEVER, xid_of};
 use crate::table::{RowId, TableId};
 
 impl Transaction {
@@ -80,6 +81,11 @@ impl Transaction {
         policy: WaitPolicy,
     ) -> Result<WriteOutcome> {
         let heap = Arc::clone(&self.table(table)?.heap);
+        // Nobody else can get at a row that is not committed.
+        let is_own = |(begin, end, _)| begin > IN_FLIGHT && end == NEVER && Some(xid_of(begin)) == self.xid();
+        if heap.stamps(row).is_some_and(is_own) {
+            return Ok(WriteOutcome::Done(row));
+        }
         // A transaction that locks rows is one that others may have to wait for.
         self.own_xid();
         loop {
@@ -91,8 +97,8 @@ impl Transaction {
                     // Whoever ended the row meanwhile had the lock before.
                     match heap.prepare_lock(row, self.xid().unwrap_or(0), mode, self.store.xids()) {
                         EndAttempt::Ended => {
-                            self.lock_newer(&heap, row, mode, policy)?;
-                            return Ok(WriteOutcome::Done(row));
+                            let newer = self.lock_newer(&heap, row, mode, policy)?;
+                            return Ok(newer.unwrap_or(WriteOutcome::Done(row)));
                         }
                         EndAttempt::Own
                         | EndAttempt::InFlight(_)
@@ -107,21 +113,51 @@ impl Transaction {
                 }
                 EndAttempt::InFlight(other) => self.wait_for(other)?,
                 EndAttempt::Locked => {}
-                EndAttempt::Replaced(newer) => return self.replaced(&heap, newer),
-                EndAttempt::Deleted => return self.deleted(),
+                EndAttempt::Replaced(newer) => return self.replaced(&heap, newer, policy),
+                EndAttempt::Deleted => return self.locked_too_late(),
             }
         }
     }
 
-    /// Locks the version that an update in flight, which keeps the keys, has made of a row.
-    fn lock_newer(&mut self, heap: &Heap, row: RowId, mode: RowLockMode, policy: WaitPolicy) -> Result<()> {
+    /// Returns the outcome of locking a row that somebody else has deleted meanwhile.
+    fn locked_too_late(&self) -> Result<WriteOutcome> {
+        match self.isolation {
+            IsolationLevel::ReadCommitted => Ok(WriteOutcome::ConcurrentlyDeleted),
+            // PostgreSQL does not say "delete" here.
+            IsolationLevel::RepeatableRead | IsolationLevel::Serializable => {
+                Err(StorageError::ConcurrentUpdate)
+            }
+        }
+    }
+
+    /// Locks the versions that updates which keep the keys have made of a row; an outcome when that fails
+    /// (`heap_lock_updated_tuple`).
+    fn lock_newer(
+        &mut self,
+        heap: &Heap,
+        row: RowId,
+        mode: RowLockMode,
+        policy: WaitPolicy,
+    ) -> Result<Option<WriteOutcome>> {
         let mut row = row;
         while let Some((_, _, Some(newer))) = heap.stamps(row) {
-            heap.mark_locked(newer);
-            self.lock_row_tag(heap, newer, mode, policy)?;
-            row = newer;
+            match heap.prepare_newer(newer, self.xid().unwrap_or(0), mode, self.store.xids()) {
+                EndAttempt::Ended => {
+                    if self.lock_row_tag(heap, newer, mode, policy)? == Acquired::No {
+                        return Ok(Some(WriteOutcome::WouldBlock));
+                    }
+                    row = newer;
+                }
+                EndAttempt::InFlight(_) if policy == WaitPolicy::NoWait => {
+                    return Ok(Some(WriteOutcome::WouldBlock));
+                }
+                EndAttempt::InFlight(other) => self.wait_for(other)?,
+                EndAttempt::Own | EndAttempt::Locked => return Ok(None),
+                EndAttempt::Replaced(newest) => return self.replaced(heap, newest, policy).map(Some),
+                EndAttempt::Deleted => return self.locked_too_late().map(Some),
+            }
         }
-        Ok(())
+        Ok(None)
     }
 
     pub(crate) fn lock_row_tag(

@@ -236,7 +236,7 @@ impl Transaction {
                     self.lock_row_tag(heap, row, mode, WaitPolicy::Wait)?;
                     check_locks = false;
                 }
-                EndAttempt::Replaced(newer) => return self.replaced(heap, newer),
+                EndAttempt::Replaced(newer) => return self.replaced(heap, newer, WaitPolicy::Wait),
                 EndAttempt::Deleted => return self.deleted(),
             }
         }
@@ -263,7 +263,12 @@ impl Transaction {
     }
 
     /// Follows the versions of a row to the newest one, waiting for whoever is changing it.
-    pub(super) fn replaced(&mut self, heap: &Heap, mut newest: RowId) -> Result<WriteOutcome> {
+    pub(super) fn replaced(
+        &mut self,
+        heap: &Heap,
+        mut newest: RowId,
+        policy: WaitPolicy,
+    ) -> Result<WriteOutcome> {
         if self.isolation != IsolationLevel::ReadCommitted {
             return Err(StorageError::ConcurrentUpdate);
         }
@@ -276,6 +281,9 @@ impl Transaction {
             };
             match (begin, other(begin), end, other(end)) {
                 (NEVER, ..) => return self.deleted(),
+                (_, Some(_), ..) | (_, _, _, Some(_)) if policy == WaitPolicy::NoWait => {
+                    return Ok(WriteOutcome::WouldBlock);
+                }
                 (_, Some(xid), ..) | (_, _, _, Some(xid)) => self.wait_for(xid)?,
                 (_, None, NEVER, None) => return Ok(WriteOutcome::ConcurrentlyUpdated(newest)),
                 (_, None, end, None) if end > IN_FLIGHT && Some(xid_of(end)) == self.xid() => {

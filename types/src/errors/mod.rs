@@ -10,6 +10,7 @@ pub mod geometry;
 pub mod integrity;
 pub mod json;
 pub mod jsonpath;
+pub mod locking;
 pub mod network;
 pub mod range;
 pub mod regular;

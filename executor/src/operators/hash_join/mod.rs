@@ -53,14 +53,14 @@ pub(super) struct Join<'a> {
 /// Pushes the rows of a join.
 pub(super) fn produce(run: &Run<'_>, _node: &PlanNode, plan: &HashJoin, stage: &dyn Stage) -> Result<()> {
     for (number, _) in &plan.runtime_filters {
-        run.state.runtime_filters.withdraw(*number);
+        run.runtime_filters.withdraw(*number);
     }
     let join = Join::build(run, plan, stage)?;
     for (number, position) in &plan.runtime_filters {
         if let Some(key) = join.build_keys.vectors.get(*position)
             && let Some(filter) = filter::IntegerFilter::new(key)
         {
-            run.state.runtime_filters.publish(*number, Arc::new(filter));
+            run.runtime_filters.publish(*number, Arc::new(filter));
         }
     }
     let needs_build = match plan.kind {

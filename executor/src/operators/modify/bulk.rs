@@ -9,6 +9,7 @@ use super::changer::{Taken, keeps, name_of};
 use super::stored::to_storage;
 use super::{Changer, Statement, lookup};
 use crate::batch::Batch;
+use crate::convert::rows_of;
 use crate::execute::Run;
 use crate::operators::RowSet;
 use crate::plan::{Modify, ModifyKind, Target};
@@ -89,9 +90,9 @@ fn delete(run: &Run<'_>, plan: &Modify, target: &Target, rows: &RowSet) -> Resul
         run.context.cancel.check()?;
         let ids = plan.shape.row_id.and_then(|position| batch.columns.get(position));
         let ids = ids.ok_or_else(|| PgError::internal("rows to delete without row ids"))?;
-        for id in row_ids(ids)? {
+        for (lane, id) in row_ids(ids)?.into_iter().enumerate() {
             if run.state.changed.lock().insert((target.table, id.0)) {
-                count += i64::from(statement.delete_newest(id)?);
+                count += i64::from(statement.delete_newest(id, batch, lane)?);
             }
         }
     }
@@ -99,16 +100,21 @@ fn delete(run: &Run<'_>, plan: &Modify, target: &Target, rows: &RowSet) -> Resul
 }
 
 impl Statement<'_> {
-    /// Deletes a row, or its newest version if that is still to be deleted; returns whether there was one.
-    fn delete_newest(&mut self, mut id: RowId) -> Result<bool> {
+    /// Deletes the row of a lane of the input, or its newest version if that is still to be deleted; returns whether
+    /// there was one.
+    fn delete_newest(&mut self, mut id: RowId, batch: &Batch, lane: usize) -> Result<bool> {
         loop {
             match self.changer.take(0, id, None)? {
                 Taken::Yes => return Ok(true),
                 Taken::Gone => return Ok(false),
-                Taken::Newer(newest) => match self.recheck(newest)? {
-                    Some(_) => id = newest,
-                    None => return Ok(false),
-                },
+                Taken::Newer(newest) => {
+                    let input = rows_of(batch, &self.plan.input.output)?;
+                    let input = input.get(lane).map(Vec::as_slice).unwrap_or_default();
+                    match self.recheck(newest, input)? {
+                        Some(_) => id = newest,
+                        None => return Ok(false),
+                    }
+                }
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use storage::RowId;
+use storage::{RowId, RowLockMode, TableId, WaitPolicy, WriteOutcome};
 use types::errors::integrity;
 use types::{Datum, PgError, Result, TypeRef};
 
@@ -35,7 +35,7 @@ impl Event {
 /// What a round has read for one foreign key.
 #[derive(Default)]
 struct Found {
-    parents: HashSet<Vec<u8>>,
+    parents: HashMap<Vec<u8>, RowId>,
     children: HashMap<Vec<u8>, Vec<(RowId, Vec<Datum>)>>,
 }
 
@@ -86,7 +86,8 @@ impl Changer<'_> {
             let events: Vec<Event> = events;
             let mut found: HashMap<usize, Found> = HashMap::new();
             for key in 0..self.plan.foreign_keys.len() {
-                let read = self.read(key, &events)?;
+                let mut read = self.read(key, &events)?;
+                self.lock_parents(key, &events, &mut read)?;
                 found.insert(key, read);
             }
             for event in &events {
@@ -162,8 +163,8 @@ impl Changer<'_> {
                 columns,
                 &wanted_parents,
                 &|at| columns.contains(&at),
-                &mut |bytes, _, _| {
-                    found.parents.insert(bytes);
+                &mut |bytes, id, _| {
+                    found.parents.insert(bytes, id);
                 },
             )?;
         }
@@ -201,6 +202,85 @@ impl Changer<'_> {
         })
     }
 
+    /// Locks the referenced rows of new references FOR KEY SHARE. Those that are gone are not among the parents found any
+    /// more.
+    fn lock_parents(&self, key: usize, events: &[Event], found: &mut Found) -> Result<()> {
+        let foreign = self.foreign(key)?;
+        let types = self.types(foreign.child)?;
+        let mut locked = HashSet::new();
+        for event in events {
+            let Event::Child { key: of, row } = event else { continue };
+            if *of != key {
+                continue;
+            }
+            let ReferenceKey::Bytes(bytes) = reference_key(row, &foreign.child_columns, types, true) else {
+                continue;
+            };
+            let Some(parent) = found.parents.get(&bytes).copied() else { continue };
+            if locked.insert(parent)
+                && !self.lock_referred(foreign.parent, parent, &foreign.parent_columns, &bytes)?
+            {
+                found.parents.remove(&bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Locks a row FOR KEY SHARE, as PostgreSQL's checks of foreign keys do. Returns whether it (or its newest version) is
+    /// there and has the key still.
+    fn lock_referred(&self, target: usize, id: RowId, columns: &[usize], key: &[u8]) -> Result<bool> {
+        let table = self.tables.get(target).ok_or_else(|| PgError::internal("a foreign key of no table"))?;
+        let storage = TableId(table.target.table);
+        let mut row = id;
+        loop {
+            let outcome = self.run.context.transaction()?.lock().lock_row(
+                storage,
+                row,
+                RowLockMode::KeyShare,
+                WaitPolicy::Wait,
+            )?;
+            match outcome {
+                WriteOutcome::Done(_) => break,
+                WriteOutcome::ConcurrentlyUpdated(newest) => row = newest,
+                WriteOutcome::SelfModified | WriteOutcome::ConcurrentlyDeleted | WriteOutcome::WouldBlock => {
+                    return Ok(false);
+                }
+            }
+        }
+        if row == id {
+            return Ok(true);
+        }
+        let values = self.stored_row(target, row)?;
+        let newest = reference_key(&values, columns, &table.types, false);
+        Ok(matches!(newest, ReferenceKey::Bytes(bytes) if bytes == key))
+    }
+
+    /// Takes a referencing row, or its newest version if that still refers to `key`; `None` when there is nothing to take.
+    fn take_child(
+        &mut self,
+        foreign: &ForeignKey,
+        id: RowId,
+        row: &[Datum],
+        key: &[u8],
+    ) -> Result<Option<(RowId, Vec<Datum>)>> {
+        let (mut id, mut row) = (id, row.to_vec());
+        loop {
+            match self.take(foreign.child, id, None)? {
+                Taken::Yes => return Ok(Some((id, row))),
+                Taken::Gone => return Ok(None),
+                Taken::Newer(newest) => {
+                    id = newest;
+                    row = self.stored_row(foreign.child, newest)?;
+                    let types = self.types(foreign.child)?;
+                    match reference_key(&row, &foreign.child_columns, types, false) {
+                        ReferenceKey::Bytes(bytes) if bytes == key => {}
+                        ReferenceKey::Bytes(_) | ReferenceKey::Null | ReferenceKey::Mixed => return Ok(None),
+                    }
+                }
+            }
+        }
+    }
+
     fn check_child(&self, key: usize, row: &[Datum], found: Option<&Found>) -> Result<()> {
         let foreign = self.foreign(key)?;
         let child = self.tables.get(foreign.child).map(|table| table.target);
@@ -211,7 +291,9 @@ impl Changer<'_> {
         match reference_key(row, &foreign.child_columns, self.types(foreign.child)?, foreign.match_full) {
             ReferenceKey::Null => Ok(()),
             ReferenceKey::Mixed => Err(integrity::mixed_null_key(name_of(child), &foreign.name)),
-            ReferenceKey::Bytes(bytes) if found.is_some_and(|found| found.parents.contains(&bytes)) => Ok(()),
+            ReferenceKey::Bytes(bytes) if found.is_some_and(|found| found.parents.contains_key(&bytes)) => {
+                Ok(())
+            }
             // The referencing row itself may be gone by now.
             ReferenceKey::Bytes(bytes)
                 if self.late && found.is_some_and(|found| !found.children.contains_key(&bytes)) =>
@@ -248,8 +330,16 @@ impl Changer<'_> {
         }
         let action = if new.is_some() { foreign.on_update } else { foreign.on_delete };
         match action {
-            ReferentialAction::NoAction if found.parents.contains(&bytes) => Ok(()),
+            ReferentialAction::NoAction if found.parents.contains_key(&bytes) => Ok(()),
             ReferentialAction::NoAction | ReferentialAction::Restrict => {
+                let mut refers = false;
+                for (id, _) in &children {
+                    refers =
+                        refers || self.lock_referred(foreign.child, *id, &foreign.child_columns, &bytes)?;
+                }
+                if !refers {
+                    return Ok(());
+                }
                 let (child, parent) = (self.tables.get(foreign.child), self.tables.get(foreign.parent));
                 let (Some(child), Some(parent)) = (child, parent) else { return Ok(()) };
                 let key = self.shown(foreign.parent, &foreign.parent_columns, old)?;
@@ -259,9 +349,8 @@ impl Changer<'_> {
             }
             ReferentialAction::Cascade => {
                 for (id, row) in children {
-                    if self.take(foreign.child, *id, None)? != Taken::Yes {
-                        continue;
-                    }
+                    let taken = self.take_child(foreign, *id, row, &bytes)?;
+                    let Some((id, row)) = &taken else { continue };
                     match new {
                         None => self.delete(foreign.child, *id, row)?,
                         Some(new) => {
@@ -282,9 +371,8 @@ impl Changer<'_> {
                     &foreign.child_columns
                 };
                 for (id, row) in children {
-                    if self.take(foreign.child, *id, None)? != Taken::Yes {
-                        continue;
-                    }
+                    let taken = self.take_child(foreign, *id, row, &bytes)?;
+                    let Some((id, row)) = &taken else { continue };
                     let mut changed = row.clone();
                     for column in columns {
                         let value = match (action, plan.targets.get(foreign.child)) {

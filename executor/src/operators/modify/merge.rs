@@ -52,8 +52,8 @@ impl Statement<'_> {
                     }
                     match self.changer.take(0, id, Some((&old, &new)))? {
                         Taken::Yes => {}
-                        Taken::Gone => return Ok(()),
-                        Taken::Newer(newest) => return self.merge_again(newest),
+                        Taken::Gone => return self.merge_again(None, input),
+                        Taken::Newer(newest) => return self.merge_again(Some(newest), input),
                     }
                     let new = self.changer.update(0, id, &old, new)?;
                     Change { old: Some((id, old)), new: Some(new), xmax: 0, action: "UPDATE" }
@@ -64,8 +64,8 @@ impl Statement<'_> {
                     }
                     match self.changer.take(0, id, None)? {
                         Taken::Yes => {}
-                        Taken::Gone => return Ok(()),
-                        Taken::Newer(newest) => return self.merge_again(newest),
+                        Taken::Gone => return self.merge_again(None, input),
+                        Taken::Newer(newest) => return self.merge_again(Some(newest), input),
                     }
                     self.changer.delete(0, id, &old)?;
                     Change { old: Some((id, old)), new: None, xmax: 0, action: "DELETE" }
@@ -77,11 +77,15 @@ impl Statement<'_> {
         Ok(())
     }
 
-    /// Handles a pair again whose target row somebody else has replaced meanwhile.
-    fn merge_again(&mut self, newest: RowId) -> Result<()> {
-        match self.recheck(newest)? {
-            Some(input) => self.merge(&input),
-            None => Ok(()),
+    /// Handles a pair again whose target row somebody else has replaced (by `newest`) or deleted meanwhile. Where the
+    /// pair is one no longer, its source row has no partner.
+    fn merge_again(&mut self, newest: Option<RowId>, input: &[Datum]) -> Result<()> {
+        for again in self.input_over(newest, input)? {
+            let target = row_id(&again, &self.plan.shape)?;
+            if target.is_none() || target == newest {
+                return self.merge(&again);
+            }
         }
+        Ok(())
     }
 }

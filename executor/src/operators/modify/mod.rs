@@ -126,7 +126,7 @@ impl Statement<'_> {
             match self.changer.take(0, id, change)? {
                 Taken::Yes => return Ok(Some((id, input))),
                 Taken::Gone => return Ok(None),
-                Taken::Newer(newest) => match self.recheck(newest)? {
+                Taken::Newer(newest) => match self.recheck(newest, &input)? {
                     Some(again) => input = again,
                     None => return Ok(None),
                 },
@@ -134,19 +134,25 @@ impl Statement<'_> {
         }
     }
 
-    /// Computes the input over one version of a row of the target.
-    fn recheck(&self, row: RowId) -> Result<Option<Vec<Datum>>> {
-        let Some(target) = self.plan.target() else { return Ok(None) };
-        let run = self.changer.run.over_row(target.table, row);
-        let rows = collect_rows(&run, &self.plan.input)?;
-        for batch in &rows.batches {
-            for input in rows_of(batch, &self.plan.input.output)? {
-                if row_id(&input, &self.plan.shape)? == Some(row) {
-                    return Ok(Some(input));
-                }
+    /// Computes an input row again over the newest version of its row of the target.
+    fn recheck(&self, row: RowId, input: &[Datum]) -> Result<Option<Vec<Datum>>> {
+        for again in self.input_over(Some(row), input)? {
+            if row_id(&again, &self.plan.shape)? == Some(row) {
+                return Ok(Some(again));
             }
         }
         Ok(None)
+    }
+
+    /// Computes the input over a row of the target, if there is one, and the rows of the other tables that `input` is
+    /// made of.
+    fn input_over(&self, row: Option<RowId>, input: &[Datum]) -> Result<Vec<Vec<Datum>>> {
+        let mut only = marked_rows(&self.plan.marks, |position| input.get(position).cloned());
+        if let Some(scan) = self.plan.target_scan {
+            only.insert(scan, row);
+        }
+        let run = self.changer.run.over_rows(only);
+        collect_rows(&run, &self.plan.input)?.rows(&self.plan.input.output)
     }
 
     /// Counts a change and computes RETURNING.
@@ -160,6 +166,18 @@ impl Statement<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns the rows that the row ids at some positions of a row name, by scan.
+pub(super) fn marked_rows(
+    marks: &[crate::plan::ScanMark],
+    value_at: impl Fn(usize) -> Option<Datum>,
+) -> crate::execute::OnlyRows {
+    let row = |mark: &crate::plan::ScanMark| match value_at(mark.position) {
+        Some(Datum::I64(id)) => Some(RowId(id as u64)),
+        Some(_) | None => None,
+    };
+    marks.iter().map(|mark| (mark.scan, row(mark))).collect()
 }
 
 /// Returns the row that starts at `start` of an input row.

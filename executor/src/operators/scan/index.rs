@@ -7,7 +7,7 @@ use storage::{IndexCursor, IndexDefinition, IndexId, IndexRange, RowId};
 use types::{Datum, PgError, Result, TypeRef};
 
 use super::fetch::{Fetched, ROWS};
-use super::{Scanner, only_row, ranges};
+use super::{Scanner, only_row, produce_row, ranges};
 use crate::execute::Run;
 use crate::expr::Expr;
 use crate::operators::{Flow, Stage, Worker, run_morsels};
@@ -27,8 +27,7 @@ pub(in super::super) fn produce_index(
     stage: &dyn Stage,
 ) -> Result<()> {
     if let Some(row) = only_row(run, &plan.scan) {
-        let scanner = Scanner::new(run, node.id, &plan.scan, Some(row), &plan.conditions)?;
-        return run_morsels(run.context, 1, 1, stage, &|_, worker| scanner.rows(&[row], worker));
+        return produce_row(run, node, &plan.scan, (row, &plan.conditions), stage);
     }
     let lookup = IndexLookup::new(run, node, plan)?;
     let evaluator = RowEvaluator::new(run);

@@ -50,11 +50,10 @@ struct Lanes {
 
 /// Pushes the visible rows of a table that pass the filters.
 pub(super) fn produce(run: &Run<'_>, node: &PlanNode, scan: &Scan, stage: &dyn Stage) -> Result<()> {
-    let only_row = only_row(run, scan);
-    let scanner = Scanner::new(run, node.id, scan, only_row, &[])?;
-    if let Some(row) = only_row {
-        return run_morsels(run.context, 1, 1, stage, &|_, worker| scanner.rows(&[row], worker));
+    if let Some(row) = only_row(run, scan) {
+        return produce_row(run, node, scan, (row, &[]), stage);
     }
+    let scanner = Scanner::new(run, node.id, scan, None, &[])?;
     if let Some(rows) = lookup::rows(&scanner.table, &scanner.pushed)? {
         return run_morsels(run.context, 1, 1, stage, &|_, worker| scanner.rows(&rows, worker));
     }
@@ -63,9 +62,24 @@ pub(super) fn produce(run: &Run<'_>, node: &PlanNode, scan: &Scan, stage: &dyn S
     })
 }
 
-/// Returns the row version that stands for all rows of the table, if the statement is about to change it.
-fn only_row(run: &Run<'_>, scan: &Scan) -> Option<RowId> {
-    run.only_row.filter(|(table, _)| scan.row_id && *table == scan.table).map(|(_, row)| row)
+/// Returns the row version that stands for all rows of the scan, if one does (or none).
+pub(super) fn only_row(run: &Run<'_>, scan: &Scan) -> Option<Option<RowId>> {
+    run.only_rows.as_ref().and_then(|rows| rows.get(&scan.row_id?).copied())
+}
+
+/// Pushes the row version that stands for all rows, if it passes the filters and conditions.
+fn produce_row(
+    run: &Run<'_>,
+    node: &PlanNode,
+    scan: &Scan,
+    (row, conditions): (Option<RowId>, &[Expr]),
+    stage: &dyn Stage,
+) -> Result<()> {
+    let Some(row) = row else {
+        return run_morsels(run.context, 1, 0, stage, &|_, _| Ok(Flow::Continue));
+    };
+    let scanner = Scanner::new(run, node.id, scan, Some(row), conditions)?;
+    run_morsels(run.context, 1, 1, stage, &|_, worker| scanner.rows(&[row], worker))
 }
 
 impl<'a> Scanner<'a> {
@@ -97,7 +111,7 @@ impl<'a> Scanner<'a> {
         }
         predicates::merge_ranges(&mut scanner.pushed);
         for (number, position) in &scan.runtime_filters {
-            if let Some(filter) = run.state.runtime_filters.get(*number)
+            if let Some(filter) = run.runtime_filters.get(*number)
                 && let Some(column) = scan.columns.get(*position)
             {
                 scanner.pushed.push((*column, ScanPredicate::Key(filter)));
@@ -267,7 +281,7 @@ impl<'a> Scanner<'a> {
             self.load(group, index, left, position)?;
             columns.extend(left.loaded[position].clone());
         }
-        if self.scan.row_id {
+        if self.scan.row_id.is_some() {
             let ids = group.row_ids(index);
             columns.push(match &left.positions {
                 Some(positions) if !left.whole => ids.gather(positions),

@@ -59,6 +59,8 @@ pub fn copy_plan(
     }
     let input = node(NodeKind::Project { input: Box::new(input), exprs }, types);
     let modify = Modify {
+        marks: Vec::new(),
+        target_scan: None,
         kind: ModifyKind::Insert,
         targets,
         foreign_keys,

@@ -321,6 +321,7 @@ pub(super) fn query(body: QueryBody, output: Vec<OutputColumn>) -> Query {
         offset: None,
         subqueries: Vec::new(),
         locking: false,
+        row_marks: Vec::new(),
     }
 }
 

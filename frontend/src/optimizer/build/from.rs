@@ -102,3 +102,15 @@ impl Planner<'_> {
         }
     }
 }
+
+/// Adds the row id columns of the tables in an item of FROM (not those of subqueries).
+pub(super) fn row_ids(item: &FromItem, found: &mut Vec<ColumnId>) {
+    match item {
+        FromItem::Table { row_id, .. } => found.extend(*row_id),
+        FromItem::Join(join) => {
+            row_ids(&join.left, found);
+            row_ids(&join.right, found);
+        }
+        FromItem::Subquery { .. } | FromItem::Cte { .. } | FromItem::Functions { .. } => {}
+    }
+}

@@ -9,7 +9,7 @@ mod select;
 
 use executor::expr::{ColumnId, Expr, ExprKind, Volatility};
 use executor::plan::{AggregateCall, SortKey};
-use types::{PgError, Result, TypeRef};
+use types::{PgError, Result, TypeRef, oids};
 
 use super::logical::{
     Logical, LogicalAggregate, LogicalRecursion, LogicalSetOperation, Shared, Subquery,
@@ -125,6 +125,9 @@ impl Planner<'_> {
         if !order_by.is_empty() {
             plan = Logical::Sort { input: Box::new(plan), keys: order_by };
         }
+        if !query.row_marks.is_empty() {
+            plan = lock_rows(plan, query);
+        }
         if limit.is_some() || offset.is_some() {
             plan = Logical::Limit { input: Box::new(plan), limit, offset, ties };
         }
@@ -167,7 +170,7 @@ impl Planner<'_> {
                 Some(_) => self.build_recursion(cte)?,
             };
             let correlated = !self.free_columns(&plan).is_empty();
-            let volatile = self.plan_volatility(&plan) == Volatility::Volatile || cte.query.locking;
+            let volatile = self.plan_volatility(&plan) == Volatility::Volatile;
             let inline = match cte.materialized {
                 _ if changes => false,
                 _ if correlated => true,
@@ -211,6 +214,19 @@ impl Planner<'_> {
         }));
         Ok((plan, columns))
     }
+}
+
+/// Returns `plan` with the rows locked that the query locks.
+fn lock_rows(plan: Logical, query: &Query) -> Logical {
+    let column = |id: ColumnId| Expr::column(id, TypeRef::plain(oids::INT8));
+    let locks: Vec<_> = query.row_marks.iter().map(|mark| (column(mark.row_id), mark.clone())).collect();
+    let mut kept = Vec::new();
+    if let QueryBody::Select(select) = &query.body {
+        select.from.iter().for_each(|item| from::row_ids(item, &mut kept));
+    }
+    kept.retain(|id| query.row_marks.iter().all(|mark| mark.row_id != *id));
+    let kept = kept.into_iter().map(column).collect();
+    Logical::LockRows { input: Box::new(plan), locks, kept }
 }
 
 fn output_exprs(output: &[OutputColumn]) -> Vec<Expr> {

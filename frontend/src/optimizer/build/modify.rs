@@ -1,11 +1,12 @@
 //! INSERT, UPDATE, DELETE and MERGE.
 
-use executor::expr::ColumnId;
+use executor::expr::{ColumnId, Expr, ExprKind};
+use executor::plan::ScanMark;
 use types::{Result, TypeRef, oids};
 
 use crate::optimizer::Planner;
 use crate::optimizer::logical::{Logical, LogicalModify};
-use crate::query::Modify;
+use crate::query::{Modify, QueryBody};
 
 impl Planner<'_> {
     /// Makes the plan of a statement that changes a table.
@@ -18,10 +19,18 @@ impl Planner<'_> {
         let output = modify.output();
         self.types.extend(output.iter().map(|column| (column.id, column.ty)));
         let ids = |columns: Vec<(ColumnId, TypeRef)>| columns.into_iter().map(|(id, _)| id).collect();
+        let mut exprs = modify.input.clone();
+        let target_scan = modify.shape.row_id.and_then(|at| match exprs.get(at)?.kind {
+            ExprKind::Column(id) => Some(id.0),
+            _ => None,
+        });
+        let marks = mark_scans(modify, target_scan, &mut exprs);
         let mut logical = LogicalModify {
+            marks,
+            target_scan,
             kind: modify.kind,
             input,
-            exprs: modify.input.clone(),
+            exprs,
             shape: modify.shape,
             targets: modify.targets.clone(),
             foreign_keys: modify.foreign_keys.clone(),
@@ -39,4 +48,19 @@ impl Planner<'_> {
         });
         result.map(|()| Logical::Modify(Box::new(logical)))
     }
+}
+
+/// Adds the row ids of the tables beside the target to the input's columns.
+fn mark_scans(modify: &Modify, target: Option<u32>, exprs: &mut Vec<Expr>) -> Vec<ScanMark> {
+    let mut row_ids = Vec::new();
+    if let (Some(target), QueryBody::Select(select)) = (target, &modify.source.body) {
+        select.from.iter().for_each(|item| super::from::row_ids(item, &mut row_ids));
+        row_ids.retain(|id| id.0 != target);
+    }
+    let mut marks = Vec::with_capacity(row_ids.len());
+    for id in row_ids {
+        marks.push(ScanMark { scan: id.0, position: exprs.len() });
+        exprs.push(Expr::column(id, TypeRef::plain(oids::INT8)));
+    }
+    marks
 }

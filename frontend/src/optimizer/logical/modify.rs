@@ -2,7 +2,7 @@
 
 use executor::expr::{ColumnId, Expr};
 use executor::plan::{
-    Conflict, ForeignKey, InputShape, MergeArm, ModifyKind, Target, wide_exprs, wide_exprs_mut,
+    Conflict, ForeignKey, InputShape, MergeArm, ModifyKind, ScanMark, Target, wide_exprs, wide_exprs_mut,
 };
 
 use super::Logical;
@@ -18,6 +18,10 @@ pub struct LogicalModify {
     pub exprs: Vec<Expr>,
     /// Where in `exprs` what is.
     pub shape: InputShape,
+    /// Scans whose row ids are among `exprs`.
+    pub marks: Vec<ScanMark>,
+    /// The scan of the target.
+    pub target_scan: Option<u32>,
     /// Tables; see [`crate::query::Modify`].
     pub targets: Vec<Target>,
     /// Foreign keys.

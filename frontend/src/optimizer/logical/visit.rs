@@ -41,6 +41,9 @@ impl Logical {
                 recursion.initial_exprs.iter().chain(&recursion.step_exprs).for_each(visit);
             }
             Self::Modify(modify) => modify.for_each_expr(visit),
+            Self::LockRows { locks, kept, .. } => {
+                locks.iter().map(|(row, _)| row).chain(kept).for_each(visit);
+            }
         }
     }
     /// Calls `visit` on each expression of this operator (not of its inputs) for change.
@@ -80,6 +83,9 @@ impl Logical {
                 recursion.initial_exprs.iter_mut().chain(&mut recursion.step_exprs).for_each(visit);
             }
             Self::Modify(modify) => modify.for_each_expr_mut(visit),
+            Self::LockRows { locks, kept, .. } => {
+                locks.iter_mut().map(|(row, _)| row).chain(kept).for_each(visit);
+            }
         }
     }
 }

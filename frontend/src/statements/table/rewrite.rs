@@ -107,6 +107,7 @@ fn run(session: &mut Session, old: &Arc<Relation>, new: &Relation, values: Vec<E
         offset: None,
         subqueries: Vec::new(),
         locking: false,
+        row_marks: Vec::new(),
     };
     let planned = query::plan_statement(session, &Statement::Query(query))?;
     let mut held = Held(Vec::new());

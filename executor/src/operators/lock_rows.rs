@@ -1,0 +1,172 @@
+//! LockRows: SELECT ... FOR UPDATE and its relatives.
+//!
+//! Locks, row by row and in order, the stored rows that each input row was made of. A row that another session has locked
+//! is waited for, skipped or an error. Where somebody has replaced one meanwhile (READ COMMITTED), its newest version is
+//! locked and the input is computed again over it and the other rows, as PostgreSQL's `EvalPlanQual` does: what no longer
+//! passes is dropped, though it stays locked. One worker, on the thread that runs the statement, so that nobody who waits
+//! keeps a worker of other sessions.
+
+use storage::{RowId, RowLockMode, TableId, WaitPolicy, WriteOutcome};
+use types::{Datum, Result, TypeRef, oids};
+
+use super::modify::marked_rows;
+use super::{Flow, RowSet, Stage, Worker, collect_rows, produce as produce_input};
+use crate::batch::Batch;
+use crate::convert::datum_at;
+use crate::execute::{OnlyRows, Run};
+use crate::plan::{LockRows, LockStrength, LockWait, RowLock};
+
+struct Locking<'a> {
+    run: &'a Run<'a>,
+    plan: &'a LockRows,
+    next: &'a dyn Stage,
+}
+
+struct LockingWorker<'a> {
+    locking: &'a Locking<'a>,
+    next: Box<dyn Worker + 'a>,
+}
+
+/// What became of the stored rows of an input row.
+enum Locked {
+    /// They are locked, and as they were.
+    Same,
+    /// They are locked, but some are newer versions.
+    Newer(OnlyRows),
+    /// One of them is gone or locked by somebody else: the input row counts no more.
+    Dropped,
+}
+
+/// Pushes the rows of the input that are there once they are locked.
+pub(super) fn produce(run: &Run<'_>, plan: &LockRows, stage: &dyn Stage) -> Result<()> {
+    produce_input(run, &plan.input, &Locking { run, plan, next: stage })
+}
+
+impl Stage for Locking<'_> {
+    fn worker(&self) -> Result<Box<dyn Worker + '_>> {
+        Ok(Box::new(LockingWorker { locking: self, next: self.next.worker()? }))
+    }
+    fn begin_round(&self, morsels: usize) {
+        self.next.begin_round(morsels);
+    }
+    fn serial(&self) -> bool {
+        true
+    }
+}
+
+impl Worker for LockingWorker<'_> {
+    fn begin_morsel(&mut self, index: usize) -> Result<()> {
+        self.next.begin_morsel(index)
+    }
+    fn push(&mut self, batch: Batch) -> Result<Flow> {
+        let batch = batch.compact();
+        let mut same: Vec<u16> = Vec::new();
+        for lane in 0..batch.len {
+            match self.locking.lock(&batch, lane)? {
+                Locked::Dropped => continue,
+                Locked::Same => same.push(lane as u16),
+                Locked::Newer(rows) => {
+                    if self.flush(&batch, &mut same)? == Flow::Stop || self.push_again(rows)? == Flow::Stop {
+                        return Ok(Flow::Stop);
+                    }
+                }
+            }
+            if self.locking.plan.one_by_one && self.flush(&batch, &mut same)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        self.flush(&batch, &mut same)
+    }
+    fn finish(&mut self) -> Result<()> {
+        self.next.finish()
+    }
+}
+
+impl LockingWorker<'_> {
+    /// Pushes some lanes of a batch.
+    fn flush(&mut self, batch: &Batch, lanes: &mut Vec<u16>) -> Result<Flow> {
+        let lanes = std::mem::take(lanes);
+        match lanes.len() {
+            0 => Ok(Flow::Continue),
+            all if all == batch.len => self.next.push(batch.clone()),
+            _ => self.next.push(Batch { selection: Some(lanes.into()), ..batch.clone() }.compact()),
+        }
+    }
+
+    /// Computes the input over some rows and pushes what it gives.
+    fn push_again(&mut self, rows: OnlyRows) -> Result<Flow> {
+        let input = &self.locking.plan.input;
+        let again = collect_rows(&self.locking.run.over_rows(rows), input)?.rows(&input.output)?;
+        let Some(first) = again.into_iter().next() else { return Ok(Flow::Continue) };
+        for batch in RowSet::from_rows(&[first], &input.output)?.batches {
+            if self.next.push(batch)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+impl Locking<'_> {
+    /// Locks the stored rows of a lane.
+    fn lock(&self, batch: &Batch, lane: usize) -> Result<Locked> {
+        self.run.context.cancel.check()?;
+        let mut newer: Vec<(u32, RowId)> = Vec::new();
+        for lock in &self.plan.locks {
+            let Some(mut row) = row_id(batch, lane, lock.mark.position)? else { continue };
+            loop {
+                match self.lock_row(lock, row)? {
+                    WriteOutcome::Done(_) => break,
+                    WriteOutcome::ConcurrentlyUpdated(newest) => {
+                        row = newest;
+                        newer.retain(|(scan, _)| *scan != lock.mark.scan);
+                        newer.push((lock.mark.scan, newest));
+                    }
+                    WriteOutcome::WouldBlock if lock.wait == LockWait::Error => {
+                        return Err(types::errors::locking::row_lock_not_available(&lock.name));
+                    }
+                    WriteOutcome::SelfModified
+                    | WriteOutcome::ConcurrentlyDeleted
+                    | WriteOutcome::WouldBlock => return Ok(Locked::Dropped),
+                }
+            }
+        }
+        if newer.is_empty() {
+            return Ok(Locked::Same);
+        }
+        let marks: Vec<_> =
+            self.plan.locks.iter().map(|lock| lock.mark).chain(self.plan.kept.iter().copied()).collect();
+        let mut rows = marked_rows(&marks, |position| value(batch, lane, position).ok());
+        rows.extend(newer.into_iter().map(|(scan, row)| (scan, Some(row))));
+        Ok(Locked::Newer(rows))
+    }
+
+    fn lock_row(&self, lock: &RowLock, row: RowId) -> Result<WriteOutcome> {
+        let mode = match lock.strength {
+            LockStrength::KeyShare => RowLockMode::KeyShare,
+            LockStrength::Share => RowLockMode::Share,
+            LockStrength::NoKeyUpdate => RowLockMode::NoKeyUpdate,
+            LockStrength::Update => RowLockMode::Update,
+        };
+        let policy = match lock.wait {
+            LockWait::Block => WaitPolicy::Wait,
+            LockWait::Skip | LockWait::Error => WaitPolicy::NoWait,
+        };
+        Ok(self.run.context.transaction()?.lock().lock_row(TableId(lock.table), row, mode, policy)?)
+    }
+}
+
+fn value(batch: &Batch, lane: usize, position: usize) -> Result<Datum> {
+    match batch.columns.get(position) {
+        Some(vector) => datum_at(vector, lane, TypeRef::plain(oids::INT8)),
+        None => Ok(Datum::Null),
+    }
+}
+
+/// Returns a row id of a lane; `None` where an outer join has padded the row.
+fn row_id(batch: &Batch, lane: usize, position: usize) -> Result<Option<RowId>> {
+    Ok(match value(batch, lane, position)? {
+        Datum::I64(id) => Some(RowId(id as u64)),
+        _ => None,
+    })
+}
