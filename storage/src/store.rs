@@ -214,6 +214,15 @@ impl Store {
         self.locks.list()
     }
 
+    /// Returns the transactions that sessions have and wait for: number, process, mode, and whether it is held.
+    pub fn list_transactions(&self) -> Vec<(u64, i32, &'static str, bool)> {
+        let process = |owner: u64| i32::try_from(owner).unwrap_or(0);
+        let running = self.xids.owners().into_iter();
+        let running = running.map(|(xid, owner)| (xid, process(owner), "ExclusiveLock", true));
+        let waiting = self.waits.transactions().into_iter();
+        running.chain(waiting.map(|(xid, process_id)| (xid, process_id, "ShareLock", false))).collect()
+    }
+
     /// Gives back an advisory lock that a session holds beyond its transactions; returns whether it was held.
     pub fn unlock_advisory(&self, process_id: i32, key: AdvisoryKey, shared: bool) -> bool {
         let owner = u64::try_from(process_id).unwrap_or(0);

@@ -6,6 +6,7 @@ mod definitions;
 mod encodings;
 pub mod functions;
 mod layout;
+mod locks;
 pub mod names;
 mod relations;
 mod sequence_rows;

@@ -63,6 +63,9 @@ struct Edge {
 /// A tuning constant: how long a waiter sleeps before it looks at its cancel flag again.
 const NAP: Duration = Duration::from_millis(10);
 
+/// How a wait for a transaction is named.
+pub(crate) const ON_TRANSACTION: &str = "ShareLock on transaction ";
+
 /// What a waiter is told.
 pub(crate) enum Step<T> {
     /// It has what it waits for.
@@ -127,6 +130,16 @@ impl Waits {
             };
             path.iter().enumerate().filter_map(line).collect::<Vec<_>>().join("\n")
         })
+    }
+
+    /// Returns the transactions that are waited for, and by which processes.
+    pub(crate) fn transactions(&self) -> Vec<(u64, i32)> {
+        let edges = self.edges.lock();
+        let transaction = |edge: &Edge| {
+            let number = edge.what.strip_prefix(ON_TRANSACTION)?;
+            Some((number.parse().ok()?, edge.process_id))
+        };
+        edges.values().filter_map(transaction).collect()
     }
 
     /// Returns for whom each waiting session waits, for `pg_blocking_pids`.

@@ -118,6 +118,12 @@ impl XidTable {
         xids
     }
 
+    /// Returns those that are not over, with their sessions.
+    pub(crate) fn owners(&self) -> Vec<(u64, u64)> {
+        let states = self.states.read();
+        states.values().filter(|state| !state.is_over()).map(|state| (state.xid, state.owner)).collect()
+    }
+
     /// Returns the number that the next transaction gets.
     pub(crate) fn next(&self) -> u64 {
         self.next.load(Ordering::Relaxed)

@@ -11,7 +11,7 @@ use crate::heap::{EndAttempt, Heap, Holder, Placed};
 use crate::index::tree::Index;
 use crate::locks::{LockTag, RowLockMode};
 use crate::mvcc::stamp::{COMMANDS_MAX, IN_FLIGHT, NEVER, in_flight, xid_of};
-use crate::mvcc::waits::Step;
+use crate::mvcc::waits::{ON_TRANSACTION, Step};
 use crate::segment::Segment;
 use crate::table::{RowId, TableId};
 use crate::version::check_rows;
@@ -305,7 +305,7 @@ impl Transaction {
         store.waits().wait(
             self.owner,
             self.waiter.as_ref(),
-            || format!("ShareLock on transaction {xid}"),
+            || format!("{ON_TRANSACTION}{xid}"),
             || {
                 Ok(if state.is_over() || state.releases() != seen {
                     Step::Done(())

@@ -24,10 +24,12 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("inet_server_port", inet_server_port),
     row("now", now),
     row("pg_backend_pid", pg_backend_pid),
+    row("pg_blocking_pids", pg_blocking_pids),
     row("pg_cancel_backend", pg_cancel_backend),
     row("pg_client_encoding", |_, _| Ok(Datum::text("UTF8"))),
     row("pg_conf_load_time", |_, context| Ok(Datum::I64(access(context)?.engine.started_at))),
     row("pg_is_in_recovery", |_, _| Ok(Datum::Bool(false))),
+    row("pg_isolation_test_session_is_blocked", session_is_blocked),
     row("pg_postmaster_start_time", |_, context| Ok(Datum::I64(access(context)?.engine.started_at))),
     row("pg_sleep", pg_sleep),
     row("pg_terminate_backend", pg_terminate_backend),
@@ -49,6 +51,24 @@ pub fn version() -> String {
         env!("CARGO_PKG_VERSION"),
         std::env::consts::ARCH
     )
+}
+
+fn blockers(args: &[Datum], context: &CallContext<'_>) -> Result<Vec<i32>> {
+    let Some(Datum::I32(process_id)) = args.first() else { return Ok(Vec::new()) };
+    Ok(access(context)?.engine.store.blocking_processes(*process_id))
+}
+
+fn pg_blocking_pids(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let blockers = blockers(args, context)?;
+    Ok(array(oids::INT4, blockers.into_iter().map(Datum::I32).collect()))
+}
+
+/// `pg_isolation_test_session_is_blocked`: whether a process waits for one of a list.
+fn session_is_blocked(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let blockers = blockers(args, context)?;
+    let Some(Datum::Array(interesting)) = args.get(1) else { return Ok(Datum::Bool(false)) };
+    let blocked = blockers.iter().any(|blocker| interesting.elements.contains(&Datum::I32(*blocker)));
+    Ok(Datum::Bool(blocked))
 }
 
 fn now(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {

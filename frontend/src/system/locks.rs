@@ -1,0 +1,89 @@
+//! `pg_locks`: the locks that sessions hold and wait for.
+//!
+//! Row locks that are held show no more than in PostgreSQL, where they are in the rows; who waits for one is listed as
+//! waiting for the tuple, and who waits for a writer as waiting for its transaction.
+
+use std::collections::BTreeSet;
+
+use storage::{AdvisoryKey, LockInfo, LockTag};
+use types::Datum;
+
+use super::layout::{Maker, oid};
+use crate::catalog::Catalog;
+use crate::session::access::Access;
+
+/// `pg_database.oid` of the one database.
+const DATABASE_OID: u32 = 5;
+
+/// Adds the rows.
+pub(super) fn list(access: &Access, maker: &mut Maker<'_>) {
+    let store = &access.engine.store;
+    let mut processes: BTreeSet<i32> = BTreeSet::new();
+    processes.insert(access.backend.process_id);
+    for lock in store.list_locks() {
+        if let LockTag::Row(..) = lock.tag
+            && lock.granted
+        {
+            continue;
+        }
+        processes.insert(lock.process_id);
+        add(maker, &lock, target(&access.catalog, lock.tag));
+    }
+    for (xid, process_id, mode, granted) in store.list_transactions() {
+        processes.insert(process_id);
+        let lock = LockInfo { tag: LockTag::Advisory(AdvisoryKey::One(0)), process_id, mode, granted };
+        let transaction = ("transactionid", Datum::I64((xid & 0xffff_ffff) as i64));
+        add(maker, &lock, vec![("locktype", Datum::text("transactionid")), transaction]);
+    }
+    for process_id in processes {
+        let tag = LockTag::Advisory(AdvisoryKey::One(0));
+        let lock = LockInfo { tag, process_id, mode: "ExclusiveLock", granted: true };
+        let virtual_id = ("virtualxid", Datum::text(format!("{process_id}/1")));
+        add(maker, &lock, vec![("locktype", Datum::text("virtualxid")), virtual_id]);
+    }
+}
+
+fn add(maker: &mut Maker<'_>, lock: &LockInfo, mut columns: Vec<(&'static str, Datum)>) {
+    columns.extend([
+        ("virtualtransaction", Datum::text(format!("{}/1", lock.process_id))),
+        ("pid", Datum::I32(lock.process_id)),
+        ("mode", Datum::text(lock.mode)),
+        ("granted", Datum::Bool(lock.granted)),
+        ("fastpath", Datum::Bool(false)),
+    ]);
+    maker.add(&columns);
+}
+
+/// Returns the columns that name what is locked.
+fn target(catalog: &Catalog, tag: LockTag) -> Vec<(&'static str, Datum)> {
+    let relation_of = |table: u64| {
+        let found = catalog.relations.values().find(|relation| relation.table_id().0 == table);
+        found.map_or(Datum::Null, |relation| oid(relation.oid))
+    };
+    let mut columns = vec![("database", oid(DATABASE_OID))];
+    match tag {
+        LockTag::Table(table) => {
+            columns.extend([("locktype", Datum::text("relation")), ("relation", relation_of(table.0))]);
+        }
+        LockTag::Row(_, row) => {
+            columns.extend([
+                ("locktype", Datum::text("tuple")),
+                ("page", Datum::I32(i32::try_from(row.0 >> 11).unwrap_or(i32::MAX))),
+                ("tuple", Datum::I16(i16::try_from((row.0 & 0x7ff) + 1).unwrap_or(i16::MAX))),
+            ]);
+        }
+        LockTag::Advisory(key) => {
+            let (class, object, kind) = match key {
+                AdvisoryKey::One(key) => ((key as u64 >> 32) as u32, key as u32, 1),
+                AdvisoryKey::Two(one, two) => (one as u32, two as u32, 2),
+            };
+            columns.extend([
+                ("locktype", Datum::text("advisory")),
+                ("classid", oid(class)),
+                ("objid", oid(object)),
+                ("objsubid", Datum::I16(kind)),
+            ]);
+        }
+    }
+    columns
+}
