@@ -172,7 +172,7 @@ fn scan(id: u32, filters: Vec<Expr>) -> PlanNode {
         columns: vec![0, 1, 2, 3],
         filters,
         projection: vec![0, 1, 2, 3],
-        row_id: false,
+        row_id: None,
         runtime_filters: Vec::new(),
     };
     node(id, NodeKind::Scan(scan), &[INT4, INT4, oids::NUMERIC, oids::TEXT])
