@@ -2,8 +2,9 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use types::interrupt::CancelFlag;
 use types::{Datum, Oid, PgError, Result, SqlState};
 
 /// Everything that operators and functions may ask for while a statement runs. Shared by its workers.
@@ -32,7 +33,7 @@ impl QueryContext {
             params,
             session,
             memory: MemoryTracker::new(MemoryPool::new(u64::MAX)),
-            cancel: Arc::default(),
+            cancel: types::interrupt::current(),
             options: ExecutionOptions {
                 threads: 1,
                 force_row: true,
@@ -81,52 +82,6 @@ pub trait SessionAccess: Send + Sync {
     fn virtual_rows(&self, relation: Oid, columns: &[usize]) -> Result<Vec<Vec<Datum>>>;
     /// The session itself, for the functions that the frontend registers.
     fn as_any(&self) -> &dyn Any;
-}
-
-/// Why and whether a statement is to stop.
-#[derive(Debug, Default)]
-pub struct CancelFlag {
-    canceled: AtomicBool,
-    timed_out: AtomicBool,
-    terminated: AtomicBool,
-}
-
-impl CancelFlag {
-    /// Asks the statement to stop on the user's request.
-    pub fn cancel(&self) {
-        self.canceled.store(true, Ordering::Relaxed);
-    }
-    /// Asks the statement to stop because of `statement_timeout`.
-    pub fn time_out(&self) {
-        self.timed_out.store(true, Ordering::Relaxed);
-        self.cancel();
-    }
-    /// Asks the statement to stop because the server shuts down or the client is gone.
-    pub fn terminate(&self) {
-        self.terminated.store(true, Ordering::Relaxed);
-        self.cancel();
-    }
-    /// Forgets earlier requests; called at the start of a statement.
-    pub fn reset(&self) {
-        self.canceled.store(false, Ordering::Relaxed);
-        self.timed_out.store(false, Ordering::Relaxed);
-    }
-    /// Returns the error to stop with, if asked to.
-    ///
-    /// # Errors
-    /// `57014` or `57P01`.
-    pub fn check(&self) -> Result<()> {
-        if !self.canceled.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        Err(if self.terminated.load(Ordering::Relaxed) {
-            PgError::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
-        } else if self.timed_out.load(Ordering::Relaxed) {
-            PgError::new(SqlState::QUERY_CANCELED, "canceling statement due to statement timeout")
-        } else {
-            PgError::new(SqlState::QUERY_CANCELED, "canceling statement due to user request")
-        })
-    }
 }
 
 /// Memory of one statement, charged against a limit that all statements of the server share.

@@ -86,6 +86,7 @@ fn view_datum(bytes: &[u8], ty: TypeRef) -> Result<Datum> {
 /// # Errors
 /// As [`datum_at`].
 pub fn rows_of(batch: &Batch, types: &[TypeRef]) -> Result<Vec<Vec<Datum>>> {
+    types::interrupt::check()?;
     let row = |lane: usize| {
         batch
             .columns
@@ -105,6 +106,7 @@ pub fn rows_of(batch: &Batch, types: &[TypeRef]) -> Result<Vec<Vec<Datum>>> {
 /// # Errors
 /// `XX000` when a value is not of its column's type.
 pub fn batch_of(rows: &[Vec<Datum>], types: &[TypeRef]) -> Result<Batch> {
+    types::interrupt::check()?;
     let mut columns = Vec::with_capacity(types.len());
     for (index, ty) in types.iter().enumerate() {
         let mut builder = VectorBuilder::new(*ty, rows.len());

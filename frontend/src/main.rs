@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use frontend::commands::{self, Command};
+use frontend::server::allocator::Counting;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Counting<mimalloc::MiMalloc> = Counting(mimalloc::MiMalloc);
 
 /// A SQL server that behaves as PostgreSQL 18 and executes as a vectorized columnar engine.
 #[derive(Debug, Parser)]

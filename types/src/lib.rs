@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod account;
 pub mod arithmetic;
 pub mod bits;
 pub mod bytes;
@@ -16,6 +17,7 @@ mod gamma;
 pub mod geometry;
 pub mod hashing;
 pub mod identifiers;
+pub mod interrupt;
 pub mod io;
 pub mod json;
 pub mod jsonpath;
@@ -27,6 +29,7 @@ pub mod oids;
 pub mod physical;
 pub mod random;
 pub mod range;
+pub mod size;
 pub mod text;
 pub mod uuid;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ecow::EcoString;
 use types::errors::array as errors;
-use types::{ArrayValue, Datum, Oid, Result};
+use types::{ArrayValue, Datum, Oid, Result, size};
 
 use super::RowAggregate;
 
@@ -12,6 +12,8 @@ use super::RowAggregate;
 #[derive(Default)]
 pub(super) struct StringAgg {
     value: Option<Joined>,
+    /// Length of the first delimiter, which PostgreSQL keeps in front until the end.
+    first_delimiter: usize,
 }
 
 enum Joined {
@@ -25,20 +27,34 @@ impl RowAggregate for StringAgg {
             (Some(Datum::Text(text)), delimiter) => match &mut self.value {
                 Some(Joined::Text(joined)) => {
                     if let Some(Datum::Text(delimiter)) = delimiter {
+                        size::check_growth(self.first_delimiter + joined.len(), delimiter.len())?;
                         joined.push_str(delimiter);
                     }
+                    size::check_growth(self.first_delimiter + joined.len(), text.len())?;
                     joined.push_str(text);
                 }
-                Some(Joined::Bytes(_)) | None => self.value = Some(Joined::Text(text.clone())),
+                Some(Joined::Bytes(_)) | None => {
+                    if let Some(Datum::Text(delimiter)) = delimiter {
+                        self.first_delimiter = delimiter.len();
+                    }
+                    self.value = Some(Joined::Text(text.clone()));
+                }
             },
             (Some(Datum::Bytes(bytes)), delimiter) => match &mut self.value {
                 Some(Joined::Bytes(joined)) => {
                     if let Some(Datum::Bytes(delimiter)) = delimiter {
+                        size::check_growth(self.first_delimiter + joined.len(), delimiter.len())?;
                         joined.extend(delimiter.iter());
                     }
+                    size::check_growth(self.first_delimiter + joined.len(), bytes.len())?;
                     joined.extend(bytes.iter());
                 }
-                Some(Joined::Text(_)) | None => self.value = Some(Joined::Bytes(bytes.to_vec())),
+                Some(Joined::Text(_)) | None => {
+                    if let Some(Datum::Bytes(delimiter)) = delimiter {
+                        self.first_delimiter = delimiter.len();
+                    }
+                    self.value = Some(Joined::Bytes(bytes.to_vec()));
+                }
             },
             _ => {}
         }
@@ -80,6 +96,7 @@ impl RowAggregate for ArrayAgg {
         if self.elements.is_empty() {
             return Ok(Datum::Null);
         }
+        crate::functions::check_array_size(&self.elements)?;
         Ok(Datum::Array(Arc::new(ArrayValue::one_dimensional(self.element_type, self.elements.clone()))))
     }
     fn state(&self) -> Option<Vec<Datum>> {

@@ -184,6 +184,13 @@ fn circle_polygon(count: i32, circle: Circle) -> Result<Datum> {
     if count < 2 {
         return Err(errors::too_few_points());
     }
+    // As circle_poly: the size of all points must fit an integer.
+    let Some(size) = count.checked_mul(16).and_then(|size| size.checked_add(40)) else {
+        return Err(errors::too_many_points());
+    };
+    if size as usize > types::size::ALLOCATION_MAX {
+        return Err(types::errors::data::invalid_allocation(size as u64));
+    }
     let step = 2.0 * PI / f64::from(count);
     let corner = |index: i32| {
         let angle = f64::from(index) * step;

@@ -35,13 +35,14 @@ mod network;
 mod numerics;
 mod parts;
 mod ranges;
-mod sets;
+pub(crate) mod sets;
 mod text;
 mod times;
 mod transitions;
 mod wire;
 mod zones;
 
+pub(crate) use arrays::check_size as check_array_size;
 pub(crate) use dates::date_timestamp_order;
 
 /// What a row function sees beside its arguments.

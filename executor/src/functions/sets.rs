@@ -13,48 +13,67 @@ fn zero_step() -> PgError {
 }
 
 /// A tuning constant: rows between two looks at the cancel flag.
-const CANCEL_ROWS: usize = 65_536;
+const CANCEL_ROWS: usize = 4096;
 
-/// What a row of one value takes, its share of a list that doubles included; in bytes.
-const ROW_BYTES: usize = 192;
-
-/// Looks at the cancel flag and charges what the rows since the last look take, so that a series without end ends.
-fn charge(call: &CallContext<'_>) -> Result<()> {
-    call.query.cancel.check()?;
-    call.query.memory.grow((CANCEL_ROWS * ROW_BYTES) as u64)
+/// `generate_series` over integers: its values are known without making them.
+pub(crate) struct Series {
+    start: i64,
+    step: i64,
+    /// How many values there are.
+    pub(crate) count: u64,
+    /// Whether the values are `int4` rather than `int8`.
+    pub(crate) narrow: bool,
 }
 
-fn integers(low: i64, high: i64, step: i64, call: &CallContext<'_>, wrap: fn(i64) -> Datum) -> Rows {
-    if step == 0 {
-        return Err(zero_step());
-    }
-    let mut rows = Vec::new();
-    let mut value = low;
-    while if step > 0 { value <= high } else { value >= high } {
-        rows.push(vec![wrap(value)]);
-        if rows.len() % CANCEL_ROWS == 0 {
-            charge(call)?;
+impl Series {
+    /// Returns the series that a call stands for, if it is one.
+    ///
+    /// # Errors
+    /// `22023` for a step of zero.
+    pub(crate) fn of(prosrc: &str, args: &[Datum]) -> Result<Option<Self>> {
+        let narrow = match prosrc {
+            "generate_series_int4" | "generate_series_step_int4" => true,
+            "generate_series_int8" | "generate_series_step_int8" => false,
+            _ => return Ok(None),
+        };
+        let bound = |index| if narrow { int4(args, index).map(i64::from) } else { int8(args, index) };
+        let (start, stop) = (bound(0)?, bound(1)?);
+        let step = if args.len() > 2 { bound(2)? } else { 1 };
+        if step == 0 {
+            return Err(zero_step());
         }
-        match value.checked_add(step) {
-            Some(next) => value = next,
-            None => break,
+        let span = if step > 0 {
+            i128::from(stop) - i128::from(start)
+        } else {
+            i128::from(start) - i128::from(stop)
+        };
+        let count = if span < 0 { 0 } else { span / i128::from(step).abs() + 1 };
+        Ok(Some(Self { start, step, count: u64::try_from(count).unwrap_or(u64::MAX), narrow }))
+    }
+    /// Returns value `index`, counted from 0.
+    pub(crate) fn at(&self, index: u64) -> i64 {
+        self.start.wrapping_add(self.step.wrapping_mul(index as i64))
+    }
+    /// Returns value `index` as a datum; NULL past the end.
+    pub(crate) fn datum(&self, index: u64) -> Datum {
+        match (index < self.count, self.narrow) {
+            (false, _) => Datum::Null,
+            (true, true) => Datum::I32(self.at(index) as i32),
+            (true, false) => Datum::I64(self.at(index)),
+        }
+    }
+}
+
+fn series_integers(prosrc: &str, args: &[Datum], call: &CallContext<'_>) -> Rows {
+    let Some(series) = Series::of(prosrc, args)? else { return Ok(Vec::new()) };
+    let mut rows = Vec::new();
+    for index in 0..series.count {
+        rows.push(vec![series.datum(index)]);
+        if rows.len() % CANCEL_ROWS == 0 {
+            call.query.cancel.check()?;
         }
     }
     Ok(rows)
-}
-
-fn int4_datum(value: i64) -> Datum {
-    Datum::I32(value as i32)
-}
-
-fn series_int4(args: &[Datum], call: &CallContext<'_>) -> Rows {
-    let step = if args.len() > 2 { int4(args, 2)? } else { 1 };
-    integers(int4(args, 0)?.into(), int4(args, 1)?.into(), step.into(), call, int4_datum)
-}
-
-fn series_int8(args: &[Datum], call: &CallContext<'_>) -> Rows {
-    let step = if args.len() > 2 { int8(args, 2)? } else { 1 };
-    integers(int8(args, 0)?, int8(args, 1)?, step, call, Datum::I64)
 }
 
 fn not_finite(what: &str, value: &Numeric) -> Result<()> {
@@ -83,7 +102,7 @@ fn series_numeric(args: &[Datum], call: &CallContext<'_>) -> Rows {
         let next = value.add(&step)?;
         rows.push(vec![Datum::Numeric(std::mem::replace(&mut value, next))]);
         if rows.len() % CANCEL_ROWS == 0 {
-            charge(call)?;
+            call.query.cancel.check()?;
         }
     }
     Ok(rows)
@@ -107,7 +126,7 @@ fn series_timestamps(
     while if order.is_gt() { value <= high } else { value >= high } {
         rows.push(vec![Datum::I64(value)]);
         if rows.len() % CANCEL_ROWS == 0 {
-            charge(call)?;
+            call.query.cancel.check()?;
         }
         value = next(value, &step)?;
     }
@@ -138,11 +157,11 @@ fn unnest(args: &[Datum], _call: &CallContext<'_>) -> Rows {
 /// Sorted by `prosrc`.
 pub(super) const TABLE: &[FunctionEntry] = &[
     set("array_unnest", unnest),
-    set("generate_series_int4", series_int4),
-    set("generate_series_int8", series_int8),
+    set("generate_series_int4", |args, call| series_integers("generate_series_int4", args, call)),
+    set("generate_series_int8", |args, call| series_integers("generate_series_int8", args, call)),
     set("generate_series_numeric", series_numeric),
-    set("generate_series_step_int4", series_int4),
-    set("generate_series_step_int8", series_int8),
+    set("generate_series_step_int4", |args, call| series_integers("generate_series_step_int4", args, call)),
+    set("generate_series_step_int8", |args, call| series_integers("generate_series_step_int8", args, call)),
     set("generate_series_step_numeric", series_numeric),
     set("generate_series_timestamp", series_timestamp),
     set("generate_series_timestamptz", series_timestamptz),

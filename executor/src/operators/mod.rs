@@ -170,6 +170,7 @@ pub(crate) fn run_morsels(
     let stopped = AtomicBool::new(false);
     let error: Mutex<Option<(usize, PgError)>> = Mutex::new(None);
     let work = || {
+        let _entered = types::interrupt::enter(&context.cancel);
         let mut morsel = 0;
         let result = (|| {
             let mut worker = stage.worker()?;

@@ -153,6 +153,7 @@ impl JoinWorker<'_> {
         let join = self.join;
         let mut found = 0usize;
         for (index, inner) in join.inner.batches.iter().enumerate() {
+            join.run.context.cancel.check()?;
             let lanes = join.matches(batch, lane, inner)?;
             let count = lanes.as_ref().map_or(inner.len, |lanes| lanes.len());
             if count == 0 {

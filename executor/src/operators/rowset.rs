@@ -119,6 +119,7 @@ pub(crate) fn gather_values(values: &Values, positions: &[u32]) -> Values {
 /// Returns the lanes of all `parts`, one after another, flat.
 pub(crate) fn concat(parts: &[&Vector], ty: TypeRef) -> Result<Vector> {
     let len = parts.iter().map(|part| part.len()).sum();
+    types::interrupt::check()?;
     let Some(first) = parts.iter().find(|part| has_values(part)).or(parts.first()) else {
         return Ok(convert::null_vector(ty, 0).to_flat());
     };

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use kernels::vector::{VECTOR_LANES, Values, Vector};
 use parking_lot::Mutex;
 use rayon::slice::ParallelSliceMut;
+use types::interrupt::{Pace, stoppable};
 use types::{Datum, PhysicalType, Result, TypeRef, oids};
 
 use super::rowset::{Columns, concat};
@@ -53,7 +54,7 @@ pub(crate) fn sorted_positions(
     threads: usize,
 ) -> Result<Vec<u32>> {
     if keys.iter().zip(directions).all(|(key, (ty, _, _))| is_normalizable(key, *ty)) {
-        Ok(sort_normalized(keys, len, directions, threads))
+        sort_normalized(keys, len, directions, threads)
     } else {
         sort_values(keys, len, directions)
     }
@@ -61,7 +62,9 @@ pub(crate) fn sorted_positions(
 
 fn sort_values(keys: &[Vector], len: usize, directions: &Directions) -> Result<Vec<u32>> {
     let mut rows = Vec::with_capacity(len);
+    let mut pace = Pace::default();
     for row in 0..len {
+        pace.step()?;
         let values = keys
             .iter()
             .zip(directions)
@@ -69,15 +72,22 @@ fn sort_values(keys: &[Vector], len: usize, directions: &Directions) -> Result<V
             .collect::<Result<Vec<_>>>()?;
         rows.push((values, row as u32));
     }
-    rows.sort_by(|(left, _), (right, _)| compare_keys(left, right, directions));
+    stoppable(|look| {
+        rows.sort_by(|(left, _), (right, _)| {
+            look();
+            compare_keys(left, right, directions)
+        });
+    })?;
     Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
-fn sort_normalized(keys: &[Vector], len: usize, directions: &Directions, threads: usize) -> Vec<u32> {
+fn sort_normalized(keys: &[Vector], len: usize, directions: &Directions, threads: usize) -> Result<Vec<u32>> {
+    let mut pace = Pace::default();
     let mut bytes = Vec::with_capacity(len * 16);
     let mut ends = Vec::with_capacity(len + 1);
     ends.push(0usize);
     for row in 0..len {
+        pace.step()?;
         for (key, direction) in keys.iter().zip(directions) {
             normalize(key, row, direction, &mut bytes);
         }
@@ -96,12 +106,18 @@ fn sort_normalized(keys: &[Vector], len: usize, directions: &Directions, threads
     let compare = |left: &(u64, u32), right: &(u64, u32)| {
         left.0.cmp(&right.0).then_with(|| string(left.1).cmp(string(right.1))).then(left.1.cmp(&right.1))
     };
-    if threads > 1 && len > 50_000 {
-        rows.par_sort_unstable_by(compare);
-    } else {
-        rows.sort_unstable_by(compare);
-    }
-    rows.into_iter().map(|(_, row)| row).collect()
+    stoppable(|look| {
+        let compare = |left: &(u64, u32), right: &(u64, u32)| {
+            look();
+            compare(left, right)
+        };
+        if threads > 1 && len > 50_000 {
+            rows.par_sort_unstable_by(compare);
+        } else {
+            rows.sort_unstable_by(compare);
+        }
+    })?;
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
 fn is_normalizable(key: &Vector, ty: TypeRef) -> bool {

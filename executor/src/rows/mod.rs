@@ -221,9 +221,18 @@ impl<'a> RowEvaluator<'a> {
         if function.strict && values.iter().any(Datum::is_null) {
             return Ok(Datum::Null);
         }
+        self.context.cancel.check()?;
         let call = CallContext { query: self.context, arg_types, result, collation };
         match functions::find(&function.prosrc).map(|entry| &entry.body) {
-            Some(FunctionBody::Row(body)) => body(values, &call),
+            Some(FunctionBody::Row(body)) => {
+                let value = body(values, &call)?;
+                match &value {
+                    Datum::Text(text) => types::size::check(text.len())?,
+                    Datum::Bytes(bytes) => types::size::check(bytes.len())?,
+                    _ => {}
+                }
+                Ok(value)
+            }
             Some(FunctionBody::Set(_)) => {
                 Err(PgError::not_supported(format!("set-returning function {} in this place", function.name)))
             }

@@ -219,7 +219,9 @@ impl Loader<'_> {
         }
         let (sender, receiver) = sync_channel(1);
         let plan = Arc::clone(&self.plan);
+        let cancel = types::interrupt::current();
         rayon::spawn(move || {
+            let _entered = types::interrupt::enter(&cancel);
             // The receiver is gone when an earlier chunk has failed.
             let _ = sender.send(plan.load(&chunk));
         });

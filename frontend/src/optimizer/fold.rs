@@ -10,6 +10,32 @@ use types::{Datum, Oid, oids};
 use super::Planner;
 use super::logical::Logical;
 
+/// A tuning constant: larger values are made anew by each run.
+const CONSTANT_BYTES_MAX: usize = 4 << 20;
+
+fn is_large(value: &Datum) -> bool {
+    match value {
+        Datum::Text(text) => text.len() > CONSTANT_BYTES_MAX,
+        Datum::Bytes(bytes) => bytes.len() > CONSTANT_BYTES_MAX,
+        Datum::Array(array) => array.elements.len() * size_of::<Datum>() > CONSTANT_BYTES_MAX,
+        Datum::Null
+        | Datum::Bool(_)
+        | Datum::I16(_)
+        | Datum::I32(_)
+        | Datum::I64(_)
+        | Datum::F32(_)
+        | Datum::F64(_)
+        | Datum::Numeric(_)
+        | Datum::Interval(_)
+        | Datum::Uuid(_)
+        | Datum::TimeTz(..)
+        | Datum::Record(_)
+        | Datum::Json(_)
+        | Datum::Range(_)
+        | Datum::Multirange(_) => false,
+    }
+}
+
 impl Planner<'_> {
     /// Folds the constants of a plan; the first error is kept in `fold_error`.
     pub(super) fn fold(&self, mut plan: Logical) -> Logical {
@@ -33,6 +59,8 @@ impl Planner<'_> {
     /// Puts the value in the place of a closed expression.
     fn replace(&self, expr: &mut Expr) {
         match (self.context.evaluate)(expr) {
+            // A plan may be kept for long, and must not keep megabytes.
+            Ok(value) if is_large(&value) => {}
             Ok(value) => *expr = Expr::constant(value, expr.ty),
             // What is not there yet is missed when a row gets there.
             Err(error) if error.is_unsupported() => {}

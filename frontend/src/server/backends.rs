@@ -1,6 +1,6 @@
 //! The list of sessions, as cancel requests, `pg_stat_activity` and the shutdown see it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -9,10 +9,11 @@ use std::time::Instant;
 
 use executor::context::CancelFlag;
 use parking_lot::Mutex;
-use types::{PgError, SqlState};
+use types::{PgError, SqlState, account};
 
 /// Most sessions at a time.
 pub const SESSIONS_MAX: usize = 1000;
+const _: () = assert!(SESSIONS_MAX < account::ACCOUNTS_MAX);
 
 /// One session as others see it.
 pub struct Backend {
@@ -61,6 +62,14 @@ pub struct Activity {
     pub expired: Option<Expiry>,
 }
 
+/// Returns an account that no session has, cleared.
+fn free_account(list: &BTreeMap<i32, Arc<Backend>>) -> usize {
+    let taken: HashSet<usize> = list.values().map(|backend| backend.cancel.account()).collect();
+    let free = (1..account::ACCOUNTS_MAX).find(|account| !taken.contains(account)).unwrap_or(0);
+    account::clear(free);
+    free
+}
+
 /// What ends a session that takes too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
@@ -105,7 +114,7 @@ impl Backends {
         let backend = Arc::new(Backend {
             process_id,
             secret: self.secret(process_id, secret_len),
-            cancel: Arc::new(CancelFlag::default()),
+            cancel: Arc::new(CancelFlag::of_account(free_account(&list))),
             client: stream.as_ref().and_then(|stream| stream.peer_addr().ok()),
             stream,
             activity: Mutex::new(Activity {

@@ -56,6 +56,7 @@ pub fn run(engine: &Arc<Engine>, stream: TcpStream) {
         );
     };
     let process_id = backend.process_id;
+    let _entered = types::interrupt::enter(&backend.cancel);
     match open_session(engine, &backend, &startup, &mut client) {
         Ok(mut session) => {
             if let Err(error) = serve(&mut session, &mut client) {

@@ -1,10 +1,12 @@
 //! The server: listens, gives each connection a thread, and goes down in order.
 
+pub mod allocator;
 pub mod backends;
 pub mod connection;
 pub mod messages;
 pub mod output;
 mod protocol;
+mod relief;
 pub mod rows;
 mod watch;
 

@@ -116,6 +116,9 @@ impl ResultSink for Sink<'_> {
     }
 }
 
+/// Tag and length in front of a row's message.
+const ROW_START: usize = 5;
+
 /// Encodes rows of fixed columns and formats.
 pub struct RowEncoder {
     columns: Vec<(TypeRef, Form)>,
@@ -180,10 +183,13 @@ impl RowEncoder {
                 let field = self.chunk.len();
                 self.chunk.extend_from_slice(&[0; 4]);
                 write_value(values, position, *ty, *form, &self.access, &mut self.chunk)?;
+                let row = field + 4 - (start + ROW_START);
+                types::size::check_growth(row, self.chunk.len() - field - 4)?;
                 fill_len(&mut self.chunk, field, 4);
             }
             fill_len(&mut self.chunk, start + 1, 0);
             if self.chunk.len() >= CHUNK_BYTES {
+                types::interrupt::check()?;
                 output.append(&self.chunk);
                 self.chunk.clear();
             }

@@ -1,14 +1,16 @@
-//! The watcher: one thread that stops statements which have run out of time or whose client is gone.
+//! The watcher: one thread that stops statements which have run out of time or memory, or whose client is gone.
 //!
 //! Sessions read their sockets themselves, so nobody looks at a socket while its session computes. The watcher polls the
 //! sockets of sessions that have been busy for a while for a hang-up.
 
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::backends::{Backend, Expiry};
+use super::relief::Relief;
 use crate::session::engine::Engine;
 
 /// Pause between two rounds: how late a statement timeout may fire.
@@ -20,6 +22,7 @@ const ROUNDS_PER_POLL: u32 = 20;
 pub fn run(engine: &Engine) {
     let mut round = 0u32;
     let mut hung_up = Vec::new();
+    let mut relief = Relief::default();
     while !engine.is_stopping() {
         std::thread::sleep(ROUND);
         round = round.wrapping_add(1);
@@ -44,6 +47,7 @@ pub fn run(engine: &Engine) {
                 activity.busy_since.is_some()
             })
             .collect();
+        relief.look(engine, &busy, now);
         if round.is_multiple_of(ROUNDS_PER_POLL) {
             hung_up = stop_abandoned(&busy, &hung_up);
         }
@@ -60,7 +64,7 @@ fn end(backend: &Backend) {
 }
 
 /// Stops the statements of sessions whose client had hung up before the last poll already, and returns the sessions
-/// whose client has. A session whose client has left something to read is not abandoned: it gets to the end by itself.
+/// whose client has. A session whose client has left something to do is not abandoned: it gets to the end by itself.
 fn stop_abandoned(busy: &[Arc<Backend>], before: &[Arc<Backend>]) -> Vec<Arc<Backend>> {
     let mut hung_up = Vec::new();
     let (backends, mut polled): (Vec<_>, Vec<_>) = busy
@@ -75,9 +79,7 @@ fn stop_abandoned(busy: &[Arc<Backend>], before: &[Arc<Backend>]) -> Vec<Arc<Bac
     }
     for (backend, polled) in backends.iter().zip(&polled) {
         let gone = polled.revents().intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR);
-        let unread =
-            backend.stream.as_ref().map_or(0, |stream| rustix::io::ioctl_fionread(stream).unwrap_or(0));
-        if gone && unread == 0 {
+        if gone && !backend.stream.as_ref().is_some_and(has_work) {
             if before.iter().any(|earlier| Arc::ptr_eq(earlier, backend)) {
                 backend.cancel.terminate();
             }
@@ -85,4 +87,41 @@ fn stop_abandoned(busy: &[Arc<Backend>], before: &[Arc<Backend>]) -> Vec<Arc<Bac
         }
     }
     hung_up
+}
+
+/// Says whether the unread messages of a client ask for work; those that only say farewell do not.
+fn has_work(stream: &TcpStream) -> bool {
+    let mut unread = [0; 4096];
+    match stream.peek(&mut unread) {
+        Ok(len) => asks_for_work(unread.get(..len).unwrap_or(&[])),
+        Err(_) => false,
+    }
+}
+
+/// See [`has_work`]. What does not end within `messages` counts as work.
+fn asks_for_work(mut messages: &[u8]) -> bool {
+    while let [tag, rest @ ..] = messages {
+        let len = rest.first_chunk().map(|len| u32::from_be_bytes(*len) as usize);
+        match (tag, len.and_then(|len| rest.get(len..))) {
+            (b'X', _) => return false,
+            (b'S' | b'H' | b'C' | b'D', Some(others)) if others.len() < rest.len() => messages = others,
+            _ => return true,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asks_for_work;
+
+    #[test]
+    fn farewells_are_no_work() {
+        assert!(!asks_for_work(b""));
+        assert!(!asks_for_work(b"X\0\0\0\x04"));
+        assert!(!asks_for_work(b"S\0\0\0\x04X\0\0\0\x04"));
+        assert!(asks_for_work(b"Q\0\0\0\x06;\0X\0\0\0\x04"));
+        assert!(asks_for_work(b"S\0\0"));
+        assert!(asks_for_work(b"S\0\0\0\0"));
+    }
 }

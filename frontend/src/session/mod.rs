@@ -115,6 +115,10 @@ impl Session {
     /// Notes that work on `sql` begins: cancel requests from before are void, the timeout runs.
     pub fn start_work(&mut self, sql: &str) {
         self.backend.cancel.reset();
+        if self.portals.is_empty() && self.transaction.is_none() {
+            // What earlier statements left behind belongs to the tables now.
+            types::account::clear(self.backend.cancel.account());
+        }
         let timeout = self.settings.lock().integer("statement_timeout");
         let now = Instant::now();
         let transaction = self.timeout("transaction_timeout", now);

@@ -39,6 +39,10 @@ pub fn null_dimension_values() -> PgError {
 pub fn wrong_subscripts(detail: &str) -> PgError {
     subscript("wrong number of array subscripts").with_detail(detail)
 }
+/// `array size exceeds the maximum allowed (1073741823)`
+pub fn size_too_large(size: usize) -> PgError {
+    PgError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, format!("array size exceeds the maximum allowed ({size})"))
+}
 /// `array size exceeds the maximum allowed (134217727)`
 pub fn too_large() -> PgError {
     PgError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "array size exceeds the maximum allowed (134217727)")

@@ -196,3 +196,33 @@ pub fn percentile_out_of_range(fraction: f64) -> PgError {
     let shown = crate::float::format_general(fraction);
     out_of_range(format!("percentile value {shown} is not between 0 and 1"))
 }
+
+/// `canceling statement due to user request`
+pub fn canceled() -> PgError {
+    PgError::new(SqlState::QUERY_CANCELED, "canceling statement due to user request")
+}
+/// `canceling statement due to statement timeout`
+pub fn timed_out() -> PgError {
+    PgError::new(SqlState::QUERY_CANCELED, "canceling statement due to statement timeout")
+}
+/// `terminating connection due to administrator command`
+pub fn terminated() -> PgError {
+    PgError::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
+}
+/// `out of memory`: the server's statements together need more than it may use, and this one needs most.
+pub fn server_out_of_memory() -> PgError {
+    PgError::new(SqlState::OUT_OF_MEMORY, "out of memory")
+        .with_detail("The statement needs more memory than surus.memory_limit leaves.")
+}
+/// `invalid memory alloc request size 1200000004`
+pub fn invalid_allocation(size: u64) -> PgError {
+    PgError::internal(format!("invalid memory alloc request size {size}"))
+}
+/// `string buffer exceeds maximum allowed length (1073741823 bytes)`
+pub fn string_buffer_too_long(held: usize, more: usize) -> PgError {
+    PgError::new(
+        SqlState::PROGRAM_LIMIT_EXCEEDED,
+        format!("string buffer exceeds maximum allowed length ({} bytes)", crate::size::ALLOCATION_MAX),
+    )
+    .with_detail(format!("Cannot enlarge string buffer containing {held} bytes by {more} more bytes."))
+}

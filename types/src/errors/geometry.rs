@@ -13,6 +13,10 @@ pub fn radius_zero() -> PgError {
 pub fn too_few_points() -> PgError {
     invalid("must request at least 2 points")
 }
+/// `too many points requested`
+pub fn too_many_points() -> PgError {
+    PgError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "too many points requested")
+}
 /// `invalid line specification: must be two distinct points`
 pub fn points_not_distinct() -> PgError {
     invalid("invalid line specification: must be two distinct points")

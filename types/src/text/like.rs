@@ -3,8 +3,9 @@
 //! A pattern is compiled once to characters and wildcards and matched with one step of backtracking per `%`:
 //! when a later part fails, only the last `%` has to take one character more.
 
-use super::strings::lower;
+use super::strings::{lower, lower_one};
 use crate::errors::{Result, text as errors};
+use crate::interrupt::Pace;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Piece {
@@ -33,9 +34,8 @@ impl LikePattern {
 
     /// Compiles a pattern that ignores case.
     pub fn ignoring_case(pattern: &str) -> Self {
-        let mut compiled = Self::new(&lower(pattern));
-        compiled.ignore_case = true;
-        compiled
+        let lowered: String = pattern.chars().map(lower_one).collect();
+        Self { ignore_case: true, ..Self::new(&lowered) }
     }
 
     /// Compiles a pattern with an escape character of its own, or none.
@@ -104,14 +104,16 @@ impl LikePattern {
 
     /// Returns whether `text` matches.
     pub fn matches(&self, text: &str) -> Result<bool> {
-        if self.ignore_case { self.run(&lower(text)) } else { self.run(text) }
+        if self.ignore_case { self.run(&lower(text)?) } else { self.run(text) }
     }
 
     fn run(&self, text: &str) -> Result<bool> {
         let (mut at, mut piece) = (0, 0);
         // Where to go on after a failure: the text position of the last `%` and the piece after it.
         let mut retry: Option<(usize, usize)> = None;
+        let mut pace = Pace::default();
         loop {
+            pace.step()?;
             let next = text.get(at..).and_then(|rest| rest.chars().next());
             let matched = match (self.pieces.get(piece), next) {
                 (Some(Piece::Any), _) => {

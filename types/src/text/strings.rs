@@ -1,9 +1,32 @@
 //! Functions on strings.
 
 use crate::errors::{PgError, Result, text as errors};
+use crate::{interrupt, size};
 
-/// Largest result in bytes (`MaxAllocSize`).
-const SIZE_MAX: usize = 0x3fff_ffff;
+/// A tuning constant: bytes between two looks at the cancel flag.
+const PIECE_SIZE: usize = 1 << 20;
+
+/// Hands `text` over in pieces of whole characters, with a look at the cancel flag between them.
+pub(super) fn in_pieces<'a>(text: &'a str, mut body: impl FnMut(&'a str) -> Result<()>) -> Result<()> {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (piece, others) = rest.split_at(rest.floor_char_boundary(PIECE_SIZE));
+        body(piece)?;
+        rest = others;
+        interrupt::check()?;
+    }
+    Ok(())
+}
+
+/// Returns the characters of `text` as `map` gives them.
+fn mapped(text: &str, mut map: impl FnMut(char) -> Option<char>) -> Result<String> {
+    let mut out = String::with_capacity(text.len());
+    in_pieces(text, |piece| {
+        out.extend(piece.chars().filter_map(&mut map));
+        Ok(())
+    })?;
+    Ok(out)
+}
 
 /// `length(text)`
 pub fn length(text: &str) -> i32 {
@@ -48,13 +71,13 @@ pub fn position(text: &str, needle: &str) -> i32 {
 }
 
 /// `upper(text)`: simple case mapping, one character to one.
-pub fn upper(text: &str) -> String {
-    text.chars().map(upper_one).collect()
+pub fn upper(text: &str) -> Result<String> {
+    mapped(text, |c| Some(upper_one(c)))
 }
 
 /// `lower(text)`
-pub fn lower(text: &str) -> String {
-    text.chars().map(lower_one).collect()
+pub fn lower(text: &str) -> Result<String> {
+    mapped(text, |c| Some(lower_one(c)))
 }
 
 /// Returns the simple lower case of a character; where the full mapping is longer (U+0130 only), its first
@@ -78,15 +101,13 @@ pub(super) fn upper_one(character: char) -> char {
 }
 
 /// `initcap(text)`
-pub fn initcap(text: &str) -> String {
+pub fn initcap(text: &str) -> Result<String> {
     let mut inside = false;
-    text.chars()
-        .map(|c| {
-            let mapped = if inside { lower_one(c) } else { upper_one(c) };
-            inside = c.is_alphanumeric();
-            mapped
-        })
-        .collect()
+    mapped(text, |c| {
+        let mapped = if inside { lower_one(c) } else { upper_one(c) };
+        inside = c.is_alphanumeric();
+        Some(mapped)
+    })
 }
 
 /// `initcap(text)` where only ASCII letters have cases.
@@ -118,15 +139,27 @@ pub fn btrim<'a>(text: &'a str, characters: &str) -> &'a str {
 
 /// Returns `count` characters of `fill` repeated.
 fn padding(fill: &str, count: usize) -> Result<String> {
-    if count.saturating_mul(4) > SIZE_MAX {
-        return Err(errors::requested_length_too_large());
+    let mut out = String::with_capacity(count);
+    let mut fill = fill.chars().cycle();
+    let mut left = count;
+    while left > 0 {
+        let some = left.min(PIECE_SIZE);
+        out.extend(fill.by_ref().take(some));
+        left -= some;
+        interrupt::check()?;
     }
-    Ok(fill.chars().cycle().take(count).collect())
+    Ok(out)
+}
+
+/// Checks that a string of `count` characters can be, were they of the longest kind.
+fn check_count(count: usize) -> Result<()> {
+    if size::fits(count.saturating_mul(4)) { Ok(()) } else { Err(errors::requested_length_too_large()) }
 }
 
 /// `lpad(text, count, fill)`
 pub fn lpad(text: &str, count: i32, fill: &str) -> Result<String> {
     let count = usize::try_from(count).unwrap_or(0);
+    check_count(count)?;
     let own = text.chars().count();
     if own >= count || fill.is_empty() {
         return Ok(text.chars().take(count).collect());
@@ -137,6 +170,7 @@ pub fn lpad(text: &str, count: i32, fill: &str) -> Result<String> {
 /// `rpad(text, count, fill)`
 pub fn rpad(text: &str, count: i32, fill: &str) -> Result<String> {
     let count = usize::try_from(count).unwrap_or(0);
+    check_count(count)?;
     let own = text.chars().count();
     if own >= count || fill.is_empty() {
         return Ok(text.chars().take(count).collect());
@@ -148,19 +182,39 @@ pub fn rpad(text: &str, count: i32, fill: &str) -> Result<String> {
 pub fn repeat(text: &str, count: i32) -> Result<String> {
     let count = usize::try_from(count).unwrap_or(0);
     match text.len().checked_mul(count) {
-        Some(size) if size <= SIZE_MAX => Ok(text.repeat(count)),
+        Some(size) if size::fits(size) => Ok(text.repeat(count)),
         Some(_) | None => Err(errors::requested_length_too_large()),
     }
 }
 
 /// `replace(text, from, to)`
-pub fn replace(text: &str, from: &str, to: &str) -> String {
-    if from.is_empty() { text.to_string() } else { text.replace(from, to) }
+pub fn replace(text: &str, from: &str, to: &str) -> Result<String> {
+    if from.is_empty() {
+        return Ok(text.to_string());
+    }
+    let mut pace = interrupt::Pace::default();
+    let mut out = String::new();
+    let mut parts = text.split(from);
+    out.push_str(parts.next().unwrap_or(""));
+    for part in parts {
+        size::append(&mut out, to)?;
+        size::append(&mut out, part)?;
+        pace.step()?;
+    }
+    Ok(out)
 }
 
 /// `reverse(text)`
-pub fn reverse(text: &str) -> String {
-    text.chars().rev().collect()
+pub fn reverse(text: &str) -> Result<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (others, piece) = rest.split_at(rest.ceil_char_boundary(rest.len().saturating_sub(PIECE_SIZE)));
+        out.extend(piece.chars().rev());
+        rest = others;
+        interrupt::check()?;
+    }
+    Ok(out)
 }
 
 /// `left(text, count)`; a negative count drops characters from the end.
@@ -218,14 +272,14 @@ pub fn chr(code: i32) -> Result<String> {
 }
 
 /// `translate(text, from, to)`
-pub fn translate(text: &str, from: &str, to: &str) -> String {
-    let to: Vec<char> = to.chars().collect();
-    text.chars()
-        .filter_map(|c| match from.chars().position(|f| f == c) {
-            Some(at) => to.get(at).copied(),
-            None => Some(c),
-        })
-        .collect()
+pub fn translate(text: &str, from: &str, to: &str) -> Result<String> {
+    let mut targets = std::collections::HashMap::new();
+    let mut to = to.chars();
+    for c in from.chars() {
+        let target = to.next();
+        targets.entry(c).or_insert(target);
+    }
+    mapped(text, |c| targets.get(&c).map_or(Some(c), |target| *target))
 }
 
 /// `overlay(text placing new from start for count)`
@@ -262,13 +316,14 @@ pub fn to_hex(bits: u64) -> String {
 }
 
 /// `string_to_array(text, delimiter)`: without a delimiter each character is an element.
-pub fn string_to_pieces(text: &str, delimiter: Option<&str>) -> Vec<String> {
-    if text.is_empty() {
-        return Vec::new();
-    }
+pub fn string_to_pieces<'a>(
+    text: &'a str,
+    delimiter: Option<&'a str>,
+) -> Box<dyn Iterator<Item = &'a str> + 'a> {
     match delimiter {
-        None => text.chars().map(String::from).collect(),
-        Some("") => vec![text.to_string()],
-        Some(delimiter) => text.split(delimiter).map(str::to_string).collect(),
+        _ if text.is_empty() => Box::new(std::iter::empty()),
+        None => Box::new(text.split_inclusive(|_| true)),
+        Some("") => Box::new(std::iter::once(text)),
+        Some(delimiter) => Box::new(text.split(delimiter)),
     }
 }

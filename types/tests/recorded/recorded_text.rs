@@ -58,11 +58,11 @@ fn call(name: &str, a: &[&str]) -> Result<String, PgError> {
         };
     }
     Ok(match name {
-        "upper" => strings::upper(a[0]),
-        "lower" => strings::lower(a[0]),
-        "initcap" => strings::initcap(a[0]),
+        "upper" => strings::upper(a[0])?,
+        "lower" => strings::lower(a[0])?,
+        "initcap" => strings::initcap(a[0])?,
         "length" => strings::length(a[0]).to_string(),
-        "reverse" => strings::reverse(a[0]),
+        "reverse" => strings::reverse(a[0])?,
         "substring" => strings::substring(a[0], int(1), int(2))?.to_string(),
         "substring_from" => strings::substring_from(a[0], int(1)).to_string(),
         "left" => strings::left(a[0], int(1)).to_string(),
@@ -71,8 +71,8 @@ fn call(name: &str, a: &[&str]) -> Result<String, PgError> {
         "rpad" => strings::rpad(a[0], int(1), a[2])?,
         "position" => strings::position(a[0], a[1]).to_string(),
         "split_part" => strings::split_part(a[0], a[1], int(2))?.to_string(),
-        "replace" => strings::replace(a[0], a[1], a[2]),
-        "translate" => strings::translate(a[0], a[1], a[2]),
+        "replace" => strings::replace(a[0], a[1], a[2])?,
+        "translate" => strings::translate(a[0], a[1], a[2])?,
         "btrim" => strings::btrim(a[0], a[1]).to_string(),
         "ltrim" => strings::ltrim(a[0], a[1]).to_string(),
         "rtrim" => strings::rtrim(a[0], a[1]).to_string(),

@@ -25,6 +25,7 @@ fn flat(array: Option<&Arc<ArrayValue>>) -> Result<(Vec<Datum>, i32)> {
 
 fn line(element_type: Oid, lower: i32, elements: Vec<Datum>) -> Result<Datum> {
     let length = i32::try_from(elements.len()).map_err(|_| errors::too_large())?;
+    super::check_size(&elements)?;
     if lower.checked_add(length).is_none() {
         return Err(types::errors::data::integer_out_of_range());
     }
@@ -84,7 +85,8 @@ fn concatenate(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
         return Err(errors::incompatible_dimensions(&detail));
     }
     check_count(dimensions.iter().map(|(length, _)| *length))?;
-    let elements = left.elements.iter().chain(&right.elements).cloned().collect();
+    let elements: Vec<Datum> = left.elements.iter().chain(&right.elements).cloned().collect();
+    super::check_size(&elements)?;
     Ok(datum(left.element_type, dimensions, elements))
 }
 
@@ -126,9 +128,25 @@ fn fill(args: &[Datum], call: &CallContext<'_>) -> Result<Datum> {
     }
     check_count(lengths.iter().copied())?;
     let count = if lengths.is_empty() { 0 } else { lengths.iter().map(|length| *length as usize).product() };
-    call.query.memory.grow(count as u64 * 16)?;
     let value = args.first().cloned().unwrap_or_default();
-    Ok(datum(element_type(call), lengths.into_iter().zip(lowers).collect(), vec![value; count]))
+    let size = match &value {
+        Datum::Text(text) => text.len() + types::size::HEADER_SIZE,
+        Datum::Bytes(bytes) => bytes.len() + types::size::HEADER_SIZE,
+        _ => 1,
+    };
+    if count.saturating_mul(size) > types::size::ALLOCATION_MAX {
+        return Err(errors::size_too_large(types::size::ALLOCATION_MAX));
+    }
+    let bytes = (count * size_of::<Datum>()) as u64;
+    call.query.memory.grow(bytes)?;
+    let mut elements = Vec::with_capacity(count);
+    let mut pace = types::interrupt::Pace::default();
+    for _ in 0..count {
+        pace.step()?;
+        elements.push(value.clone());
+    }
+    call.query.memory.shrink(bytes);
+    Ok(datum(element_type(call), lengths.into_iter().zip(lowers).collect(), elements))
 }
 
 /// Returns the elements in groups of one item of the first dimension.

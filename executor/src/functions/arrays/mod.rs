@@ -51,6 +51,20 @@ fn check_count(lengths: impl IntoIterator<Item = i32>) -> Result<()> {
     }
 }
 
+/// Refuses elements that together are larger than an array of PostgreSQL's can be.
+pub(crate) fn check_size(elements: &[Datum]) -> Result<()> {
+    let size = |element: &Datum| match element {
+        Datum::Text(text) => text.len() + types::size::HEADER_SIZE,
+        Datum::Bytes(bytes) => bytes.len() + types::size::HEADER_SIZE,
+        _ => 1,
+    };
+    if elements.iter().map(size).sum::<usize>() <= types::size::ALLOCATION_MAX {
+        Ok(())
+    } else {
+        Err(errors::size_too_large(types::size::ALLOCATION_MAX))
+    }
+}
+
 /// Refuses element types that cannot be compared; `what` names the missing operator.
 fn require_operator(element_type: Oid, what: &str) -> Result<()> {
     let name = match element_type {

@@ -86,7 +86,7 @@ fn sort(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
     let mut items: Vec<&[Datum]> = array.elements.chunks(size).collect();
     let ty = TypeRef::plain(array.element_type);
     let nested = array.dimensions.len() > 1;
-    items.sort_by(|left, right| {
+    let compare = |left: &&[Datum], right: &&[Datum]| {
         if !nested {
             match (left[0].is_null(), right[0].is_null()) {
                 (true, false) if nulls_first => return std::cmp::Ordering::Less,
@@ -99,7 +99,13 @@ fn sort(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
         let order = left.iter().zip(right.iter()).map(|(l, r)| values::compare(l, r, ty)).find(|o| o.is_ne());
         let order = order.unwrap_or(std::cmp::Ordering::Equal);
         if descending { order.reverse() } else { order }
-    });
+    };
+    types::interrupt::stoppable(|look| {
+        items.sort_by(|left, right| {
+            look();
+            compare(left, right)
+        });
+    })?;
     let sorted = items.into_iter().flatten().cloned().collect();
     Ok(datum(array.element_type, array.dimensions.clone(), sorted))
 }

@@ -3,7 +3,7 @@
 use crate::functions::casts::as_text;
 use types::errors::text as errors;
 use types::text::strings;
-use types::{ArrayValue, Datum, Result, TypeRef};
+use types::{ArrayValue, Datum, Result, TypeRef, interrupt, size};
 
 use crate::functions::arguments::text;
 use crate::functions::{CallContext, FunctionEntry, output_text, row};
@@ -42,16 +42,21 @@ impl<'a> Values<'a> {
         let mut out = String::new();
         let mut first = true;
         let mut index = 0;
+        let mut pace = interrupt::Pace::default();
         while let Some((value, ty)) = self.get(index) {
             index += 1;
             if value.is_null() {
                 continue;
             }
             if !first {
-                out.push_str(separator);
+                size::append(&mut out, separator)?;
             }
             first = false;
-            out.push_str(&output_text(value, ty, call.query)?);
+            match value {
+                Datum::Text(text) => size::append(&mut out, text)?,
+                _ => size::append(&mut out, &output_text(value, ty, call.query)?)?,
+            }
+            pace.step()?;
         }
         Ok(Datum::text(out))
     }
@@ -209,11 +214,12 @@ fn pad(text: &str, item: &Item, out: &mut String) -> Result<()> {
     let width = item.width.checked_abs().ok_or_else(errors::format_number_out_of_range)? as usize;
     let blanks = width.saturating_sub(text.chars().count());
     if left {
-        out.push_str(text);
+        size::append(out, text)?;
     }
+    size::check_growth(out.len(), blanks)?;
     out.extend(std::iter::repeat_n(' ', blanks));
     if !left {
-        out.push_str(text);
+        size::append(out, text)?;
     }
     Ok(())
 }
@@ -234,7 +240,9 @@ fn quoted_or_null(args: &[Datum], call: &CallContext<'_>) -> Result<Datum> {
 
 fn joined(args: &[Datum], call: &CallContext<'_>) -> Result<Datum> {
     // Either side is cast to text, which is not the output function for all types.
-    Ok(Datum::text(as_text(args, 0, call)? + &as_text(args, 1, call)?))
+    let (left, right) = (as_text(args, 0, call)?, as_text(args, 1, call)?);
+    size::check(left.len() + right.len())?;
+    Ok(Datum::text(left + &right))
 }
 
 /// Sorted by `prosrc`.

@@ -138,7 +138,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
         shown(if is_ascii(call) {
             strings::initcap_ascii(text(args, 0)?)
         } else {
-            strings::initcap(text(args, 0)?)
+            strings::initcap(text(args, 0)?)?
         })
     }),
     row("like_escape", |args, _| shown(types::text::like::like_escape(text(args, 0)?, text(args, 1)?)?)),
@@ -146,7 +146,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
         shown(if is_ascii(call) {
             text(args, 0)?.to_ascii_lowercase()
         } else {
-            strings::lower(text(args, 0)?)
+            strings::lower(text(args, 0)?)?
         })
     }),
     row("lpad", |args, _| shown(strings::lpad(text(args, 0)?, int4(args, 1)?, text(args, 2)?)?)),
@@ -163,7 +163,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("namenetext", |args, _| Ok(Datum::Bool(text(args, 0)? != text(args, 1)?))),
     row("namenlike", |args, _| Ok(Datum::Bool(!like(args)?))),
     row("repeat", |args, _| shown(strings::repeat(text(args, 0)?, int4(args, 1)?)?)),
-    row("replace_text", |args, _| shown(strings::replace(text(args, 0)?, text(args, 1)?, text(args, 2)?))),
+    row("replace_text", |args, _| shown(strings::replace(text(args, 0)?, text(args, 1)?, text(args, 2)?)?)),
     row("rpad", |args, _| shown(strings::rpad(text(args, 0)?, int4(args, 1)?, text(args, 2)?)?)),
     row("rtrim", |args, _| shown(strings::rtrim(text(args, 0)?, characters(args)?))),
     with_vector(
@@ -183,7 +183,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("text_pattern_gt", |args, _| Ok(Datum::Bool(text(args, 0)?.as_bytes() > text(args, 1)?.as_bytes()))),
     row("text_pattern_le", |args, _| Ok(Datum::Bool(text(args, 0)?.as_bytes() <= text(args, 1)?.as_bytes()))),
     row("text_pattern_lt", |args, _| Ok(Datum::Bool(text(args, 0)?.as_bytes() < text(args, 1)?.as_bytes()))),
-    row("text_reverse", |args, _| shown(strings::reverse(text(args, 0)?))),
+    row("text_reverse", |args, _| shown(strings::reverse(text(args, 0)?)?)),
     row("text_right", |args, _| shown(strings::right(text(args, 0)?, int4(args, 1)?))),
     larger!("text_smaller", text, is_lt),
     row("text_starts_with", |args, _| Ok(Datum::Bool(strings::starts_with(text(args, 0)?, text(args, 1)?)))),
@@ -194,8 +194,11 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     ),
     row("text_substr_no_len", |args, _| shown(strings::substring_from(text(args, 0)?, int4(args, 1)?))),
     row("textcat", |args, _| {
-        let mut joined = EcoString::from(text(args, 0)?);
-        joined.push_str(text(args, 1)?);
+        let (left, right) = (text(args, 0)?, text(args, 1)?);
+        types::size::check(left.len() + right.len())?;
+        let mut joined = EcoString::with_capacity(left.len() + right.len());
+        joined.push_str(left);
+        joined.push_str(right);
         shown(joined)
     }),
     compare!("texteq", ==, EQUAL),
@@ -207,12 +210,12 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     with_vector("textnlike", |args, _| Ok(Datum::Bool(!like(args)?)), like_lanes::<true>),
     row("textoctetlen", |args, _| Ok(Datum::I32(text(args, 0)?.len() as i32))),
     row("textpos", |args, _| Ok(Datum::I32(strings::position(text(args, 0)?, text(args, 1)?)))),
-    row("translate", |args, _| shown(strings::translate(text(args, 0)?, text(args, 1)?, text(args, 2)?))),
+    row("translate", |args, _| shown(strings::translate(text(args, 0)?, text(args, 1)?, text(args, 2)?)?)),
     row("upper", |args, call| {
         shown(if is_ascii(call) {
             text(args, 0)?.to_ascii_uppercase()
         } else {
-            strings::upper(text(args, 0)?)
+            strings::upper(text(args, 0)?)?
         })
     }),
     row("varchar", |args, _| fit_length(args, false)),

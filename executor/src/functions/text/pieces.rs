@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use types::text::{ident, strings};
-use types::{ArrayValue, Datum, Result, TypeRef, oids};
+use types::{ArrayValue, Datum, Result, TypeRef, interrupt, oids, size};
 
 use crate::functions::arguments::{boolean, int4, text};
 use crate::functions::{CallContext, FunctionEntry, output_text, row, set};
@@ -16,11 +16,26 @@ fn optional(args: &[Datum], index: usize) -> Option<&str> {
 }
 
 /// Returns the pieces of argument 0 at argument 1; those equal to argument 2 are NULL.
-fn pieces(args: &[Datum]) -> Option<Vec<Datum>> {
+fn pieces(args: &[Datum]) -> Option<impl Iterator<Item = Datum> + '_> {
     let text = optional(args, 0)?;
     let null = optional(args, 2);
-    let piece = |piece: String| if Some(piece.as_str()) == null { Datum::Null } else { Datum::text(piece) };
-    Some(strings::string_to_pieces(text, optional(args, 1)).into_iter().map(piece).collect())
+    let piece = move |piece: &str| if Some(piece) == null { Datum::Null } else { Datum::text(piece) };
+    Some(strings::string_to_pieces(text, optional(args, 1)).map(piece))
+}
+
+/// Returns the pieces in a list, with looks at the cancel flag.
+fn gathered<T>(
+    pieces: Option<impl Iterator<Item = Datum>>,
+    wrap: impl Fn(Datum) -> T,
+) -> Result<Option<Vec<T>>> {
+    let Some(pieces) = pieces else { return Ok(None) };
+    let mut pace = interrupt::Pace::default();
+    let mut list = Vec::new();
+    for piece in pieces {
+        pace.step()?;
+        list.push(wrap(piece));
+    }
+    Ok(Some(list))
 }
 
 /// Returns an array of text.
@@ -29,11 +44,17 @@ pub(in crate::functions) fn text_array(elements: Vec<Datum>) -> Datum {
 }
 
 fn to_array(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
-    Ok(pieces(args).map_or(Datum::Null, text_array))
+    match gathered(pieces(args), |piece| piece)? {
+        Some(elements) => {
+            crate::functions::arrays::check_size(&elements)?;
+            Ok(text_array(elements))
+        }
+        None => Ok(Datum::Null),
+    }
 }
 
 fn to_table(args: &[Datum], _: &CallContext<'_>) -> Result<Vec<Vec<Datum>>> {
-    Ok(pieces(args).unwrap_or_default().into_iter().map(|piece| vec![piece]).collect())
+    Ok(gathered(pieces(args), |piece| vec![piece])?.unwrap_or_default())
 }
 
 fn array_to_text(args: &[Datum], call: &CallContext<'_>) -> Result<Datum> {
@@ -43,6 +64,7 @@ fn array_to_text(args: &[Datum], call: &CallContext<'_>) -> Result<Datum> {
     let null = optional(args, 2);
     let mut out = String::new();
     let mut first = true;
+    let mut pace = interrupt::Pace::default();
     for element in &array.elements {
         let shown = match (element, null) {
             (Datum::Null, None) => continue,
@@ -50,10 +72,11 @@ fn array_to_text(args: &[Datum], call: &CallContext<'_>) -> Result<Datum> {
             (value, _) => output_text(value, TypeRef::plain(array.element_type), call.query)?,
         };
         if !first {
-            out.push_str(delimiter);
+            size::append(&mut out, delimiter)?;
         }
         first = false;
-        out.push_str(&shown);
+        size::append(&mut out, &shown)?;
+        pace.step()?;
     }
     Ok(Datum::text(out))
 }

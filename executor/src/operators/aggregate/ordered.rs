@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use kernels::vector::Vector;
+use types::interrupt::{Pace, stoppable};
 use types::{Datum, Result, TypeRef};
 
 use super::accumulate::Rows;
@@ -165,11 +166,14 @@ impl Buffer {
         let mut builder = VectorBuilder::new(signature.result, range.len());
         for (rows, direct) in self.groups[range.clone()].iter().zip(&self.direct[range]) {
             let mut rows: Vec<&Kept> = rows.iter().collect();
-            if order.keys.is_empty() {
-                rows.sort_by(|left, right| compare_keys(&left.args, &right.args, &order.directions));
-            } else {
-                rows.sort_by(|left, right| compare_keys(&left.keys, &right.keys, &order.directions));
-            }
+            let by_args = order.keys.is_empty();
+            stoppable(|look| {
+                rows.sort_by(|left, right| {
+                    look();
+                    let sides = if by_args { (&left.args, &right.args) } else { (&left.keys, &right.keys) };
+                    compare_keys(sides.0, sides.1, &order.directions)
+                });
+            })?;
             if let Some(set) = &order.set {
                 let direct = if rows.is_empty() { &set.without_rows } else { direct };
                 let keys: Vec<&[Datum]> = rows.iter().map(|row| row.keys.as_slice()).collect();
@@ -179,7 +183,9 @@ impl Buffer {
             }
             let mut state = create(signature)?;
             let mut seen = HashSet::new();
+            let mut pace = Pace::default();
             for row in rows {
+                pace.step()?;
                 // Workers have kept apart what they have both seen.
                 if !order.distinct || seen.insert(row_bytes(&row.args, &signature.args)) {
                     state.add(&row.args)?;

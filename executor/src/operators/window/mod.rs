@@ -7,6 +7,7 @@
 
 mod frame;
 
+use types::interrupt::Pace;
 use types::{Datum, PgError, Result, SqlState, TypeRef};
 
 use super::rowset::concat;
@@ -41,7 +42,9 @@ pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Window, stage: &dyn
         plan.order_by.iter().map(|key| (key.expr.ty, key.descending, key.nulls_first)).collect();
     let mut keys = Vec::with_capacity(rows.len());
     let mut order = Vec::with_capacity(rows.len());
+    let mut pace = Pace::default();
     for row in &rows {
+        pace.step()?;
         keys.push(
             plan.partition_by.iter().map(|key| evaluator.evaluate(key, row)).collect::<Result<Vec<_>>>()?,
         );
@@ -63,6 +66,7 @@ pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Window, stage: &dyn
         let results =
             plan.calls.iter().map(|call| evaluate_call(run, call, &partition)).collect::<Result<Vec<_>>>()?;
         for (index, row) in partition.rows.iter().enumerate() {
+            pace.step()?;
             let mut row = row.clone();
             row.extend(results.iter().map(|values| values[index].clone()));
             out.push(row);
@@ -148,7 +152,9 @@ fn evaluate_call(run: &Run<'_>, call: &WindowCall, partition: &Partition<'_>) ->
             .collect(),
         name @ ("first_value" | "last_value" | "nth_value") => {
             let mut values = Vec::with_capacity(len);
+            let mut pace = Pace::default();
             for row in 0..len {
+                pace.step()?;
                 let frame = frame::frame_of(run, &call.frame, partition, row)?;
                 let position = match name {
                     "first_value" => frame.first(),
@@ -234,7 +240,9 @@ fn aggregate(run: &Run<'_>, call: &WindowCall, partition: &Partition<'_>) -> Res
         io: run.context.session.io().clone().into(),
     };
     let mut inputs = Vec::with_capacity(partition.rows.len());
+    let mut pace = Pace::default();
     for row in partition.rows {
+        pace.step()?;
         let passes = match &call.filter {
             Some(filter) => evaluator.is_true(filter, row)?,
             None => true,
@@ -261,6 +269,7 @@ fn aggregate(run: &Run<'_>, call: &WindowCall, partition: &Partition<'_>) -> Res
             Some(_) | None => state = create(&signature)?,
         }
         for position in frame.iter().filter(|position| *position >= from) {
+            pace.step()?;
             if let Some(args) = &inputs[position] {
                 state.add(args)?;
             }

@@ -2,6 +2,7 @@
 
 use super::{Check, Regular, Span};
 use crate::errors::Result;
+use crate::size;
 
 /// Which matches a replacement takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +84,7 @@ impl Regular {
             };
             if takes {
                 out.extend(characters.get(copied..start).unwrap_or(&[]));
-                expand(replacement, &characters, &found, &mut out);
+                expand(replacement, &characters, &found, &mut out)?;
                 copied = end;
                 if instance != Instance::All {
                     break;
@@ -156,7 +157,8 @@ impl Regular {
     }
 }
 
-fn expand(replacement: &str, text: &[char], found: &Match, out: &mut String) {
+fn expand(replacement: &str, text: &[char], found: &Match, out: &mut String) -> Result<()> {
+    size::check_growth(out.len(), replacement.len())?;
     let mut characters = replacement.chars();
     while let Some(character) = characters.next() {
         if character != '\\' {
@@ -180,7 +182,9 @@ fn expand(replacement: &str, text: &[char], found: &Match, out: &mut String) {
             }
         };
         if let Some((from, to)) = found.get(group).copied().flatten() {
+            size::check_growth(out.len(), to - from)?;
             out.extend(text.get(from..to).unwrap_or(&[]));
         }
     }
+    Ok(())
 }
