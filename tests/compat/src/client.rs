@@ -97,6 +97,11 @@ impl Client {
         self.finish(mode, copy_data)
     }
 
+    /// Gives the connection up, and returns that as the answer to what could not be sent.
+    pub fn lose(&mut self) -> Outcome {
+        self.lost(Lost::Crash)
+    }
+
     /// Sends a statement without waiting.
     ///
     /// # Errors
