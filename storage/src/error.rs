@@ -38,6 +38,11 @@ pub enum StorageError {
     },
     /// A transaction of more commands than stamps can tell apart.
     TooManyCommands,
+    /// A transaction that could close a cycle of dependencies at SERIALIZABLE.
+    Unserializable {
+        /// PostgreSQL's reason code.
+        reason: String,
+    },
     /// The device is full.
     DiskFull {
         /// The file that could not be extended.
@@ -161,6 +166,8 @@ impl fmt::Display for StorageError {
             Self::LockNotAvailable => formatter.write_str("could not obtain lock"),
             Self::LockTimeout => formatter.write_str("canceling statement due to lock timeout"),
             Self::Deadlock { .. } => formatter.write_str("deadlock detected"),
+            Self::Unserializable { .. } => formatter
+                .write_str("could not serialize access due to read/write dependencies among transactions"),
             Self::TooManyCommands => {
                 formatter.write_str("cannot have more than 2^24-1 commands that write in a transaction")
             }
@@ -190,6 +197,9 @@ impl From<StorageError> for PgError {
             StorageError::Deadlock { detail } => Self::new(SqlState::DEADLOCK_DETECTED, message)
                 .with_detail(detail)
                 .with_hint("See server log for query details."),
+            StorageError::Unserializable { reason } => Self::new(SqlState::SERIALIZATION_FAILURE, message)
+                .with_detail(format!("Reason code: {reason}"))
+                .with_hint("The transaction might succeed if retried."),
             StorageError::TooManyCommands => Self::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message),
             StorageError::DiskFull { .. } => {
                 Self::new(SqlState::DISK_FULL, message).with_hint("Check free disk space.")

@@ -14,6 +14,7 @@ mod mvcc;
 mod predicate;
 mod scan;
 mod segment;
+mod serializable;
 mod sketch;
 mod store;
 mod table;

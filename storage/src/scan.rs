@@ -1,5 +1,6 @@
 //! Reading: a consistent list of row groups, and the vectors in them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kernels::vector::{Bitmap, VECTOR_LANES, Values, Vector};
@@ -116,6 +117,20 @@ impl TableScan {
         let snapshot =
             self.snapshot().ok_or_else(|| StorageError::Misuse("a look-up without a snapshot".to_owned()))?;
         IndexCursor::of_heap(&self.0.heap, index, range, reverse, snapshot)
+    }
+
+    /// Says that all rows are about to be read, which matters at SERIALIZABLE only.
+    ///
+    /// # Errors
+    /// When the transaction has to give way to others.
+    pub fn track_read(&self) -> Result<()> {
+        let Seen::Snapshot(snapshot) = &self.0.seen else { return Ok(()) };
+        let Some(tracker) = &snapshot.tracker else { return Ok(()) };
+        tracker.read_table(self.0.heap.table)?;
+        // From here on writers find the reader; those who came before are found here.
+        let mut unseen = BTreeSet::new();
+        self.0.heap.groups().iter().for_each(|group| group.unseen(snapshot, &mut unseen));
+        tracker.meet(unseen)
     }
 
     /// Returns a row in the form in which the table stores it; `types` are those of the columns.

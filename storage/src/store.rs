@@ -23,7 +23,8 @@ use crate::mvcc::snapshot::{Held, Registry};
 use crate::mvcc::waits::{Patient, Waiter, Waits};
 use crate::mvcc::xids::{XidState, XidTable};
 use crate::segment::{Segment, SegmentWriter};
-use crate::table::TableId;
+use crate::serializable::Serializable;
+use crate::table::{RowId, TableId};
 use crate::transaction::Transaction;
 use crate::version::{Changes, StoreVersion};
 
@@ -56,6 +57,7 @@ pub struct Store {
     registry: Arc<Registry>,
     waits: Waits,
     locks: Locks,
+    serializable: Arc<Serializable>,
     pub(crate) journal: Box<dyn Journal>,
     segments: Arc<dyn SegmentStore>,
     /// Numbers of the next segment file, the next heap, the next session without a process.
@@ -117,6 +119,7 @@ impl Store {
             registry: Arc::default(),
             waits: Waits::default(),
             locks: Locks::default(),
+            serializable: Arc::default(),
             journal: Box::new(recovered.journal),
             segments,
             next_segment: AtomicU64::new(recovered.next_segment),
@@ -203,6 +206,15 @@ impl Store {
 
     pub(crate) fn waits(&self) -> &Waits {
         &self.waits
+    }
+
+    pub(crate) fn serializable(&self) -> &Arc<Serializable> {
+        &self.serializable
+    }
+
+    /// Returns what transactions at SERIALIZABLE have read: tables or rows, and the process.
+    pub fn list_reads(&self) -> Vec<(TableId, Option<RowId>, i32)> {
+        self.serializable.list()
     }
 
     pub(crate) fn locks(&self) -> &Locks {

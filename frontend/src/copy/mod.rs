@@ -88,6 +88,7 @@ fn copy_from(
     let table = relation.name.to_string();
     let keep_lines = plan.is_some();
     let load = LoadPlan { options, targets, fields, schema, table, access, keep_lines };
+    session.begin_serializable()?;
     if let Some(open) = &mut session.transaction {
         open.used = true;
     }

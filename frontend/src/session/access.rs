@@ -134,6 +134,7 @@ impl Session {
                     .clamp(1, 2048),
             }
         };
+        self.begin_serializable()?;
         let deferred = match &mut self.transaction {
             Some(open) => {
                 open.used = true;

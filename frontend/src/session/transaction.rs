@@ -129,6 +129,26 @@ impl Session {
         Ok(())
     }
 
+    /// Takes the snapshot of a transaction at SERIALIZABLE with its first query.
+    ///
+    /// # Errors
+    /// What ends the wait of a READ ONLY DEFERRABLE transaction.
+    pub fn begin_serializable(&self) -> Result<()> {
+        let Some(open) = &self.transaction else { return Ok(()) };
+        if open.used {
+            return Ok(());
+        }
+        let setting = |name: &str| {
+            let prefix = if open.explicit { "transaction" } else { "default_transaction" };
+            self.settings.lock().bool(&format!("{prefix}_{name}"))
+        };
+        if self.isolation_level() == IsolationLevel::Serializable {
+            let (read_only, deferrable) = (setting("read_only"), setting("deferrable"));
+            open.storage.lock().begin_serializable(read_only, deferrable)?;
+        }
+        Ok(())
+    }
+
     /// Returns the isolation level of the statement that begins.
     fn isolation_level(&self) -> IsolationLevel {
         let settings = self.settings.lock();
@@ -237,7 +257,7 @@ impl Session {
         if open.catalog_changed {
             storage.set_catalog_image(super::engine::encode(&open.catalog)?);
         }
-        if storage.has_writes() {
+        if storage.has_writes() || storage.is_tracked() {
             storage.set_asynchronous(self.settings.lock().raw("synchronous_commit") == "off");
             let finished = std::mem::replace(&mut *storage, self.engine.store.begin());
             finished.commit()?;

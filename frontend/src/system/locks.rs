@@ -35,6 +35,17 @@ pub(super) fn list(access: &Access, maker: &mut Maker<'_>) {
         let transaction = ("transactionid", Datum::I64((xid & 0xffff_ffff) as i64));
         add(maker, &lock, vec![("locktype", Datum::text("transactionid")), transaction]);
     }
+    for (table, row, process_id) in store.list_reads().into_iter().filter(|(.., process_id)| *process_id != 0)
+    {
+        let tag = LockTag::Table(table);
+        let lock = LockInfo { tag, process_id, mode: "SIReadLock", granted: true };
+        let mut columns = target(&access.catalog, tag);
+        if let Some(row) = row {
+            columns.retain(|(name, _)| *name != "locktype");
+            columns.extend(target(&access.catalog, LockTag::Row(0, row)).into_iter().skip(1));
+        }
+        add(maker, &lock, columns);
+    }
     for process_id in processes {
         let tag = LockTag::Advisory(AdvisoryKey::One(0));
         let lock = LockInfo { tag, process_id, mode: "ExclusiveLock", granted: true };

@@ -67,8 +67,14 @@ pub(crate) fn checkpoint(store: &Arc<Store>) -> Result<()> {
         (head.clone(), journal, store.loaded.lock().clone())
     };
     store.publish(head.commit);
-    let snapshot =
-        Snapshot { commit: head.commit, xid: 0, command: 0, xids: Arc::clone(store.xids()), _held: held };
+    let snapshot = Snapshot {
+        commit: head.commit,
+        xid: 0,
+        command: 0,
+        xids: Arc::clone(store.xids()),
+        _held: held,
+        tracker: None,
+    };
     let mut kept = Vec::new();
     let mut tables = Vec::with_capacity(head.version.tables.len());
     let mut hot = HotRows { store, writer: None };

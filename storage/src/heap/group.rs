@@ -3,6 +3,7 @@
 //! A row group keeps its number, its rows their lanes and its pages their stamps when it freezes: only where the values
 //! are read from changes, so that nobody who scans or changes it has to notice.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -14,6 +15,7 @@ use super::row::{RowLayout, StoredRow};
 use crate::error::Result;
 use crate::index::directory::Directories;
 use crate::mvcc::snapshot::Snapshot;
+use crate::mvcc::stamp::NEVER;
 use crate::segment::Segment;
 use crate::table::{ColumnDefinition, ROW_GROUP_ROWS};
 
@@ -161,6 +163,27 @@ impl Group {
             return None;
         }
         page.read().visible(snapshot, lanes)
+    }
+
+    /// Adds the stamps that stand for what a snapshot does not see.
+    pub(crate) fn unseen(&self, snapshot: &Snapshot, found: &mut BTreeSet<u64>) {
+        let begin = self.begin();
+        if !snapshot.is_past(begin) {
+            found.insert(begin);
+        }
+        let len = self.len();
+        for (index, page) in self.pages.iter().enumerate().filter(|(_, page)| page.is_touched()) {
+            let lanes = len.saturating_sub(index * VECTOR_LANES).min(VECTOR_LANES);
+            page.read().unseen(snapshot, lanes, found);
+        }
+    }
+
+    /// Adds the stamps of a row that stand for what a snapshot does not see.
+    pub(crate) fn unseen_of(&self, lane: usize, snapshot: &Snapshot, found: &mut BTreeSet<u64>) {
+        let (page, place) = self.page_of(lane);
+        let page = page.read();
+        let stamps = [self.begin(), page.begin(place), page.end(place)];
+        found.extend(stamps.iter().filter(|stamp| **stamp != NEVER && !snapshot.is_past(**stamp)));
     }
 
     /// Returns whether a snapshot sees a row.

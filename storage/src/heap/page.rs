@@ -1,5 +1,6 @@
 //! Pages: the state of the 2,048 rows that make a vector. Whoever reads or changes a row's stamps holds its page's lock.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kernels::vector::{Bitmap, VECTOR_LANES, Vector};
@@ -161,6 +162,18 @@ impl PageState {
 
     pub(crate) fn set_key_kept(&mut self, lane: usize, kept: bool) {
         set_bit(&mut self.key_kept, lane, kept);
+    }
+
+    /// Adds the stamps on the first `lanes` rows that stand for what a snapshot does not see.
+    pub(crate) fn unseen(&self, snapshot: &Snapshot, lanes: usize, found: &mut BTreeSet<u64>) {
+        let all_began = self.begin.is_empty() || self.in_flight == 0 && self.newest_begin <= snapshot.commit;
+        if all_began && self.ended == 0 {
+            return;
+        }
+        for lane in 0..lanes {
+            let stamps = [self.begin(lane), self.end(lane)];
+            found.extend(stamps.iter().filter(|stamp| **stamp != NEVER && !snapshot.is_past(**stamp)));
+        }
     }
 
     /// Returns which of the first `lanes` rows a snapshot sees; `None` when all.

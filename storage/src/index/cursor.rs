@@ -1,5 +1,6 @@
 //! Reading rows in the order of an index.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::directory::Directory;
@@ -32,6 +33,8 @@ pub struct IndexCursor {
     frozen: Vec<FrozenPart>,
     /// Row groups that are in directories, although they are in the tree, too.
     skipped: Vec<u64>,
+    /// Why there are no more rows, if the transaction has to give way.
+    refused: Option<StorageError>,
 }
 
 /// Entries of one frozen row group.
@@ -66,6 +69,14 @@ impl IndexCursor {
         })?;
         let pruning = pruning_for_range(&index.definition, heap.columns(), range);
         let keys = range_of(&index.definition, range)?;
+        if let Some(tracker) = &snapshot.tracker {
+            let point = range.prefix.len() == index.definition.columns.len();
+            tracker.read_range(heap.table, index.definition.id, &keys, point)?;
+            // Row groups as a whole that others load are not looked into.
+            let groups = heap.groups();
+            tracker
+                .meet(groups.iter().map(|group| group.begin()).filter(|begin| !snapshot.is_past(*begin)))?;
+        }
         Self::new(Arc::clone(heap), index, snapshot, keys, pruning.as_ref(), reverse)
     }
 
@@ -108,6 +119,7 @@ impl IndexCursor {
             tree_entries: TREE_ENTRIES.0,
             frozen,
             skipped,
+            refused: None,
         })
     }
 
@@ -116,7 +128,11 @@ impl IndexCursor {
     /// # Errors
     /// When a segment is damaged.
     pub fn next_row(&mut self) -> Result<Option<RowId>> {
-        Ok(self.next_entry().map(|(_, row)| row))
+        let row = self.next_entry().map(|(_, row)| row);
+        match self.refused.take() {
+            Some(refused) => Err(refused),
+            None => Ok(row),
+        }
     }
 
     /// Returns the next row and its key.
@@ -125,10 +141,27 @@ impl IndexCursor {
             self.fill_tree();
             let (key, row) = self.pop()?;
             let Some(group) = self.heap.group(row.group()) else { continue };
+            if self.snapshot.tracker.is_some()
+                && let Err(refused) = self.track(&group, row)
+            {
+                self.refused = Some(refused);
+                return None;
+            }
             if group.sees(row.lane(), &self.snapshot) {
                 return Some((key, row));
             }
         }
+    }
+
+    /// Says that a row is read, and what of it is not seen.
+    fn track(&self, group: &Group, row: RowId) -> Result<()> {
+        let Some(tracker) = &self.snapshot.tracker else { return Ok(()) };
+        if group.sees(row.lane(), &self.snapshot) {
+            tracker.read_row(self.heap.table, self.heap.id, row)?;
+        }
+        let mut unseen = BTreeSet::new();
+        group.unseen_of(row.lane(), &self.snapshot, &mut unseen);
+        if unseen.is_empty() { Ok(()) } else { tracker.meet(unseen) }
     }
 
     /// Returns the next row with its values.

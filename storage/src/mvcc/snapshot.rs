@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::stamp::{IN_FLIGHT, command_of, xid_of};
 use super::xids::XidTable;
+use crate::serializable::Tracker;
 
 /// What a statement sees. Cheap to clone; as long as one lives, nothing that it sees is removed.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub(crate) struct Snapshot {
     pub(crate) xids: Arc<XidTable>,
     /// Keeps what is seen from being removed.
     pub(crate) _held: Arc<Held>,
+    /// Who is told what is read, at SERIALIZABLE.
+    pub(crate) tracker: Option<Arc<Tracker>>,
 }
 
 impl Snapshot {

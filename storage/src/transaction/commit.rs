@@ -22,7 +22,13 @@ impl Transaction {
     /// # Errors
     /// Conflicts, and failures of the disk; the transaction is rolled back then.
     pub fn commit(mut self) -> Result<CommitNumber> {
+        if let Some(tracker) = &self.tracker {
+            tracker.prepare()?;
+        }
         if !self.has_writes() {
+            if let Some(tracker) = self.tracker.take() {
+                tracker.finish(true, false);
+            }
             // What only locked rows ends like a rollback.
             return Ok(self.snapshot_commit());
         }
@@ -32,7 +38,14 @@ impl Transaction {
         let store = Arc::clone(&self.store);
         let (added, xid) = (self.added_segments(), self.xid.as_ref());
         let commit = store.commit(payload, &self.changes, heaps.values(), &added, xid, self.asynchronous)?;
+        let tracker = self.tracker.take();
+        if let Some(tracker) = &tracker {
+            tracker.set_commit(commit);
+        }
         self.finish(commit);
+        if let Some(tracker) = tracker {
+            tracker.finish(true, true);
+        }
         Ok(CommitNumber(commit))
     }
 

@@ -6,6 +6,7 @@
 
 mod commit;
 mod lock;
+mod serial;
 mod structure;
 mod write;
 
@@ -26,6 +27,7 @@ use crate::mvcc::stamp::COMMANDS_MAX;
 use crate::mvcc::waits::Waiter;
 use crate::mvcc::xids::XidState;
 use crate::scan::TableScan;
+use crate::serializable::Tracker;
 use crate::store::Store;
 use crate::table::{RowId, TableId};
 use crate::version::{Changes, StoreVersion, TableVersion};
@@ -54,6 +56,10 @@ pub struct Transaction {
     changes: Changes,
     /// Whether COMMIT may return before the commit is durable.
     asynchronous: bool,
+    /// What is read and written at SERIALIZABLE; none at the other levels, and with a snapshot that is safe.
+    tracker: Option<Arc<Tracker>>,
+    /// Whether that has been decided.
+    serializable: bool,
     /// Locks held until the end, in the order in which they were taken.
     locks: Vec<(LockTag, Mode)>,
 }
@@ -93,6 +99,8 @@ impl Transaction {
             undo: Vec::new(),
             changes: Changes::default(),
             asynchronous: false,
+            tracker: None,
+            serializable: false,
             locks: Vec::new(),
         }
     }
@@ -155,7 +163,14 @@ impl Transaction {
     }
 
     pub(crate) fn own_xid(&mut self) -> &Arc<XidState> {
-        self.xid.get_or_insert_with(|| self.store.xids().begin(self.owner))
+        let tracker = self.tracker.as_deref();
+        self.xid.get_or_insert_with(|| {
+            let state = self.store.xids().begin(self.owner);
+            if let Some(tracker) = tracker {
+                tracker.set_xid(state.xid);
+            }
+            state
+        })
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
@@ -165,6 +180,19 @@ impl Transaction {
             command: self.command,
             xids: Arc::clone(self.store.xids()),
             _held: Arc::clone(&self.held),
+            tracker: self.tracker.clone(),
+        }
+    }
+
+    /// Returns a snapshot of everything committed and all own writes, for checks of constraints.
+    fn newest_snapshot(&self) -> Snapshot {
+        let (held, _) = self.store.newest();
+        Snapshot {
+            commit: held.commit(),
+            command: COMMANDS_MAX + 1,
+            _held: held,
+            tracker: None,
+            ..self.snapshot()
         }
     }
 
@@ -191,10 +219,7 @@ impl Transaction {
 
     /// Returns a view of a table as of now: everything committed, and all own writes.
     pub fn scan_newest(&self, table: TableId) -> Result<TableScan> {
-        let (held, _) = self.store.newest();
-        let snapshot =
-            Snapshot { commit: held.commit(), command: COMMANDS_MAX + 1, _held: held, ..self.snapshot() };
-        Ok(TableScan::new(&self.table(table)?.heap, snapshot))
+        Ok(TableScan::new(&self.table(table)?.heap, self.newest_snapshot()))
     }
 
     /// Returns a scan that shows one version of a row, whatever its stamps.
@@ -236,10 +261,7 @@ impl Transaction {
         index: IndexId,
         range: &IndexRange,
     ) -> Result<IndexCursor> {
-        let (held, _) = self.store.newest();
-        let snapshot =
-            Snapshot { commit: held.commit(), command: COMMANDS_MAX + 1, _held: held, ..self.snapshot() };
-        self.index_cursor(table, index, range, false, snapshot)
+        self.index_cursor(table, index, range, false, self.newest_snapshot())
     }
 
     fn index_cursor(
@@ -289,6 +311,9 @@ impl Transaction {
     fn abort(&mut self) {
         self.undo_to(0);
         self.changes = Changes::default();
+        if let Some(tracker) = self.tracker.take() {
+            tracker.finish(false, false);
+        }
         if let Some(xid) = self.xid.take() {
             xid.set_aborted();
             self.store.xids().forget(xid.xid);

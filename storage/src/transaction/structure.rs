@@ -38,6 +38,7 @@ impl Transaction {
     ) -> Result<()> {
         self.any_table(table)?;
         self.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::Wait)?;
+        self.track_table(table)?;
         let after = self.new_heap(table, columns.into(), indexes.into());
         self.change(table, Some(after));
         Ok(())
@@ -46,6 +47,7 @@ impl Transaction {
     /// Drops a table.
     pub fn drop_table(&mut self, table: TableId) -> Result<()> {
         self.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::Wait)?;
+        self.track_table(table)?;
         self.any_table(table)?;
         self.change(table, None);
         Ok(())
@@ -54,6 +56,7 @@ impl Transaction {
     /// Removes all rows.
     pub fn truncate(&mut self, table: TableId) -> Result<()> {
         self.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::Wait)?;
+        self.track_table(table)?;
         let old = self.any_table(table)?;
         let after = self.new_heap(table, Arc::clone(old.columns()), Arc::clone(&old.indexes));
         self.change(table, Some(after));

@@ -154,9 +154,14 @@ impl Transaction {
         first: &dyn Fn(crate::index::IndexId) -> bool,
     ) -> Result<Placed> {
         let stamp = self.stamp()?;
+        let tracked = self.is_tracked().then(|| row.clone());
         let placed = heap.insert(row, stamp, self.store.xids(), first)?;
         if let Placed::Row(id) = placed {
             self.undo.push(Undo::Inserted(Arc::clone(heap), id));
+        }
+        // A key that is taken, too, may be one that others have looked for: that they come before this is said rather.
+        if let (Some(row), Placed::Row(_) | Placed::Conflict(_, Holder::Row(_))) = (tracked, &placed) {
+            self.track_insert(heap, &row)?;
         }
         Ok(placed)
     }
@@ -228,6 +233,7 @@ impl Transaction {
             match heap.try_end(row, own, mode, check_locks, self.store.xids()) {
                 EndAttempt::Ended => {
                     self.undo.push(Undo::Ended(Arc::clone(heap), row));
+                    self.track_end(heap, row)?;
                     return Ok(WriteOutcome::Done(row));
                 }
                 EndAttempt::Own => return Ok(WriteOutcome::SelfModified),
@@ -325,6 +331,7 @@ impl Transaction {
         segments: &[Arc<Segment>],
         ordered: &dyn Fn(&Index) -> bool,
     ) -> Result<()> {
+        self.track_table(table)?;
         let heap = Arc::clone(&self.table(table)?.heap);
         let stamp = self.stamp()?;
         let mut groups = Vec::new();

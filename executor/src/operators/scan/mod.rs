@@ -57,6 +57,7 @@ pub(super) fn produce(run: &Run<'_>, node: &PlanNode, scan: &Scan, stage: &dyn S
     if let Some(rows) = lookup::rows(&scanner.table, &scanner.pushed)? {
         return run_morsels(run.context, 1, 1, stage, &|_, worker| scanner.rows(&rows, worker));
     }
+    scanner.table.track_read()?;
     run_morsels(run.context, run.threads, scanner.table.row_group_count(), stage, &|morsel, worker| {
         scanner.row_group(&scanner.table.row_group(morsel), worker)
     })

@@ -1,0 +1,95 @@
+//! The transaction's side of SERIALIZABLE: see [`crate::serializable`].
+
+use super::{IsolationLevel, Transaction};
+use crate::error::Result;
+use crate::heap::Heap;
+use crate::index::IndexId;
+use crate::index::key::{Key, key_of_row};
+use crate::mvcc::waits::Step;
+use crate::serializable::Safety;
+use crate::table::{RowId, TableId};
+
+impl Transaction {
+    /// Takes the snapshot of a transaction at SERIALIZABLE, which then stays, and begins to remember what it reads. Does
+    /// nothing at other levels and the second time. A `deferrable` READ ONLY transaction waits for a snapshot that is safe.
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn begin_serializable(&mut self, read_only: bool, deferrable: bool) -> Result<()> {
+        if self.isolation != IsolationLevel::Serializable || self.serializable {
+            return Ok(());
+        }
+        loop {
+            let process_id = self.waiter.process_id();
+            let store = std::sync::Arc::clone(&self.store);
+            let (tracker, (held, version)) =
+                store.serializable().begin(process_id, read_only, || store.newest());
+            self.held = held;
+            self.version = version;
+            self.tracker = tracker.map(std::sync::Arc::new);
+            if !(read_only && deferrable) || self.await_safety()? {
+                break;
+            }
+        }
+        if let (Some(tracker), Some(xid)) = (&self.tracker, self.xid()) {
+            tracker.set_xid(xid);
+        }
+        self.serializable = true;
+        Ok(())
+    }
+
+    /// Waits until the snapshot is known to be safe (true) or not to be.
+    fn await_safety(&mut self) -> Result<bool> {
+        let Some(tracker) = self.tracker.clone() else { return Ok(true) };
+        let safe = self.store.waits().wait(
+            self.owner,
+            self.waiter.as_ref(),
+            || "a safe snapshot".to_owned(),
+            || {
+                Ok(match tracker.safety() {
+                    Safety::Safe => Step::Done(true),
+                    Safety::Unsafe => Step::Done(false),
+                    Safety::Open(processes) => Step::Blocked(
+                        processes.into_iter().map(|id| u64::try_from(id).unwrap_or(0)).collect(),
+                    ),
+                })
+            },
+            |nap| tracker.wait(nap),
+        );
+        tracker.finish(false, false);
+        self.tracker = None;
+        safe
+    }
+
+    /// Returns whether the transaction's end matters to others at SERIALIZABLE.
+    pub fn is_tracked(&self) -> bool {
+        self.tracker.is_some()
+    }
+
+    /// Looks for readers of the keys of a row that is inserted.
+    pub(super) fn track_insert(&self, heap: &Heap, row: &[u8]) -> Result<()> {
+        let Some(tracker) = &self.tracker else { return Ok(()) };
+        let indexes = heap.indexes();
+        let keys = indexes
+            .iter()
+            .map(|index| Ok((index.definition.id, key_of_row(&index.definition, &heap.layout, row)?.0)));
+        let keys: Vec<(IndexId, Key)> = keys.collect::<Result<_>>()?;
+        tracker.write_keys(heap.table, &keys)
+    }
+
+    /// Looks for readers of a row that is ended.
+    pub(super) fn track_end(&self, heap: &Heap, row: RowId) -> Result<()> {
+        match &self.tracker {
+            Some(tracker) => tracker.write_row(heap.table, heap.id, row),
+            None => Ok(()),
+        }
+    }
+
+    /// Looks for readers of anything in a table that changes as a whole.
+    pub(super) fn track_table(&self, table: TableId) -> Result<()> {
+        match &self.tracker {
+            Some(tracker) => tracker.write_table(table),
+            None => Ok(()),
+        }
+    }
+}
