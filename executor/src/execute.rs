@@ -187,6 +187,12 @@ impl<'a> Run<'a> {
             ..*self
         }
     }
+    /// Adds to what node `id` did, where it runs as a part of another.
+    pub(crate) fn count(&self, id: u32, rows: u64, loops: u64) {
+        let counter = self.counter(id);
+        counter.rows.fetch_add(rows, Ordering::Relaxed);
+        counter.loops.fetch_add(loops, Ordering::Relaxed);
+    }
     /// Notes that node `id` ran row by row.
     pub(crate) fn note_row_form(&self, id: u32, reason: FallbackReason) {
         *self.counter(id).row_form.lock() = RunForm::Row(reason);

@@ -109,6 +109,11 @@ impl TableScan {
         self.0.heap.indexes().iter().map(|index| index.definition.clone()).collect()
     }
 
+    /// Returns an index that can be looked into.
+    pub fn index(&self, index: IndexId) -> Option<IndexDefinition> {
+        self.0.heap.index(index).map(|index| index.definition.clone())
+    }
+
     /// Returns the rows of a range of an index that the scan sees, in the index's order or the reverse.
     ///
     /// # Errors

@@ -102,7 +102,8 @@ impl Worker for JoinWorker<'_> {
         let values = values.collect::<Result<Vec<_>>>()?;
         let types: Vec<TypeRef> = join.plan.bindings.iter().map(|(_, expr)| expr.ty).collect();
         let matched = vec![false; batch.len];
-        let mut part = Part { join, batch, matched, reported: 0, lanes: Vec::new(), rows: Vec::new() };
+        let mut part =
+            Part { join, batch, matched, reported: 0, lookups: 0, lanes: Vec::new(), rows: Vec::new() };
         for lane in 0..part.batch.len {
             let mut outer = (*join.run.outer).clone();
             for (((slot, _), vector), ty) in join.plan.bindings.iter().zip(&values).zip(&types) {
@@ -136,6 +137,8 @@ struct Part<'a> {
     matched: Vec<bool>,
     /// The first outer row that nothing was reported of.
     reported: usize,
+    /// Look-ups since the last pairs were read.
+    lookups: u64,
     /// Pairs to be read.
     lanes: Vec<u16>,
     rows: Vec<RowId>,
@@ -157,6 +160,7 @@ impl Part<'_> {
             (_, Some(run)) => RowEvaluator::new(run).evaluate(expr, &[]),
             (_, None) => RowEvaluator::new(join.run).evaluate(expr, &[]),
         })?;
+        self.lookups += 1;
         for range in &ranges {
             let mut cursor = lookup.cursor(range)?;
             while let Some(row) = cursor.next_row()? {
@@ -193,13 +197,22 @@ impl Part<'_> {
         match &self.join.lookup {
             Some(lookup) if !rows.is_empty() => {
                 let fetched = lookup.fetch(&rows)?;
+                self.count(fetched.kept.len());
                 let lanes: Vec<u16> = fetched.kept.iter().map(|&at| lanes[at as usize]).collect();
                 self.report(complete, &lanes, fetched.columns, next)
             }
             Some(_) | None => {
+                self.count(0);
                 let none = self.join.plan.inner.output.iter().map(|ty| null_vector(*ty, 0)).collect();
                 self.report(complete, &[], none, next)
             }
+        }
+    }
+
+    /// Reports for EXPLAIN ANALYZE what the inner scan found.
+    fn count(&mut self, rows: usize) {
+        if self.lookups > 0 {
+            self.join.run.count(self.join.plan.inner.id, rows as u64, std::mem::take(&mut self.lookups));
         }
     }
 

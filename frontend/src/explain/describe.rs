@@ -43,7 +43,10 @@ pub(super) fn node(node: &PlanNode, names: &Naming<'_>) -> Description {
             if !index.conditions.is_empty() {
                 properties.push(("Index Cond", names.conjunction(&index.conditions, &columns)));
             }
-            scan_properties(&index.scan, &columns, names, &mut properties);
+            // A filter that is a condition at once is shown as such.
+            let mut scan = index.scan.clone();
+            scan.filters.retain(|filter| !index.conditions.contains(filter));
+            scan_properties(&scan, &columns, names, &mut properties);
             let title = format!("{} using {} on {}", index_title(index), index.index_name, index.scan.name);
             (title, scan_output(&index.scan, &columns))
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use executor::expr::{BoolTest, ColumnId, Expr, ExprKind};
 use executor::plan::{NodeKind, Plan, PlanNode};
-use types::Datum;
 use types::oids::PG_CATALOG_NAMESPACE;
+use types::{ArrayValue, Datum};
 
 use crate::catalog::deparse::Deparse;
 use crate::catalog::{Catalog, Relation};
@@ -92,6 +92,9 @@ impl<'a> Naming<'a> {
             if let ExprKind::Outer(slot) = part.kind {
                 part.kind = ExprKind::Column(ColumnId(SLOTS + slot));
             }
+            if let Some(array) = constant_array(part) {
+                part.kind = ExprKind::Const(array);
+            }
         });
         let column = |id: ColumnId| match id.0.checked_sub(SLOTS) {
             Some(slot) => self.outer.get(&slot).cloned(),
@@ -111,6 +114,20 @@ impl<'a> Naming<'a> {
     pub(super) fn call(&self, name: &str, args: &[Expr], columns: &[String]) -> String {
         call(name, args, columns, &self.outer)
     }
+}
+
+/// Returns the value of an ARRAY of constants.
+fn constant_array(expr: &Expr) -> Option<Datum> {
+    let ExprKind::Array { elements, element_type } = &expr.kind else { return None };
+    let values: Option<Vec<Datum>> = elements
+        .iter()
+        .map(|element| match &element.kind {
+            ExprKind::Const(value) if element.ty.oid == *element_type => Some(value.clone()),
+            _ => None,
+        })
+        .collect();
+    let values = values.filter(|values| !values.is_empty())?;
+    Some(Datum::Array(Arc::new(ArrayValue::one_dimensional(*element_type, values))))
 }
 
 /// Returns an expression over columns with the given names.

@@ -10,6 +10,7 @@ mod access;
 mod expr;
 mod filters;
 mod join;
+mod min_max;
 mod modify;
 mod rows;
 

@@ -247,6 +247,9 @@ impl Lowering<'_> {
     }
 
     fn aggregate(&mut self, aggregate: &LogicalAggregate, needed: &ColumnSet, rows: f64) -> Result<Lowered> {
+        if let Some(lowered) = self.min_max(aggregate, needed)? {
+            return Ok(lowered);
+        }
         let calls: Vec<_> = aggregate.calls.iter().filter(|(id, _)| needed.contains(id)).collect();
         let mut below = ColumnSet::new();
         aggregate.keys.iter().for_each(|(_, key)| self.need(&mut below, key));

@@ -80,7 +80,7 @@ fn options(statement: &ExplainStmt) -> Result<(Options, bool)> {
     Ok((options, analyze))
 }
 
-fn flag(option: &DefElem) -> Result<bool> {
+pub(super) fn flag(option: &DefElem) -> Result<bool> {
     let Some(arg) = &option.arg else { return Ok(true) };
     let text = constant_text(arg).unwrap_or_default();
     parse_bool(&text).ok_or_else(|| {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ecow::EcoString;
 use pg_query::NodeEnum;
-use pg_query::protobuf::{IndexStmt, ReindexObjectType, ReindexStmt};
+use pg_query::protobuf::{IndexStmt, RangeVar, ReindexObjectType, ReindexStmt};
 use types::{PgError, Result, SqlState};
 
 use super::table::{self, resolve};
@@ -149,12 +149,16 @@ fn name(
     })
 }
 
-/// REINDEX: indexes here need no rebuilding; names are checked.
+/// REINDEX: indexes here need no rebuilding; names and options are checked.
 pub(super) fn reindex(session: &mut Session, statement: &ReindexStmt) -> Result<String> {
+    let concurrently = reindex_options(statement)?;
+    if concurrently {
+        session.prevent_block("REINDEX CONCURRENTLY")?;
+    }
     match ReindexObjectType::try_from(statement.kind).unwrap_or(ReindexObjectType::Undefined) {
         ReindexObjectType::ReindexObjectTable => {
             if let Some(name) = &statement.relation {
-                resolve(session, name)?;
+                reindexed_table(session, name, concurrently)?;
             }
         }
         ReindexObjectType::ReindexObjectIndex => {
@@ -169,10 +173,68 @@ pub(super) fn reindex(session: &mut Session, statement: &ReindexStmt) -> Result<
                 return Err(PgError::new(SqlState::INVALID_SCHEMA_NAME, message));
             }
         }
-        ReindexObjectType::ReindexObjectSystem | ReindexObjectType::ReindexObjectDatabase => {
-            session.prevent_block("REINDEX DATABASE")?;
+        kind @ (ReindexObjectType::ReindexObjectSystem | ReindexObjectType::ReindexObjectDatabase) => {
+            let system = kind == ReindexObjectType::ReindexObjectSystem;
+            session.prevent_block(if system { "REINDEX SYSTEM" } else { "REINDEX DATABASE" })?;
+            if !statement.name.is_empty() && statement.name != crate::session::DATABASE {
+                return Err(PgError::new(
+                    SqlState::FEATURE_NOT_SUPPORTED,
+                    "can only reindex the currently open database",
+                ));
+            }
+            if system && concurrently {
+                return Err(PgError::new(
+                    SqlState::FEATURE_NOT_SUPPORTED,
+                    "cannot reindex system catalogs concurrently",
+                ));
+            }
         }
         ReindexObjectType::Undefined => {}
     }
     Ok("REINDEX".to_owned())
+}
+
+fn reindexed_table(session: &mut Session, name: &RangeVar, concurrently: bool) -> Result<()> {
+    let refuse = |name: &str| {
+        let message = format!("\"{name}\" is not a table or materialized view");
+        Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message))
+    };
+    if let Some((_, index)) = table::index_named(session, name)? {
+        return refuse(&index.name);
+    }
+    let relation = resolve(session, name)?;
+    if !relation.kind.is_stored() {
+        return refuse(&relation.name);
+    }
+    if relation.indexes.is_empty() {
+        let what = if concurrently { " that can be reindexed concurrently" } else { " to reindex" };
+        let message = format!("table \"{}\" has no indexes{what}", relation.name);
+        session.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+    }
+    Ok(())
+}
+
+/// Checks the options of REINDEX; returns whether it is to run concurrently.
+fn reindex_options(statement: &ReindexStmt) -> Result<bool> {
+    let mut concurrently = false;
+    for option in &statement.params {
+        let Some(NodeEnum::DefElem(option)) = &option.node else { continue };
+        match option.defname.as_str() {
+            "concurrently" => concurrently = super::explain::flag(option)?,
+            "verbose" => {
+                super::explain::flag(option)?;
+            }
+            "tablespace" => {
+                let name = option.arg.as_ref().and_then(|arg| super::constant_text(arg));
+                options::check_tablespace(&name.unwrap_or_default())?;
+            }
+            other => {
+                let message = format!("unrecognized REINDEX option \"{other}\"");
+                return Err(
+                    PgError::new(SqlState::SYNTAX_ERROR, message).at(usize::try_from(option.location).ok())
+                );
+            }
+        }
+    }
+    Ok(concurrently)
 }

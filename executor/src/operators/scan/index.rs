@@ -68,9 +68,7 @@ impl<'a> IndexLookup<'a> {
         let scanner = Scanner::new(run, node.id, &plan.scan, None, &[])?;
         let definition = scanner
             .table
-            .indexes()
-            .into_iter()
-            .find(|definition| definition.id == IndexId(plan.index))
+            .index(IndexId(plan.index))
             .ok_or_else(|| PgError::internal(format!("the storage has no index \"{}\"", plan.index_name)))?;
         Ok(Self { scanner, plan, types: &node.output, definition })
     }

@@ -4,7 +4,7 @@ use ecow::EcoString;
 use executor::expr::{ColumnId, Expr, Volatility};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{IndexElem, Node, SortByDir, SortByNulls};
-use types::{Oid, PgError, Result, SqlState, TypeRef};
+use types::{Oid, PgError, Result, SqlState, TypeRef, oids};
 
 use super::super::state::{Analyzer, error};
 use super::super::{AnalyzerContext, ExpressionUse, raw};
@@ -96,6 +96,11 @@ pub fn key(
     used: &mut Vec<usize>,
     context: &AnalyzerContext<'_>,
 ) -> Result<IndexKey> {
+    if relation.column_position(&element.name).is_none()
+        && let Some(error) = system_column(&element.name, method)
+    {
+        return Err(error);
+    }
     let (source, ty) = source(relation, element, used, context)?;
     let mut collation = ty.collation;
     let names = raw::strings(&element.collation);
@@ -253,6 +258,39 @@ pub fn predicate(
     expressions::stored_text(&expr, node, relation, &ids, context)
 }
 
+/// Refuses what only key columns can have.
+fn check_included(element: &IndexElem) -> Result<()> {
+    let ordering = SortByDir::try_from(element.ordering).unwrap_or(SortByDir::SortbyDefault);
+    let nulls = SortByNulls::try_from(element.nulls_ordering).unwrap_or(SortByNulls::SortbyNullsDefault);
+    let what = if !element.collation.is_empty() {
+        "a collation"
+    } else if !element.opclass.is_empty() {
+        "an operator class"
+    } else if !matches!(ordering, SortByDir::SortbyDefault | SortByDir::Undefined) {
+        "ASC/DESC options"
+    } else if !matches!(nulls, SortByNulls::SortbyNullsDefault | SortByNulls::Undefined) {
+        "NULLS FIRST/LAST options"
+    } else {
+        return Ok(());
+    };
+    let message = format!("including column does not support {what}");
+    Err(PgError::new(SqlState::INVALID_OBJECT_DEFINITION, message))
+}
+
+/// Returns the error for a system column as a key; `None` when the name is none of them.
+fn system_column(name: &str, method: &Method) -> Option<PgError> {
+    let ty = match name {
+        "ctid" => oids::TID,
+        "xmin" | "xmax" => oids::XID,
+        "cmin" | "cmax" => oids::CID,
+        "tableoid" => oids::OID,
+        _ => return None,
+    };
+    Some(default_class(method, ty).err().unwrap_or_else(|| {
+        PgError::new(SqlState::FEATURE_NOT_SUPPORTED, "index creation on system columns is not supported")
+    }))
+}
+
 /// Returns the positions of INCLUDE columns.
 ///
 /// # Errors
@@ -267,7 +305,10 @@ pub fn include(relation: &Relation, nodes: &[Node]) -> Result<Vec<usize>> {
                     "expressions are not supported in included columns",
                 ));
             }
-            Some(NodeEnum::IndexElem(element)) => element.name.as_str(),
+            Some(NodeEnum::IndexElem(element)) => {
+                check_included(element)?;
+                element.name.as_str()
+            }
             Some(NodeEnum::String(name)) => name.sval.as_str(),
             Some(_) | None => continue,
         };

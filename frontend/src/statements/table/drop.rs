@@ -38,6 +38,16 @@ pub fn drop(session: &mut Session, statement: &DropStmt) -> Result<String> {
     };
     if statement.concurrent {
         session.prevent_block("DROP INDEX CONCURRENTLY")?;
+        let refuse = |what: &str| {
+            let message = format!("DROP INDEX CONCURRENTLY does not support {what}");
+            Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message))
+        };
+        if statement.objects.len() > 1 {
+            return refuse("dropping multiple objects");
+        }
+        if cascade {
+            return refuse("CASCADE");
+        }
     }
     let mut roots: Vec<ObjectRef> = Vec::new();
     for object in &statement.objects {

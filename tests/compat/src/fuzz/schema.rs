@@ -91,6 +91,19 @@ pub const COLUMNS: [ColumnDef; 13] = [
 /// Tables and their rows; the largest spans several row groups.
 pub const TABLES: [(&str, usize); 5] = [("t0", 0), ("t1", 1), ("t2", 30), ("t3", 3000), ("t4", 140_000)];
 
+/// Indexes of each table.
+const INDEXES: [&str; 9] = [
+    "(i4)",
+    "(t, d)",
+    "(k, i2 DESC)",
+    "(b, n)",
+    "(c text_pattern_ops)",
+    "(ts DESC NULLS LAST)",
+    "(f) INCLUDE (k)",
+    "(x) WHERE k > 5",
+    "USING hash (i8)",
+];
+
 /// Creates and fills the tables, with `rows_max` rows at most in each.
 ///
 /// # Errors
@@ -107,9 +120,9 @@ pub fn install(client: &mut Client, seed: u64, rows_max: usize) -> Result<(), St
             push_row(&mut random, id, &mut data);
         }
         run(client, &format!("COPY {table} FROM STDIN"), Some(&data))?;
-        for index in [format!("CREATE INDEX ON {table} (i4)"), format!("CREATE INDEX ON {table} (t, d)")] {
+        for keys in INDEXES {
             // An index is no part of an answer: a server without them is asked the same.
-            client.run(&index, Mode::Simple, None);
+            client.run(&format!("CREATE INDEX ON {table} {keys}"), Mode::Simple, None);
         }
         run(client, &format!("ANALYZE {table}"), None)?;
     }
