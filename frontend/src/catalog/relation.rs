@@ -359,6 +359,8 @@ pub struct Index {
     pub expression_columns: Vec<usize>,
     /// `pg_class.reloptions`.
     pub options: Vec<EcoString>,
+    /// Whether CLUSTER last used it (`pg_index.indisclustered`).
+    pub clustered: bool,
 }
 
 /// A key of an index.

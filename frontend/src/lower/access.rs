@@ -14,6 +14,8 @@ use crate::optimizer::logical::{ColumnSet, Get, Logical, LogicalJoin, LogicalJoi
 /// A tuning constant: how many times cheaper than a hash join a join that looks rows up must seem. A hash join whose
 /// estimate is wrong costs little more; look-ups of too many rows cost a lot.
 const LOOKUP_ADVANTAGE: f64 = 3.0;
+/// A tuning constant: by how much that grows with each join below the outer side, whose estimate is the less certain.
+const ADVANTAGE_PER_JOIN: f64 = 6.0;
 
 /// A side of a join that could be looked up.
 struct Inner<'a> {
@@ -251,6 +253,7 @@ impl Lowering<'_> {
         let (small, large) = (inner_rows.min(outer_rows), inner_rows.max(outer_rows));
         let hash_enabled = settings.hashjoin || settings.mergejoin;
         let hashed = scanned.then(cost::hash_join(small, large, hash_enabled));
+        let uncertainty = ADVANTAGE_PER_JOIN.powi(joins_in(outer));
         let mut found = Vec::new();
         for path in self.planner.index_paths(get, &conjuncts, None) {
             let joins = path.keys.iter().any(|key| {
@@ -266,13 +269,20 @@ impl Lowering<'_> {
             let mut cost = cost::index_join(table_rows, outer_rows, path.ranges, path.rows, columns);
             cost.disabled += u32::from(!settings.nestloop);
             cost.disabled += u32::from(!(settings.indexscan || settings.bitmapscan && !path.one_row));
-            let careful = Cost { total: cost.total * LOOKUP_ADVANTAGE, ..cost };
+            let careful = Cost { total: cost.total * LOOKUP_ADVANTAGE * uncertainty, ..cost };
             if careful.is_below(hashed) {
                 found.push(Inner { get, outer, kind, path, cost });
             }
         }
         found
     }
+}
+
+/// Returns the number of joins in a plan.
+fn joins_in(plan: &Logical) -> i32 {
+    let mut joins = i32::from(matches!(plan, Logical::Join(_)));
+    plan.for_each_input(&mut |input| joins += joins_in(input));
+    joins
 }
 
 /// Returns whether an index has all columns at `read`.

@@ -1,5 +1,6 @@
 //! Statements: one file for each kind, found from the tree's node.
 
+mod cluster;
 mod comment;
 mod constraint_check;
 mod constraints;
@@ -141,6 +142,7 @@ pub fn run(
         NodeEnum::VacuumStmt(statement) => maintenance::vacuum(session, statement),
         NodeEnum::CheckPointStmt(_) => maintenance::checkpoint(session),
         NodeEnum::ReindexStmt(statement) => index::reindex(session, statement),
+        NodeEnum::ClusterStmt(statement) => cluster::run(session, statement),
         NodeEnum::CommentStmt(statement) => comment::run(session, statement),
         NodeEnum::IndexStmt(statement) => index::create(session, statement),
         NodeEnum::CreateSeqStmt(statement) => sequence::create(session, statement),
@@ -184,6 +186,8 @@ fn writes(node: &NodeEnum) -> Option<&'static str> {
         NodeEnum::CopyStmt(statement) if statement.is_from => "COPY FROM",
         NodeEnum::CreateStmt(_) => "CREATE TABLE",
         NodeEnum::CreateTableAsStmt(_) => "CREATE TABLE AS",
+        NodeEnum::ClusterStmt(_) => "CLUSTER",
+        NodeEnum::ReindexStmt(_) => "REINDEX",
         NodeEnum::DropStmt(_) => "DROP TABLE",
         NodeEnum::TruncateStmt(_) => "TRUNCATE TABLE",
         NodeEnum::RenameStmt(_) | NodeEnum::AlterTableStmt(_) => "ALTER TABLE",

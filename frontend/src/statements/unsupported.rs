@@ -51,7 +51,6 @@ pub(super) fn error(node: &NodeEnum) -> PgError {
         NodeEnum::AlterSystemStmt(_) => "ALTER SYSTEM",
         NodeEnum::AlterOwnerStmt(_) => "ALTER ... OWNER TO",
         NodeEnum::AlterObjectSchemaStmt(_) => "ALTER ... SET SCHEMA",
-        NodeEnum::ClusterStmt(_) => "CLUSTER",
         NodeEnum::RefreshMatViewStmt(_) => "REFRESH MATERIALIZED VIEW",
         NodeEnum::LoadStmt(_) => "LOAD",
         NodeEnum::SecLabelStmt(_) => "SECURITY LABEL",

@@ -393,7 +393,7 @@ fn index_rows(access: &Access, maker: &mut Maker<'_>) {
             ("indisprimary", flag(index.primary)),
             ("indisexclusion", flag(false)),
             ("indimmediate", flag(constraint.is_none_or(|constraint| !constraint.deferrable))),
-            ("indisclustered", flag(false)),
+            ("indisclustered", flag(index.clustered)),
             ("indisvalid", flag(true)),
             ("indcheckxmin", flag(false)),
             ("indisready", flag(true)),

@@ -1,5 +1,7 @@
 //! Making an index over rows that are there.
 
+use rayon::prelude::*;
+
 use super::key::{Key, key_of_row};
 use super::tree::Index;
 use crate::error::Result;
@@ -11,6 +13,7 @@ use crate::transaction::duplicate;
 
 /// Adds all rows in memory to an index, and checks that keys which are to be unique are. Nobody else writes meanwhile.
 pub(crate) fn fill_index(heap: &Heap, index: &Index, own: u64, xids: &XidTable) -> Result<()> {
+    make_directories(heap, index)?;
     let mut keys: Vec<(Key, RowId)> = Vec::new();
     for group in heap.groups().iter() {
         if group.is_in_directories() {
@@ -54,6 +57,17 @@ pub(crate) fn fill_index(heap: &Heap, index: &Index, own: u64, xids: &XidTable) 
         before = Some(key);
     }
     Ok(())
+}
+
+/// Makes the directories of all frozen row groups, so that the first look-up need not.
+fn make_directories(heap: &Heap, index: &Index) -> Result<()> {
+    let groups = heap.groups();
+    groups.par_iter().filter(|group| group.is_in_directories()).try_for_each(|group| {
+        if let Form::Frozen { segment, index: position } = group.form() {
+            group.directories.get(&index.definition, heap.columns(), &segment, position)?;
+        }
+        Ok(())
+    })
 }
 
 /// Adds the rows of a row group in memory to an index.

@@ -7,6 +7,7 @@ use ecow::EcoString;
 use executor::batch::Batch;
 use executor::execute::ResultSink;
 use executor::expr::{ColumnId, Expr};
+use executor::plan::SortKey;
 use storage::BulkWriter;
 use types::{Datum, Oid, PgError, Result};
 
@@ -22,15 +23,36 @@ use crate::session::Session;
 ///
 /// # Errors
 /// Those of the expressions and of the storage.
-pub fn rewrite(
+pub fn rewrite(session: &mut Session, old: &Arc<Relation>, new: Relation, values: Vec<Expr>) -> Result<()> {
+    rewrite_by(session, old, new, values, &|_| Ok(Vec::new()))
+}
+
+/// Returns the order of rows, given the ids of their columns.
+type Order<'a> = &'a dyn Fn(&[ColumnId]) -> Result<Vec<SortKey>>;
+
+/// Replaces the file of `old` by one for `new` with the same rows in another order.
+///
+/// # Errors
+/// Those of the storage.
+pub fn rewrite_ordered(
+    session: &mut Session,
+    old: &Arc<Relation>,
+    new: Relation,
+    order: Order<'_>,
+) -> Result<()> {
+    rewrite_by(session, old, new, same(old), order)
+}
+
+fn rewrite_by(
     session: &mut Session,
     old: &Arc<Relation>,
     mut new: Relation,
     values: Vec<Expr>,
+    order: Order<'_>,
 ) -> Result<()> {
     new.file = session.change_catalog(|catalog| Ok(catalog.allocate_oid()))?;
     make_file(session, &new)?;
-    let batches = run(session, old, &new, values)?;
+    let batches = run(session, old, &new, values, order)?;
     {
         let storage = Arc::clone(&session.open()?.storage);
         let mut transaction = storage.lock();
@@ -72,7 +94,13 @@ impl ResultSink for Held {
     }
 }
 
-fn run(session: &mut Session, old: &Arc<Relation>, new: &Relation, values: Vec<Expr>) -> Result<Vec<Batch>> {
+fn run(
+    session: &mut Session,
+    old: &Arc<Relation>,
+    new: &Relation,
+    values: Vec<Expr>,
+    order: Order<'_>,
+) -> Result<Vec<Batch>> {
     let ids = expressions::ids(old);
     let first = u32::try_from(ids.len()).unwrap_or(u32::MAX) + 1;
     let mut output = Vec::with_capacity(values.len());
@@ -82,6 +110,8 @@ fn run(session: &mut Session, old: &Arc<Relation>, new: &Relation, values: Vec<E
         output.push(OutputColumn { id, name: column.name.clone(), ty: value.ty, origin: None });
         targets.push((id, value));
     }
+    let made: Vec<ColumnId> = targets.iter().map(|(id, _)| *id).collect();
+    let order_by = order(&made)?;
     let from = FromItem::Table {
         relation: Arc::clone(old),
         alias: EcoString::from(old.name.as_str()),
@@ -101,7 +131,7 @@ fn run(session: &mut Session, old: &Arc<Relation>, new: &Relation, values: Vec<E
         ctes: Vec::new(),
         body: QueryBody::Select(Box::new(select)),
         output,
-        order_by: Vec::new(),
+        order_by,
         limit: None,
         with_ties: false,
         offset: None,

@@ -10,6 +10,7 @@ use super::{position, put};
 use crate::analyzer::ddl::options;
 use crate::catalog::{Index, Persistence, Relation, RelationKind};
 use crate::session::Session;
+use crate::statements::cluster;
 
 fn list(command: &AlterTableCmd) -> &[Node] {
     match command.def.as_ref().and_then(|def| def.node.as_ref()) {
@@ -88,14 +89,12 @@ pub(super) fn set(session: &mut Session, table: &Arc<Relation>, command: &AlterT
             position(table, &command.name).map(|_| ())
         }
         Kind::AtClusterOn => {
-            if table.indexes.iter().any(|index| index.name == command.name.as_str()) {
-                return Ok(());
-            }
-            let message = format!("index \"{}\" for table \"{}\" does not exist", command.name, table.name);
-            Err(PgError::new(SqlState::UNDEFINED_OBJECT, message))
+            let index = cluster::named(table, &command.name)?;
+            cluster::check(&index)?;
+            put(session, cluster::marked(table, index.oid))
         }
-        Kind::AtDropCluster
-        | Kind::AtDropOids
+        Kind::AtDropCluster => put(session, cluster::marked(table, 0)),
+        Kind::AtDropOids
         | Kind::AtEnableTrigAll
         | Kind::AtDisableTrigAll
         | Kind::AtEnableTrigUser
