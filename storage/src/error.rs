@@ -38,6 +38,10 @@ pub enum StorageError {
     },
     /// A transaction of more commands than stamps can tell apart.
     TooManyCommands,
+    /// A row or key that another transaction changes or has changed, for one that does not wait.
+    OptimisticConflict,
+    /// A table or the catalog, likewise.
+    OptimisticCatalog,
     /// A transaction that could close a cycle of dependencies at SERIALIZABLE.
     Unserializable {
         /// PostgreSQL's reason code.
@@ -166,6 +170,12 @@ impl fmt::Display for StorageError {
             Self::LockNotAvailable => formatter.write_str("could not obtain lock"),
             Self::LockTimeout => formatter.write_str("canceling statement due to lock timeout"),
             Self::Deadlock { .. } => formatter.write_str("deadlock detected"),
+            Self::OptimisticConflict => {
+                formatter.write_str("change conflicts with another transaction, please retry: (OC000)")
+            }
+            Self::OptimisticCatalog => {
+                formatter.write_str("schema has been updated by another transaction, please retry: (OC001)")
+            }
             Self::Unserializable { .. } => formatter
                 .write_str("could not serialize access due to read/write dependencies among transactions"),
             Self::TooManyCommands => {
@@ -189,7 +199,9 @@ impl From<StorageError> for PgError {
             StorageError::WriteConflict { .. }
             | StorageError::CatalogConflict
             | StorageError::ConcurrentUpdate
-            | StorageError::ConcurrentDelete => Self::new(SqlState::SERIALIZATION_FAILURE, message),
+            | StorageError::ConcurrentDelete
+            | StorageError::OptimisticConflict
+            | StorageError::OptimisticCatalog => Self::new(SqlState::SERIALIZATION_FAILURE, message),
             StorageError::Stopped(error) => *error,
             StorageError::LockTimeout | StorageError::LockNotAvailable => {
                 Self::new(SqlState::LOCK_NOT_AVAILABLE, message)

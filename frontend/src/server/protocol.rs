@@ -63,6 +63,7 @@ impl Session {
             client.output.parameter_status(name, &value);
         }
         self.end_work();
+        self.rest();
         client.output.ready(self.status());
         client.output.flush();
     }

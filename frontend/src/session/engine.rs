@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use executor::context::{CancelFlag, MemoryPool};
-use parking_lot::{Condvar, Mutex};
+use executor::context::MemoryPool;
+use parking_lot::Mutex;
 use storage::Store;
 use types::{PgError, Result};
 
 use crate::catalog::Catalog;
 use crate::server::backends::Backends;
 use crate::statements::SampleCache;
-
-/// How long a waiter sleeps before it looks at its cancel flag again.
-const WAIT: Duration = Duration::from_millis(20);
 
 /// An open database.
 pub struct Engine {
@@ -40,9 +36,6 @@ pub struct Engine {
     pub sequences: super::sequences::Sequences,
     /// The last catalog image and what it decodes to.
     decoded: Mutex<Option<(Arc<Vec<u8>>, Arc<Catalog>)>>,
-    /// Process id of the session whose transaction changes the catalog.
-    changing: Mutex<Option<i32>>,
-    changed: Condvar,
 }
 
 impl Engine {
@@ -65,8 +58,6 @@ impl Engine {
             samples: SampleCache::default(),
             sequences: super::sequences::Sequences::default(),
             decoded: Mutex::default(),
-            changing: Mutex::default(),
-            changed: Condvar::new(),
         }
     }
 
@@ -84,29 +75,6 @@ impl Engine {
         let catalog = Arc::new(decode(image)?);
         *decoded = Some((Arc::clone(image), Arc::clone(&catalog)));
         Ok(catalog)
-    }
-
-    /// Waits until no other session changes the catalog, then claims that for `process_id`.
-    ///
-    /// # Errors
-    /// When the waiting statement is canceled.
-    pub fn claim_catalog(&self, process_id: i32, cancel: &CancelFlag) -> Result<()> {
-        let mut owner = self.changing.lock();
-        while owner.is_some_and(|owner| owner != process_id) {
-            cancel.check()?;
-            self.changed.wait_for(&mut owner, WAIT);
-        }
-        *owner = Some(process_id);
-        Ok(())
-    }
-
-    /// Gives the claim back.
-    pub fn release_catalog(&self, process_id: i32) {
-        let mut owner = self.changing.lock();
-        if *owner == Some(process_id) {
-            *owner = None;
-            self.changed.notify_all();
-        }
     }
 
     /// Says whether the server is going down.

@@ -58,6 +58,8 @@ pub struct Session {
     /// Types of the parameters of the statement that runs.
     pub running_types: Vec<types::Oid>,
     generator: Arc<Mutex<types::random::Generator>>,
+    /// How statements treat others, as of a version of the settings, inside a block or not.
+    concurrency: std::cell::Cell<Option<((u64, bool), transaction::Concurrency)>>,
     /// The plan that Bind made of the statement that is about to run.
     pub bound_plan: Option<Planned>,
     /// What this session remembers of sequences.
@@ -79,6 +81,7 @@ impl Session {
             current_sql: None,
             running_types: Vec::new(),
             generator: Arc::new(Mutex::new(types::random::Generator::from_entropy())),
+            concurrency: std::cell::Cell::default(),
             bound_plan: None,
             sequences: Arc::default(),
             notices: Vec::new(),

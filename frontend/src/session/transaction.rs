@@ -40,6 +40,14 @@ pub struct Open {
     savepoints: Vec<NamedSavepoint>,
 }
 
+/// How a statement treats the transactions of others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Concurrency {
+    level: IsolationLevel,
+    /// Conflicts are errors where other sessions wait.
+    optimistic: bool,
+}
+
 struct NamedSavepoint {
     name: String,
     storage: Savepoint,
@@ -111,32 +119,38 @@ impl Session {
     /// When the catalog cannot be read.
     pub fn begin_statement(&mut self) -> Result<()> {
         self.statement_at = clock::now();
-        let level = self.isolation_level();
+        let Concurrency { level, optimistic } = self.concurrency();
         match &mut self.transaction {
             None => {
                 let waiter = SessionWaiter::new(Arc::clone(&self.backend), Arc::clone(&self.settings));
                 let mut open = Open::new(&self.engine, Arc::new(waiter), self.settings.lock().point())?;
                 open.started_at = self.statement_at;
-                open.storage.lock().set_isolation(level);
+                let mut storage = open.storage.lock();
+                storage.set_isolation(level);
+                storage.set_optimistic(optimistic);
+                drop(storage);
                 self.transaction = Some(open);
             }
             Some(open) => {
                 // REPEATABLE READ and SERIALIZABLE keep one snapshot.
                 open.refresh(&self.engine, level != IsolationLevel::ReadCommitted && open.used)?;
-                open.storage.lock().set_isolation(level);
+                let mut storage = open.storage.lock();
+                storage.set_isolation(level);
+                storage.set_optimistic(optimistic);
             }
         }
         Ok(())
     }
 
-    /// Takes the snapshot of a transaction at SERIALIZABLE with its first query.
+    /// Takes the snapshot of a transaction at SERIALIZABLE with its first query. Whoever does not wait finds out later
+    /// whether the catalog has changed.
     ///
     /// # Errors
     /// What ends the wait of a READ ONLY DEFERRABLE transaction.
     pub fn begin_serializable(&self) -> Result<()> {
         let Some(open) = &self.transaction else { return Ok(()) };
         if open.used {
-            return Ok(());
+            return Ok(open.storage.lock().require_catalog()?);
         }
         let setting = |name: &str| {
             let prefix = if open.explicit { "transaction" } else { "default_transaction" };
@@ -151,17 +165,31 @@ impl Session {
 
     /// Returns the isolation level of the statement that begins.
     fn isolation_level(&self) -> IsolationLevel {
+        self.concurrency().level
+    }
+
+    /// Returns how the statement that begins treats others; kept as long as no setting changes.
+    fn concurrency(&self) -> Concurrency {
         let settings = self.settings.lock();
-        let name = if self.transaction.as_ref().is_some_and(|open| open.explicit) {
-            "transaction_isolation"
-        } else {
-            "default_transaction_isolation"
-        };
-        match settings.raw(name).as_str() {
+        let explicit = self.transaction.as_ref().is_some_and(|open| open.explicit);
+        let at = (settings.version(), explicit);
+        if let Some((known_at, known)) = self.concurrency.get()
+            && known_at == at
+        {
+            return known;
+        }
+        let name = if explicit { "transaction_isolation" } else { "default_transaction_isolation" };
+        let optimistic = settings.raw("surus.concurrency_control") == "optimistic";
+        let level = match settings.raw(name).as_str() {
             "repeatable read" => IsolationLevel::RepeatableRead,
             "serializable" => IsolationLevel::Serializable,
+            // Who does not wait keeps the snapshot.
+            _ if optimistic => IsolationLevel::RepeatableRead,
             _ => IsolationLevel::ReadCommitted,
-        }
+        };
+        let concurrency = Concurrency { level, optimistic };
+        self.concurrency.set(Some((at, concurrency)));
+        concurrency
     }
 
     /// Looks at the newest catalog and, at READ COMMITTED, rows after a wait for others.
@@ -172,6 +200,13 @@ impl Session {
         let keep_rows = self.isolation_level() != IsolationLevel::ReadCommitted && self.open()?.used;
         let engine = Arc::clone(&self.engine);
         self.open_mut()?.refresh(&engine, keep_rows)
+    }
+
+    /// Lets go of a snapshot that the next statement will not use: the session waits for its client.
+    pub fn rest(&self) {
+        if let Some(open) = self.transaction.as_ref().filter(|open| open.explicit) {
+            open.storage.lock().release_snapshot();
+        }
     }
 
     /// Returns the open transaction.
@@ -210,8 +245,7 @@ impl Session {
         if self.open()?.catalog_changed {
             return Ok(());
         }
-        let engine = Arc::clone(&self.engine);
-        engine.claim_catalog(self.backend.process_id, &self.backend.cancel)?;
+        self.open()?.storage.lock().lock_catalog()?;
         self.refresh_after_wait()
     }
 
@@ -275,7 +309,6 @@ impl Session {
     }
 
     fn end(&mut self, open: &Open, committed: bool) {
-        self.engine.release_catalog(self.backend.process_id);
         let mut settings = self.settings.lock();
         if !committed {
             settings.rollback_to(&open.settings);
@@ -288,7 +321,16 @@ impl Session {
     /// Notes that a statement failed: an implicit transaction is over, an explicit one waits for its end.
     pub fn fail(&mut self) {
         match &mut self.transaction {
-            Some(open) if open.explicit => open.failed = true,
+            Some(open) if open.explicit && open.failed => {}
+            Some(open) if open.explicit => {
+                // What the (sub)transaction has done is undone at once, so that nobody waits for it any more.
+                open.failed = true;
+                let mut storage = open.storage.lock();
+                match open.savepoints.last() {
+                    Some(savepoint) => storage.rollback_to(&savepoint.storage),
+                    None => storage.give_up(),
+                }
+            }
             Some(_) => self.rollback(),
             None => {}
         }
@@ -303,12 +345,17 @@ impl Session {
             self.warn(SqlState::ACTIVE_SQL_TRANSACTION, "there is already a transaction in progress");
             return Ok(());
         }
-        let (isolation, read_only) = {
+        let (isolation, read_only, deferrable) = {
             let settings = self.settings.lock();
-            (settings.raw("default_transaction_isolation"), settings.raw("default_transaction_read_only"))
+            (
+                settings.raw("default_transaction_isolation"),
+                settings.raw("default_transaction_read_only"),
+                settings.raw("default_transaction_deferrable"),
+            )
         };
         self.open_mut()?.explicit = true;
         let mut settings = self.settings.lock();
+        settings.set("transaction_deferrable", &deferrable, true)?;
         settings.set("transaction_isolation", &isolation, true)?;
         settings.set("transaction_read_only", &read_only, true)
     }

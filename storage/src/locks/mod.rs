@@ -4,6 +4,7 @@
 //! conflicts waits before it (unless it holds the lock in some mode already, as in PostgreSQL). What a session holds is
 //! kept with it, in the order of acquisition, so that a return to a savepoint gives back what came after.
 
+mod held;
 mod modes;
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 use parking_lot::{Condvar, Mutex};
 
+pub(crate) use held::HeldLocks;
 pub use modes::{RowLockMode, TableLockMode};
 
 use crate::error::Result;
@@ -28,6 +30,10 @@ pub enum LockTag {
     Row(u64, RowId),
     /// A number of the user's choice: one of 64 bits, or two of 32.
     Advisory(AdvisoryKey),
+    /// A key that is to be unique: of an index, by its hash.
+    Key(u64, u64),
+    /// The right to change the catalog.
+    Catalog,
 }
 
 /// A number of the user's choice.
@@ -40,7 +46,7 @@ pub enum AdvisoryKey {
 }
 
 /// How a lock is held. Modes of other kinds of locks are written as those of tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Mode {
     Table(TableLockMode),
     Row(RowLockMode),
@@ -305,6 +311,8 @@ fn shown(tag: LockTag) -> String {
         LockTag::Row(_, row) => {
             format!("tuple ({},{}) of relation", row.0 >> 11, (row.0 & 0x7ff) + 1)
         }
+        LockTag::Key(index, key) => format!("key {key:x} of index {index}"),
+        LockTag::Catalog => "the catalog".to_owned(),
         LockTag::Advisory(AdvisoryKey::One(key)) => {
             format!("advisory lock [5,{},{},1]", (key as u64) >> 32, key as u32)
         }

@@ -54,6 +54,8 @@ pub(crate) struct Registry {
 pub(crate) struct Held {
     registry: Arc<Registry>,
     commit: u64,
+    /// Whether it still does.
+    holds: bool,
 }
 
 impl Registry {
@@ -62,7 +64,7 @@ impl Registry {
         let mut held = self.held.lock();
         let (commit, with) = newest();
         *held.entry(commit).or_default() += 1;
-        (Arc::new(Held { registry: Arc::clone(self), commit }), with)
+        (Arc::new(Held { registry: Arc::clone(self), commit, holds: true }), with)
     }
 
     /// Returns the oldest commit that anybody may still look at; `newest` returns the newest.
@@ -78,10 +80,18 @@ impl Held {
     pub(crate) fn commit(&self) -> u64 {
         self.commit
     }
+
+    /// Returns the same commit, whose rows may be removed.
+    pub(crate) fn let_go(&self) -> Arc<Self> {
+        Arc::new(Self { registry: Arc::clone(&self.registry), commit: self.commit, holds: false })
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
+        if !self.holds {
+            return;
+        }
         let mut held = self.registry.held.lock();
         if let Some(count) = held.get_mut(&self.commit) {
             *count -= 1;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{CommitNumber, Transaction, Undo};
 use crate::durable::record::{CommitRecord, GroupRecord, RowBytes, ShapeRecord, TableRecord};
-use crate::error::Result;
+use crate::error::{Result, StorageError};
 use crate::heap::Heap;
 use crate::heap::group::Form;
 use crate::mvcc::stamp::{IN_FLIGHT, NEVER, xid_of};
@@ -32,12 +32,19 @@ impl Transaction {
             // What only locked rows ends like a rollback.
             return Ok(self.snapshot_commit());
         }
+        self.require_catalog()?;
         let heaps = self.heaps();
         let mut payload = vec![0; CommitRecord::NUMBER_BYTES];
         self.record()?.write(&mut payload)?;
         let store = Arc::clone(&self.store);
         let (added, xid) = (self.added_segments(), self.xid.as_ref());
-        let commit = store.commit(payload, &self.changes, heaps.values(), &added, xid, self.asynchronous)?;
+        let commit = store.commit(payload, &self.changes, heaps.values(), &added, xid, self.asynchronous);
+        let commit = commit.map_err(|error| match error {
+            StorageError::WriteConflict { .. } | StorageError::CatalogConflict if self.optimistic => {
+                StorageError::OptimisticCatalog
+            }
+            error => error,
+        })?;
         let tracker = self.tracker.take();
         if let Some(tracker) = &tracker {
             tracker.set_commit(commit);

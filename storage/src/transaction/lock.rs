@@ -45,26 +45,52 @@ impl Transaction {
         self.acquire(LockTag::Advisory(key), Mode::Advisory { shared, session: true }, policy)
     }
 
+    /// Makes sure that no other transaction that has inserted or freed a key of an index is in flight: `key` is its hash.
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn lock_key(&mut self, index: u64, key: u64) -> Result<Acquired> {
+        let mode = Mode::Advisory { shared: false, session: false };
+        self.lock(LockTag::Key(index, key), mode, WaitPolicy::Wait)
+    }
+
+    /// Takes the right to change the catalog, until the end of the transaction.
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn lock_catalog(&mut self) -> Result<Acquired> {
+        self.lock(LockTag::Catalog, Mode::Advisory { shared: false, session: false }, WaitPolicy::Wait)
+    }
+
     fn acquire(&self, tag: LockTag, mode: Mode, policy: WaitPolicy) -> Result<Acquired> {
         let session = (self.owner, self.waiter.as_ref());
+        if self.optimistic && !matches!(tag, LockTag::Advisory(_)) && policy == WaitPolicy::Wait {
+            return match (self.store.locks().try_acquire(self.owner, tag, mode), tag) {
+                (true, _) => Ok(Acquired::AtOnce),
+                (false, LockTag::Row(..) | LockTag::Key(..)) => Err(StorageError::OptimisticConflict),
+                (false, LockTag::Table(_) | LockTag::Catalog | LockTag::Advisory(_)) => {
+                    Err(StorageError::OptimisticCatalog)
+                }
+            };
+        }
         self.store.locks().acquire(self.store.waits(), session, tag, mode, policy)
     }
 
     /// Takes a lock until the end of the transaction, once.
     pub(crate) fn lock(&mut self, tag: LockTag, mode: Mode, policy: WaitPolicy) -> Result<Acquired> {
-        if self.locks.contains(&(tag, mode)) {
+        if self.locks.contains(tag, mode) {
             return Ok(Acquired::AtOnce);
         }
         let acquired = self.acquire(tag, mode, policy)?;
         if acquired != Acquired::No {
-            self.locks.push((tag, mode));
+            self.locks.push(tag, mode);
         }
         Ok(acquired)
     }
 
     /// Gives back the locks after the first `len`.
     pub(crate) fn unlock_to(&mut self, len: usize) {
-        for (tag, mode) in self.locks.drain(len..).rev() {
+        for (tag, mode) in self.locks.split_off(len).into_iter().rev() {
             self.store.locks().release(self.owner, tag, mode);
         }
     }
@@ -125,7 +151,7 @@ impl Transaction {
             IsolationLevel::ReadCommitted => Ok(WriteOutcome::ConcurrentlyDeleted),
             // PostgreSQL does not say "delete" here.
             IsolationLevel::RepeatableRead | IsolationLevel::Serializable => {
-                Err(StorageError::ConcurrentUpdate)
+                Err(self.conflict(StorageError::ConcurrentUpdate))
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::heap::group::Group;
 use crate::heap::row::StoredRow;
 use crate::index::tree::Index;
 use crate::index::{IndexCursor, IndexId, IndexRange};
-use crate::locks::{LockTag, Mode};
+use crate::locks::HeldLocks;
 use crate::mvcc::snapshot::{Held, Snapshot};
 use crate::mvcc::stamp::COMMANDS_MAX;
 use crate::mvcc::waits::Waiter;
@@ -60,8 +60,10 @@ pub struct Transaction {
     tracker: Option<Arc<Tracker>>,
     /// Whether that has been decided.
     serializable: bool,
+    /// Whether conflicts are errors where others wait.
+    optimistic: bool,
     /// Locks held until the end, in the order in which they were taken.
-    locks: Vec<(LockTag, Mode)>,
+    locks: HeldLocks,
 }
 
 /// A point to which a transaction can return.
@@ -101,7 +103,8 @@ impl Transaction {
             asynchronous: false,
             tracker: None,
             serializable: false,
-            locks: Vec::new(),
+            optimistic: false,
+            locks: HeldLocks::default(),
         }
     }
 
@@ -130,6 +133,23 @@ impl Transaction {
     /// Sets how changes of others are treated.
     pub fn set_isolation(&mut self, level: IsolationLevel) {
         self.isolation = level;
+    }
+
+    /// Makes conflicts with other transactions errors instead of waits (`surus.concurrency_control`).
+    pub fn set_optimistic(&mut self, optimistic: bool) {
+        self.optimistic = optimistic;
+    }
+
+    /// Fails a transaction that does not wait if the catalog has changed since its snapshot.
+    ///
+    /// # Errors
+    /// `OptimisticCatalog`.
+    pub fn require_catalog(&self) -> Result<()> {
+        let newest = self.store.published_version().catalog_commit;
+        if self.optimistic && newest > self.held.commit() {
+            return Err(StorageError::OptimisticCatalog);
+        }
+        Ok(())
     }
 
     /// Lets COMMIT return before the commit is durable (`synchronous_commit = off`).
@@ -227,6 +247,11 @@ impl Transaction {
         Ok(TableScan::of_row(&self.table(table)?.heap, row))
     }
 
+    /// Returns the newest commit that has changed a row of a table.
+    pub fn changed_at(&self, table: TableId) -> Result<u64> {
+        Ok(self.table(table)?.heap.changed_at.load(std::sync::atomic::Ordering::Relaxed))
+    }
+
     /// Returns a row by its identifier, whether it is visible or not; `None` when there is none.
     pub fn row(&self, table: TableId, row: RowId) -> Result<Option<StoredRow>> {
         let heap = &self.table(table)?.heap;
@@ -293,6 +318,18 @@ impl Transaction {
     /// Undoes everything written.
     pub fn rollback(mut self) {
         self.abort();
+    }
+
+    /// Undoes everything written and gives all locks back: the transaction has failed and waits for its end.
+    pub fn give_up(&mut self) {
+        self.abort();
+    }
+
+    /// Lets go of the snapshot, until the next statement takes another.
+    pub fn release_snapshot(&mut self) {
+        if self.isolation == IsolationLevel::ReadCommitted {
+            self.held = self.held.let_go();
+        }
     }
 
     fn undo_to(&mut self, len: usize) {

@@ -256,14 +256,19 @@ impl Transaction {
         if self.isolation == IsolationLevel::ReadCommitted || self.sees(table, row)? {
             return Ok(());
         }
-        Err(StorageError::ConcurrentUpdate)
+        Err(self.conflict(StorageError::ConcurrentUpdate))
+    }
+
+    /// Returns `error`, or what it is called where nobody waits.
+    pub(super) fn conflict(&self, error: StorageError) -> StorageError {
+        if self.optimistic { StorageError::OptimisticConflict } else { error }
     }
 
     pub(super) fn deleted(&self) -> Result<WriteOutcome> {
         match self.isolation {
             IsolationLevel::ReadCommitted => Ok(WriteOutcome::ConcurrentlyDeleted),
             IsolationLevel::RepeatableRead | IsolationLevel::Serializable => {
-                Err(StorageError::ConcurrentDelete)
+                Err(self.conflict(StorageError::ConcurrentDelete))
             }
         }
     }
@@ -276,7 +281,7 @@ impl Transaction {
         policy: WaitPolicy,
     ) -> Result<WriteOutcome> {
         if self.isolation != IsolationLevel::ReadCommitted {
-            return Err(StorageError::ConcurrentUpdate);
+            return Err(self.conflict(StorageError::ConcurrentUpdate));
         }
         loop {
             let Some((begin, end, newer)) = heap.stamps(newest) else { return self.deleted() };
@@ -307,6 +312,9 @@ impl Transaction {
     pub(crate) fn wait_for(&mut self, xid: u64) -> Result<()> {
         let store = Arc::clone(&self.store);
         let Some(state) = store.xids().get(xid) else { return Ok(()) };
+        if self.optimistic && !state.is_over() {
+            return Err(StorageError::OptimisticConflict);
+        }
         let seen = state.releases();
         store.waits().wait(
             self.owner,

@@ -37,8 +37,7 @@ fn is_plain(run: &Run<'_>, plan: &Modify, target: &Target) -> Result<bool> {
     let computed = target.columns.iter().filter(|column| column.computed.is_some()).count();
     let demands = computed + target.generated.len() + target.checks.len() + target.check_options.len();
     let indexes = lookup::current(run, target.table)?.indexes();
-    let stored_key =
-        plan.kind == ModifyKind::Delete || target.keys.iter().all(|key| keeps(&indexes, key.index));
+    let stored_key = target.keys.iter().all(|key| keeps(&indexes, key.index));
     Ok(plan.returning.is_none()
         && plan.conflict.is_none()
         && plan.foreign_keys.is_empty()

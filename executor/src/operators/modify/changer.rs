@@ -175,9 +175,9 @@ impl<'r> Changer<'r> {
             if key.stored || arbiters.is_some_and(|arbiters| !arbiters.contains(&position)) {
                 continue;
             }
-            if let Some(bytes) = key.bytes(run, row)?
-                && let Some(holder) = key.holder(run, reference, types, &bytes)?
-            {
+            let Some(bytes) = key.bytes(run, row)? else { continue };
+            key.lock(run, reference.table, &bytes)?;
+            if let Some(holder) = key.holder(run, reference, types, &bytes)? {
                 return Ok(Some(holder));
             }
         }
@@ -339,6 +339,11 @@ impl<'r> Changer<'r> {
         let run = self.run;
         let table = self.table(target)?;
         for key in &mut table.keys {
+            if !key.stored
+                && let Some(freed) = key.bytes(run, old)?
+            {
+                key.lock(run, table.target.table, &freed)?;
+            }
             key.release(run, old, id)?;
         }
         table.gone.insert(id);
@@ -358,9 +363,13 @@ impl<'r> Changer<'r> {
                     key.replace(wanted, id);
                     continue;
                 }
+                if let Some(freed) = key.bytes(run, old)? {
+                    key.lock(run, reference.table, &freed)?;
+                }
                 key.release(run, old, id)?;
             }
             let Some(wanted) = wanted else { continue };
+            key.lock(run, reference.table, &wanted)?;
             let taken = key.holder(run, reference, types, &wanted)?.is_some();
             if taken && key.key.deferrable {
                 key.recheck(wanted, new);

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use storage::RowId;
+use storage::{RowId, TableId};
 use types::errors::integrity;
 use types::{Datum, PgError, Result, TypeRef};
 
@@ -43,6 +43,8 @@ pub(super) struct KeyIndex<'r> {
     /// Whether `holders` knows all stored rows.
     complete: bool,
     lookups: u32,
+    /// The newest commit that had changed the table before anything of it was read.
+    read_at: u64,
     /// Keys taken twice, to be looked at when the statement is done.
     doubtful: Vec<(Vec<u8>, Vec<Datum>)>,
 }
@@ -58,6 +60,7 @@ impl<'r> KeyIndex<'r> {
             freed: HashSet::new(),
             complete: false,
             lookups: 0,
+            read_at: 0,
             doubtful: Vec::new(),
         }
     }
@@ -82,6 +85,24 @@ impl<'r> KeyIndex<'r> {
             lookup::append_key(&value, expr.ty, &mut bytes);
         }
         Ok(Some(bytes))
+    }
+
+    /// Waits for other transactions in flight that have taken or freed a key, and keeps others from doing so. What was
+    /// read before is read again if somebody has committed a change of the table since.
+    pub(super) fn lock(&mut self, run: &Run<'_>, table: u64, bytes: &[u8]) -> Result<()> {
+        let hash = crate::operators::hash_join::hash_bytes(bytes);
+        let index = u64::from(self.key.index);
+        let mut transaction = run.context.transaction()?.lock();
+        transaction.lock_key(index, hash)?;
+        let changed = transaction.changed_at(TableId(table))?;
+        if changed != self.read_at {
+            self.read_at = changed;
+            self.asked.clear();
+            self.complete = false;
+            self.lookups = 0;
+            self.holders.retain(|_, holder| *holder == Holder::Fresh);
+        }
+        Ok(())
     }
 
     /// Returns who holds a key.

@@ -116,6 +116,8 @@ fn load() -> BTreeMap<String, Definition> {
         });
     };
     own("surus.batch_lanes", None, Context::User, Kind::Integer(1, 2048), "2048");
+    let controls = Kind::Enum(vec!["pessimistic".into(), "optimistic".into()]);
+    own("surus.concurrency_control", None, Context::User, controls, "pessimistic");
     own("surus.execution", None, Context::User, Kind::Enum(vec!["auto".into(), "row".into()]), "auto");
     own("surus.memory_limit", Some("kB"), Context::Postmaster, Kind::Integer(0, i64::MAX >> 10), "0");
     own("surus.statement_memory", Some("kB"), Context::User, Kind::Integer(0, i64::MAX >> 10), "0");
