@@ -213,7 +213,8 @@ pub fn execute(
 ) -> Result<ExecutionReport> {
     let state = RunState::default();
     // Whoever waits for a row does so on the thread of the session: a worker that waits would keep others from working.
-    let locks = plan.shared.iter().chain(&plan.subplans).any(PlanNode::locks_rows);
+    let locks =
+        !plan.changing.is_empty() || plan.shared.iter().chain(&plan.subplans).any(PlanNode::locks_rows);
     let run = Run {
         plan,
         context,
