@@ -166,6 +166,10 @@ impl Analyzer<'_> {
             let message = format!("aggregate functions are not allowed in {place}");
             return Err(error(SqlState::GROUPING_ERROR, message, location));
         }
+        if self.levels[depth].recurs {
+            let message = "aggregate functions are not allowed in a recursive query's recursive term";
+            return Err(error(SqlState::INVALID_RECURSION, message, location));
+        }
         if depth != self.depth() && !self.levels[self.depth()].subqueries.is_empty() {
             let mut found = false;
             for arg in &aggregate.args {

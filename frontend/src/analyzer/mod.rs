@@ -22,6 +22,7 @@ mod operators;
 mod polymorphic;
 mod raw;
 mod registry;
+mod search_cycle;
 mod select;
 mod setops;
 mod special;

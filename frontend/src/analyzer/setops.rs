@@ -112,7 +112,7 @@ impl Analyzer<'_> {
     }
 
     /// Returns where an output column of a SELECT was written, as far as it is known.
-    fn output_location(&self, query: &Query, position: usize) -> Location {
+    pub(super) fn output_location(&self, query: &Query, position: usize) -> Location {
         let column = query.output.get(position)?;
         self.output_locations.get(&column.id).copied().flatten()
     }

@@ -239,6 +239,8 @@ pub(super) struct CteScope {
     pub(super) references: u32,
     /// A statement without RETURNING, which cannot be referred to.
     pub(super) silent: bool,
+    /// Its recursive term is being analyzed.
+    pub(super) recursing: bool,
 }
 
 /// A reference to a column, in the order they were met.
@@ -308,6 +310,8 @@ pub(super) struct Level {
     pub(super) arms: Vec<executor::plan::MergeArm>,
     /// What `merge_action()` means.
     pub(super) merge_action: Option<ColumnId>,
+    /// Whether FROM refers to the recursion whose term this is.
+    pub(super) recurs: bool,
 }
 
 impl Level {
@@ -332,6 +336,7 @@ impl Level {
             conflict: None,
             arms: Vec::new(),
             merge_action: None,
+            recurs: false,
         }
     }
 }

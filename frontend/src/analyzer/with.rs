@@ -2,10 +2,10 @@
 
 use ecow::EcoString;
 use executor::expr::Expr;
-use pg_query::NodeEnum;
 use pg_query::protobuf::{
     CommonTableExpr, CteMaterialize, JoinType, RangeVar, SelectStmt, SetOperation, WithClause,
 };
+use pg_query::{NodeEnum, NodeRef};
 use types::{PgError, Result, SqlState, TypeRef};
 
 use super::from::Placed;
@@ -13,6 +13,9 @@ use super::raw;
 use super::state::{Analyzer, CteScope, at, error, unsupported};
 use crate::catalog::type_names::format_type;
 use crate::query::{Cte, FromItem, Query, QueryBody, Recursion};
+
+/// Names and types of a WITH query's columns.
+pub(super) type WithColumns = Vec<(EcoString, TypeRef)>;
 
 impl Analyzer<'_> {
     /// Analyzes WITH; its queries become visible on this level.
@@ -48,8 +51,9 @@ impl Analyzer<'_> {
 
     fn with_query(&mut self, cte: &CommonTableExpr, recursive: bool) -> Result<()> {
         let location = at(cte.location);
-        if cte.search_clause.is_some() || cte.cycle_clause.is_some() {
-            return Err(unsupported("SEARCH and CYCLE clauses", location));
+        let clauses = cte.search_clause.is_some() || cte.cycle_clause.is_some();
+        if clauses && !recursive {
+            return Err(error(SqlState::SYNTAX_ERROR, "WITH query is not recursive", location));
         }
         let id = self.new_cte();
         let name: EcoString = cte.ctename.as_str().into();
@@ -57,7 +61,15 @@ impl Analyzer<'_> {
             return self.with_change(cte, id, recursive);
         };
         let (query, recursion, columns) = if recursive {
-            self.recursive_query(cte, select, id)?
+            let (query, recursion, mut columns) = self.recursive_query(cte, select, id)?;
+            match self.search_cycle(cte, &columns)? {
+                Some(clauses) => {
+                    let (query, recursion) = self.add_search_cycle(cte, id, &clauses, query, recursion)?;
+                    columns.extend(clauses.columns());
+                    (query, Some(Box::new(recursion)), columns)
+                }
+                None => (query, Some(Box::new(recursion)), columns),
+            }
         } else {
             let query = self.nested_query(select, false)?;
             let columns = self.cte_columns(cte, &query)?;
@@ -78,6 +90,7 @@ impl Analyzer<'_> {
                 columns: Some(columns),
                 references: 0,
                 silent: false,
+                recursing: false,
             }),
         }
         level.cte_queries.push(Cte { id, name, query, recursive: recursion, materialized, references: 0 });
@@ -103,7 +116,14 @@ impl Analyzer<'_> {
         let silent = matches!(&query.body, QueryBody::Modify(modify) if modify.returning.is_none());
         let columns = if silent { Vec::new() } else { self.cte_columns(cte, &query)? };
         let level = self.level();
-        level.ctes.push(CteScope { name: name.clone(), id, columns: Some(columns), references: 0, silent });
+        level.ctes.push(CteScope {
+            name: name.clone(),
+            id,
+            columns: Some(columns),
+            references: 0,
+            silent,
+            recursing: false,
+        });
         level.cte_queries.push(Cte { id, name, query, recursive: None, materialized: None, references: 0 });
         Ok(())
     }
@@ -126,13 +146,12 @@ impl Analyzer<'_> {
     }
 
     /// Analyzes `non-recursive UNION [ALL] recursive`.
-    #[expect(clippy::type_complexity, reason = "the three parts of one CTE, taken apart at once")]
     fn recursive_query(
         &mut self,
         cte: &CommonTableExpr,
         select: &SelectStmt,
         id: u32,
-    ) -> Result<(Query, Option<Box<Recursion>>, Vec<(EcoString, TypeRef)>)> {
+    ) -> Result<(Query, Recursion, WithColumns)> {
         let location = at(cte.location);
         let name = &cte.ctename;
         let (true, Some(left), Some(right)) =
@@ -160,25 +179,36 @@ impl Analyzer<'_> {
         if select.with_clause.is_some() {
             return Err(unsupported("WITH inside a recursive query's UNION", location));
         }
-        let scope = CteScope { name: name.as_str().into(), id, columns: None, references: 0, silent: false };
+        if cte.search_clause.is_some() || cte.cycle_clause.is_some() {
+            super::search_cycle::check_sides(left, right)?;
+        }
+        let scope = CteScope {
+            name: name.as_str().into(),
+            id,
+            columns: None,
+            references: 0,
+            silent: false,
+            recursing: false,
+        };
         self.level().ctes.push(scope);
         let first = self.nested_query(left, false)?;
         let columns = self.cte_columns(cte, &first)?;
         if let Some(scope) = self.level().ctes.iter_mut().find(|scope| scope.id == id) {
             scope.columns = Some(columns.clone());
+            scope.recursing = true;
         }
         check_recursive_term(right, name)?;
         let mut step = self.nested_query(right, true)?;
         if let Some(scope) = self.level().ctes.iter_mut().find(|scope| scope.id == id) {
             scope.references = 0;
+            scope.recursing = false;
         }
         if step.output.len() != first.output.len() {
             let message = "each UNION query must have the same number of columns";
             return Err(error(SqlState::SYNTAX_ERROR, message, location));
         }
         let mut step_exprs = Vec::with_capacity(columns.len());
-        for (position, (column, ty)) in columns.iter().enumerate() {
-            let given = step.output[position].ty;
+        for (position, (_, ty)) in columns.iter().enumerate() {
             let (common, _) = self.unite_column(&first, &step, position, "UNION")?;
             if common.oid != ty.oid || common.typmod != ty.typmod && ty.typmod != -1 {
                 let message = format!(
@@ -187,14 +217,13 @@ impl Analyzer<'_> {
                     format_type(ty.oid, Some(ty.typmod)),
                     format_type(common.oid, Some(common.typmod))
                 );
-                let _ = column;
+                let location = self.output_location(&first, position).or(location);
                 return Err(error(SqlState::DATATYPE_MISMATCH, message, location)
                     .with_hint("Cast the output of the non-recursive term to the correct type."));
             }
-            let _ = given;
             step_exprs.push(self.coerce_output(&mut step, position, *ty, "UNION")?);
         }
-        Ok((first, Some(Box::new(Recursion { step, step_exprs, all: select.all })), columns))
+        Ok((first, Recursion { step, step_exprs, all: select.all }, columns))
     }
 
     /// Resolves a name to a WITH query.
@@ -208,6 +237,7 @@ impl Analyzer<'_> {
             }
         }
         let Some(scope) = found else { return Ok(None) };
+        self.level().recurs |= scope.recursing;
         let Some(columns) = scope.columns else {
             let message = format!(
                 "recursive reference to query \"{}\" must not appear within its non-recursive term",
@@ -264,7 +294,26 @@ fn check_recursive_term(term: &SelectStmt, name: &str) -> Result<()> {
         return Err(recursion("more than once", *second));
     }
     for (node, ..) in node.nodes() {
-        let pg_query::NodeRef::JoinExpr(join) = node else { continue };
+        match node {
+            NodeRef::SubLink(link) => {
+                let inside = raw::inner(&link.subselect).map(|inner| references_to(inner, name));
+                if let Some(location) = inside.and_then(|inside| inside.first().copied()) {
+                    return Err(recursion("within a subquery", location));
+                }
+            }
+            NodeRef::SelectStmt(select) if select.op == SetOperation::SetopExcept as i32 => {
+                let side = |side: &Option<Box<SelectStmt>>| {
+                    let side = NodeEnum::SelectStmt(side.clone()?);
+                    references_to(&side, name).first().copied()
+                };
+                let left = if select.all { side(&select.larg) } else { None };
+                if let Some(location) = left.or_else(|| side(&select.rarg)) {
+                    return Err(recursion("within EXCEPT", location));
+                }
+            }
+            _ => {}
+        }
+        let NodeRef::JoinExpr(join) = node else { continue };
         let inside = |side| raw::inner(side).and_then(|side| references_to(side, name).first().copied());
         let nullable = match JoinType::try_from(join.jointype) {
             Ok(JoinType::JoinLeft) => inside(&join.rarg),
@@ -290,7 +339,7 @@ fn references_to(node: &NodeEnum, name: &str) -> Vec<i32> {
         return found;
     }
     for (node, ..) in node.nodes() {
-        if let pg_query::NodeRef::RangeVar(range) = node
+        if let NodeRef::RangeVar(range) = node
             && range.relname == name
             && range.schemaname.is_empty()
         {
@@ -304,7 +353,7 @@ fn references_to(node: &NodeEnum, name: &str) -> Vec<i32> {
 fn refers_to(cte: &CommonTableExpr, name: &str) -> bool {
     let Some(node) = raw::inner(&cte.ctequery) else { return false };
     node.nodes().iter().any(|(node, ..)| match node {
-        pg_query::NodeRef::RangeVar(range) => range.relname == name && range.schemaname.is_empty(),
+        NodeRef::RangeVar(range) => range.relname == name && range.schemaname.is_empty(),
         _ => false,
     })
 }

@@ -2,7 +2,7 @@
 
 use executor::expr::{BoolTest, ColumnId, Expr, ExprKind};
 use executor::plan::{HashJoin, JoinKey, JoinKind, NestedLoop, NodeKind};
-use types::{PgError, Result, TypeRef, oids};
+use types::{PgError, Result, SqlState, TypeRef, oids};
 
 use super::rows::smaller;
 use super::{Lowered, Lowering, WantedOrder};
@@ -57,6 +57,13 @@ impl Lowering<'_> {
             condition = Condition { keys: Vec::new(), rest: join.conjuncts.clone() };
         }
         if condition.keys.is_empty() {
+            let constant = |expr: &Expr| matches!(expr.kind, ExprKind::Const(_));
+            if join.kind == LogicalJoinKind::Full && !condition.rest.iter().all(constant) {
+                return Err(PgError::new(
+                    SqlState::FEATURE_NOT_SUPPORTED,
+                    "FULL JOIN is only supported with merge-joinable or hash-joinable join conditions",
+                ));
+            }
             self.nested_loop(join.kind, left, right, condition, needed, rows)
         } else {
             self.hash_join(join.kind, left, right, condition, needed, rows)

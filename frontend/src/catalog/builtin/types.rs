@@ -81,7 +81,9 @@ pub(super) fn load() -> HashMap<Oid, Type> {
             category: row.char("typcategory"),
             preferred: row.bool("typispreferred"),
             element: row.oid("typelem"),
-            is_array: row.int("typlen") == -1 && row.oid("typelem") != 0 && row.char("typcategory") == 'A',
+            is_array: row.int("typlen") == -1
+                && row.oid("typelem") != 0
+                && (row.char("typcategory") == 'A' || row.oid("oid") == types::oids::RECORD_ARRAY),
             array: row.oid("typarray"),
             base: row.oid("typbasetype"),
             base_modifier: row.parse("typtypmod").unwrap_or(-1),
