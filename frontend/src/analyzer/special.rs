@@ -14,6 +14,16 @@ use super::state::{Analyzer, Location, at, error};
 use crate::catalog::builtin::{CastContext, builtin};
 use crate::catalog::type_names::type_name;
 
+/// Returns what is compared with a literal NULL.
+fn null_compared<'a>(left: Option<&'a NodeEnum>, right: Option<&'a NodeEnum>) -> Option<&'a NodeEnum> {
+    let is_null = |node: &NodeEnum| matches!(node, NodeEnum::AConst(constant) if constant.isnull);
+    match (left?, right?) {
+        (tested, null) if is_null(null) => Some(tested),
+        (null, tested) if is_null(null) => Some(tested),
+        _ => None,
+    }
+}
+
 impl Analyzer<'_> {
     /// Analyzes an `A_Expr`.
     pub(super) fn a_expr(&mut self, expr: &AExpr) -> Result<Expr> {
@@ -61,6 +71,13 @@ impl Analyzer<'_> {
             && link.sub_link_type == pg_query::protobuf::SubLinkType::ExprSublink as i32
         {
             return self.row_sublink(&expr.lexpr, name, link, location);
+        }
+        if self.context.io.transform_null_equals
+            && name == ["="]
+            && let Some(tested) = null_compared(raw::inner(&expr.lexpr), right)
+        {
+            let arg = Box::new(self.expr(tested)?);
+            return Ok(Expr { kind: ExprKind::IsNull { arg, negated: false }, ty: plain(oids::BOOL) });
         }
         let left = match raw::inner(&expr.lexpr) {
             None => None,

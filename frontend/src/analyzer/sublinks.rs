@@ -10,9 +10,37 @@ use super::coerce::{array_type, base_type, element_type, plain};
 use super::raw;
 use super::state::{Analyzer, Location, at, error};
 use crate::catalog::type_names::type_name;
-use crate::query::Query;
+use crate::query::{Distinct, OutputColumn, Query, QueryBody};
 
 impl Analyzer<'_> {
+    /// Takes what EXISTS does not look at out of its query, so that it is not computed (`simplify_EXISTS_query`).
+    fn forget_targets(&mut self, query: &mut Query) {
+        let plain_rows = query.ctes.iter().all(|cte| !matches!(cte.query.body, QueryBody::Modify(_)))
+            && query.limit.is_none()
+            && query.offset.is_none()
+            && !query.locking;
+        let QueryBody::Select(select) = &mut query.body else { return };
+        let computes_sets = |expr: &Expr| {
+            let mut found = false;
+            expr.walk(&mut |part| found |= matches!(part.kind, ExprKind::SetCall { .. }));
+            found
+        };
+        if !plain_rows
+            || select.grouping.is_some()
+            || select.having.is_some()
+            || !select.windows.is_empty()
+            || select.targets.iter().any(|(_, target)| computes_sets(target))
+        {
+            return;
+        }
+        let id = self.new_id();
+        select.targets = vec![(id, Expr::bool(true))];
+        select.distinct = Distinct::No;
+        query.order_by.clear();
+        query.output =
+            vec![OutputColumn { id, name: "?column?".into(), ty: plain(oids::BOOL), origin: None }];
+    }
+
     /// Analyzes a subquery in an expression.
     pub(super) fn sublink(&mut self, link: &SubLink) -> Result<Expr> {
         let location = at(link.location);
@@ -37,7 +65,8 @@ impl Analyzer<'_> {
         let kind = SubLinkType::try_from(link.sub_link_type).unwrap_or(SubLinkType::Undefined);
         match kind {
             SubLinkType::ExistsSublink => {
-                let query = self.sub_query(link)?;
+                let mut query = self.sub_query(link)?;
+                self.forget_targets(&mut query);
                 Ok(self.subquery(query, SubqueryUse::Exists, plain(oids::BOOL)))
             }
             SubLinkType::ExprSublink => {

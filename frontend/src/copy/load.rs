@@ -164,16 +164,17 @@ impl LoadPlan {
         columns: &mut [Column],
         loaded: &mut Loaded,
     ) -> Result<()> {
-        self.check_count(splitter, line)?;
+        self.check_no_more(splitter, line)?;
         if self.options.ignore_errors {
             return self.take_line_or_skip(splitter, line, columns, loaded);
         }
-        for (target, column) in self.targets.iter().zip(columns.iter_mut()) {
-            let Some(index) = target.field else {
-                column.push_datum(&target.default)?;
-                continue;
+        // In the order of the fields, as `NextCopyFrom`: the first of several errors is reported.
+        for (index, position) in self.fields.iter().enumerate() {
+            let (Some(target), Some(column)) = (self.targets.get(*position), columns.get_mut(*position))
+            else {
+                return Err(PgError::internal("a field of no column"));
             };
-            let field = splitter.fields[index];
+            let field = self.field(splitter, index, line)?;
             if self.is_null(splitter, field, target) {
                 column.push_null();
             } else if field.default {
@@ -184,6 +185,11 @@ impl LoadPlan {
                 column.push_text(bytes, &self.access).map_err(|error| {
                     self.place(error, splitter, line, &Place::Column(&target.name, Some(bytes)))
                 })?;
+            }
+        }
+        for (target, column) in self.targets.iter().zip(columns.iter_mut()) {
+            if target.field.is_none() {
+                column.push_datum(&target.default)?;
             }
         }
         self.check_not_null(splitter, line)?;
@@ -218,16 +224,16 @@ impl LoadPlan {
         columns: &mut [Column],
         loaded: &mut Loaded,
     ) -> Result<()> {
-        let mut row = Vec::with_capacity(self.targets.len());
-        for target in &self.targets {
-            match self.value(splitter, target) {
-                Ok(value) => row.push(value),
-                Err(_) => {
-                    loaded.skipped += 1;
-                    return Ok(());
-                }
+        for (index, position) in self.fields.iter().enumerate() {
+            self.field(splitter, index, line)?;
+            let target = self.targets.get(*position);
+            if target.is_some_and(|target| self.value(splitter, target).is_err()) {
+                loaded.skipped += 1;
+                return Ok(());
             }
         }
+        let row: Vec<Datum> =
+            self.targets.iter().map(|target| self.value(splitter, target)).collect::<Result<_>>()?;
         self.check_not_null(splitter, line)?;
         for (column, value) in columns.iter_mut().zip(&row) {
             column.push_datum(value)?;
@@ -264,20 +270,25 @@ impl LoadPlan {
             && forced(&self.options.force_null)
     }
 
-    fn check_count(&self, splitter: &Splitter<'_>, line: u64) -> Result<()> {
-        let (given, wanted) = (splitter.fields.len(), self.fields.len());
-        if given == wanted {
+    /// Refuses more fields than there are columns.
+    fn check_no_more(&self, splitter: &Splitter<'_>, line: u64) -> Result<()> {
+        if splitter.fields.len() <= self.fields.len() {
             return Ok(());
         }
-        let message = match self.fields.get(given) {
-            Some(position) if given < wanted => {
-                // An empty line gives no field at all.
-                format!("missing data for column \"{}\"", self.targets[*position].name)
-            }
-            _ => "extra data after last expected column".to_owned(),
-        };
+        let message = "extra data after last expected column";
         let error = PgError::new(SqlState::BAD_COPY_FILE_FORMAT, message);
         Err(self.place(error, splitter, line, &Place::Line))
+    }
+
+    /// Returns a field of the line. An empty line has none at all.
+    fn field(&self, splitter: &Splitter<'_>, index: usize, line: u64) -> Result<Field> {
+        splitter.fields.get(index).copied().ok_or_else(|| {
+            let name = self.fields.get(index).and_then(|position| self.targets.get(*position));
+            let name = name.map_or("", |target| target.name.as_str());
+            let message = format!("missing data for column \"{name}\"");
+            let error = PgError::new(SqlState::BAD_COPY_FILE_FORMAT, message);
+            self.place(error, splitter, line, &Place::Line)
+        })
     }
 
     fn check_not_null(&self, splitter: &Splitter<'_>, line: u64) -> Result<()> {

@@ -46,14 +46,19 @@ unsafe extern "C" {
     fn pg_query_free_protobuf_parse_result(result: CParseResult);
 }
 
-/// Parses `sql` with the default options into an encoded `ParseResult`.
-pub(super) fn parse_protobuf(sql: &str) -> Result<Vec<u8>, Failure> {
+/// `PG_QUERY_DISABLE_STANDARD_CONFORMING_STRINGS` of pg_query.h.
+const BACKSLASHES_ESCAPE: c_int = 32;
+
+/// Parses `sql` into an encoded `ParseResult`; `standard`: backslashes in plain literals are characters
+/// (`standard_conforming_strings`).
+pub(super) fn parse_protobuf(sql: &str, standard: bool) -> Result<Vec<u8>, Failure> {
     let input = CString::new(sql).map_err(|_| Failure {
         message: "invalid byte sequence for encoding \"UTF8\": 0x00".into(),
         character_position: None,
     })?;
+    let options = if standard { 0 } else { BACKSLASHES_ESCAPE };
     // SAFETY: `input` is a terminated string that lives through the call.
-    let result = unsafe { pg_query_parse_protobuf_opts(input.as_ptr(), 0) };
+    let result = unsafe { pg_query_parse_protobuf_opts(input.as_ptr(), options) };
     let outcome = if result.error.is_null() {
         if result.tree.data.is_null() {
             Ok(Vec::new())

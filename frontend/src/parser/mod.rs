@@ -53,21 +53,29 @@ pub fn parse(sql: &str) -> Result<Arc<Parsed>> {
     if let Some(parsed) = cache::find(sql) {
         return Ok(parsed);
     }
-    let parsed = Arc::new(parse_uncached(sql)?);
+    let parsed = Arc::new(parse_uncached(sql, true)?);
     cache::keep(&parsed);
     Ok(parsed)
 }
 
+/// Parses `sql` with backslashes that escape in plain literals: `standard_conforming_strings` is off.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_with_escapes(sql: &str) -> Result<Arc<Parsed>> {
+    parse_uncached(sql, false).map(Arc::new)
+}
+
 /// Runs the C parser, which stops with `54001` before it overflows its stack; on a small stack it gets a second
 /// chance with the budget that a PostgreSQL backend has.
-fn parse_tree(sql: &str) -> Result<Vec<u8>> {
-    match binding::parse_protobuf(sql) {
+fn parse_tree(sql: &str, standard: bool) -> Result<Vec<u8>> {
+    match binding::parse_protobuf(sql, standard) {
         Ok(tree) => Ok(tree),
         Err(failure) if failure.message == STACK_DEPTH_MESSAGE => std::thread::scope(|scope| {
             let builder =
                 std::thread::Builder::new().name("parser".into()).stack_size(nesting::PARSER_STACK_BYTES);
             let thread = builder
-                .spawn_scoped(scope, || binding::parse_protobuf(sql))
+                .spawn_scoped(scope, || binding::parse_protobuf(sql, standard))
                 .map_err(|_| stack_depth_exceeded())?;
             let outcome = thread.join().map_err(|_| PgError::internal("the parser thread panicked"))?;
             outcome.map_err(|failure| syntax_error(sql, failure))
@@ -76,7 +84,7 @@ fn parse_tree(sql: &str) -> Result<Vec<u8>> {
     }
 }
 
-fn parse_uncached(sql: &str) -> Result<Parsed> {
+fn parse_uncached(sql: &str, standard: bool) -> Result<Parsed> {
     if let Some(position) = sql.bytes().position(|byte| byte == 0) {
         let error = PgError::new(
             SqlState::CHARACTER_NOT_IN_REPERTOIRE,
@@ -84,7 +92,7 @@ fn parse_uncached(sql: &str) -> Result<Parsed> {
         );
         return Err(error.at(Some(position)));
     }
-    let tree = parse_tree(sql)?;
+    let tree = parse_tree(sql, standard)?;
     let depth = nesting::tree_depth(&tree);
     if depth > nesting::TREE_DEPTH_MAX {
         return Err(stack_depth_exceeded());

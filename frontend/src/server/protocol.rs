@@ -74,7 +74,7 @@ impl Session {
         self.prepared.remove("");
         self.running_types.clear();
         self.current_sql = Some(Arc::from(sql));
-        let parsed = parser::parse(sql)?;
+        let parsed = self.parse(sql)?;
         let count = parsed.statements.len();
         if count == 0 {
             client.output.empty(b'I');
@@ -101,6 +101,14 @@ impl Session {
         Ok(())
     }
 
+    fn parse(&self, sql: &str) -> Result<Arc<parser::Parsed>> {
+        if sql.contains('\\') && self.settings.lock().raw("standard_conforming_strings") == "off" {
+            parser::parse_with_escapes(sql)
+        } else {
+            parser::parse(sql)
+        }
+    }
+
     /// Ends an implicit transaction.
     fn finish_implicit(&mut self) -> Result<()> {
         if self.transaction.as_ref().is_some_and(|open| !open.explicit) {
@@ -124,7 +132,7 @@ impl Session {
         if name.is_empty() {
             self.prepared.remove("");
         }
-        let parsed = parser::parse(sql)?;
+        let parsed = self.parse(sql)?;
         if parsed.statements.len() > 1 {
             return Err(PgError::new(
                 SqlState::SYNTAX_ERROR,

@@ -192,6 +192,9 @@ fn io_context(settings: &Settings, now: i64) -> IoContext {
         } else {
             ByteaOutput::Hex
         },
+        array_nulls: settings.raw("array_nulls") != "off",
+        quote_all_identifiers: settings.raw("quote_all_identifiers") == "on",
+        transform_null_equals: settings.raw("transform_null_equals") == "on",
         now,
         names: None,
     }

@@ -88,6 +88,16 @@ impl Session {
         }
     }
 
+    /// Begins the random numbers that the parameter `seed` stands for.
+    ///
+    /// # Errors
+    /// `22023`.
+    pub fn seed(&self) -> Result<()> {
+        let seed = self.settings.lock().raw("seed").parse().unwrap_or_default();
+        *self.generator.lock() = types::random::Generator::from_fraction(seed)?;
+        Ok(())
+    }
+
     /// Queues a WARNING for the client.
     pub fn warn(&mut self, sqlstate: SqlState, message: impl Into<String>) {
         self.report(Severity::Warning, PgError::new(sqlstate, message));

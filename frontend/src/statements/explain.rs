@@ -30,13 +30,32 @@ pub(super) fn run(
     destination: &mut Destination<'_>,
 ) -> Result<String> {
     let (options, analyze) = options(statement)?;
-    let inner = source.inner();
+    let mut inner = source.inner();
+    if let NodeEnum::CreateTableAsStmt(_) | NodeEnum::DeclareCursorStmt(_) = inner.node()? {
+        if analyze && matches!(inner.node()?, NodeEnum::CreateTableAsStmt(_)) {
+            return Err(PgError::not_supported("EXPLAIN ANALYZE of CREATE TABLE AS"));
+        }
+        inner = inner.inner();
+    }
+    let mut bound = None;
+    if let NodeEnum::ExecuteStmt(execute) = inner.node()? {
+        let (prepared, values) = super::prepare::bind(session, execute, params)?;
+        let Some(source) = prepared.source.clone() else { return Ok("EXPLAIN".to_owned()) };
+        inner = source;
+        session.running_types.clone_from(&prepared.param_types);
+        bound = Some(values);
+    }
     if !matches!(
         inner.node()?,
-        NodeEnum::SelectStmt(_) | NodeEnum::InsertStmt(_) | NodeEnum::UpdateStmt(_) | NodeEnum::DeleteStmt(_)
+        NodeEnum::SelectStmt(_)
+            | NodeEnum::InsertStmt(_)
+            | NodeEnum::UpdateStmt(_)
+            | NodeEnum::DeleteStmt(_)
+            | NodeEnum::MergeStmt(_)
     ) {
         return Err(PgError::not_supported("EXPLAIN of this statement"));
     }
+    let params = bound.as_deref().unwrap_or(params);
     let planned = query::plan(session, &inner, params)?;
     let report = if analyze {
         let access = session.access()?;
@@ -56,15 +75,22 @@ pub(super) fn run(
 fn options(statement: &ExplainStmt) -> Result<(Options, bool)> {
     let mut options = Options::default();
     let mut analyze = false;
+    let (mut timing, mut wal, mut serialize, mut generic) = (false, false, false, false);
     for option in &statement.options {
         let Some(NodeEnum::DefElem(option)) = &option.node else { continue };
         match option.defname.as_str() {
             "analyze" => analyze = flag(option)?,
             "verbose" => options.verbose = flag(option)?,
             "costs" => options.costs = flag(option)?,
-            "timing" => options.timing = flag(option)?,
+            "timing" => {
+                options.timing = flag(option)?;
+                timing = options.timing;
+            }
+            "wal" => wal = flag(option)?,
+            "generic_plan" => generic = flag(option)?,
+            "serialize" => serialize = serialization(option)?,
             // Accepted: there is nothing of these to show.
-            "buffers" | "wal" | "settings" | "summary" | "memory" => {
+            "buffers" | "settings" | "summary" | "memory" => {
                 flag(option)?;
             }
             "format" => options.format = format(option)?,
@@ -77,7 +103,37 @@ fn options(statement: &ExplainStmt) -> Result<(Options, bool)> {
             }
         }
     }
+    for (name, given) in [("WAL", wal), ("TIMING", timing), ("SERIALIZE", serialize)] {
+        if given && !analyze {
+            let message = format!("EXPLAIN option {name} requires ANALYZE");
+            return Err(PgError::new(SqlState::INVALID_PARAMETER_VALUE, message));
+        }
+    }
+    if generic && analyze {
+        let message = "EXPLAIN options ANALYZE and GENERIC_PLAN cannot be used together";
+        return Err(PgError::new(SqlState::INVALID_PARAMETER_VALUE, message));
+    }
+    if generic {
+        return Err(PgError::not_supported("EXPLAIN (GENERIC_PLAN)"));
+    }
     Ok((options, analyze))
+}
+
+/// Reads the SERIALIZE option: whether results are to be turned into their wire form, which happens anyway.
+fn serialization(option: &DefElem) -> Result<bool> {
+    let text = option.arg.as_ref().map(|arg| constant_text(arg).unwrap_or_default());
+    match text.as_deref() {
+        None | Some("text" | "binary") => Ok(true),
+        Some("none" | "off") => Ok(false),
+        Some(other) => Err(unknown_value(option, other)),
+    }
+}
+
+/// Returns the `22023` of an option's value.
+fn unknown_value(option: &DefElem, value: &str) -> PgError {
+    let name = &option.defname;
+    let message = format!("unrecognized value for EXPLAIN option \"{name}\": \"{value}\"");
+    PgError::new(SqlState::INVALID_PARAMETER_VALUE, message).at(usize::try_from(option.location).ok())
 }
 
 pub(super) fn flag(option: &DefElem) -> Result<bool> {
@@ -94,9 +150,6 @@ fn format(option: &DefElem) -> Result<Format> {
         "text" => Ok(Format::Text),
         "json" => Ok(Format::Json),
         "xml" | "yaml" => Err(PgError::not_supported(format!("EXPLAIN (FORMAT {text})"))),
-        other => Err(PgError::new(
-            SqlState::INVALID_PARAMETER_VALUE,
-            format!("unrecognized value for EXPLAIN option \"format\": \"{other}\""),
-        )),
+        other => Err(unknown_value(option, other)),
     }
 }

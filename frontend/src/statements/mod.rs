@@ -166,7 +166,7 @@ pub fn describe(session: &mut Session, source: &Source, types: &[Oid]) -> Result
         | NodeEnum::MergeStmt(_) => {
             return query::describe(session, source, types);
         }
-        NodeEnum::VariableShowStmt(statement) => Some(variable::columns(session, statement)),
+        NodeEnum::VariableShowStmt(statement) => Some(variable::columns(session, statement)?),
         NodeEnum::ExplainStmt(_) => Some(explain::columns()),
         NodeEnum::ExecuteStmt(statement) => session.find_prepared(&statement.name)?.columns.clone(),
         NodeEnum::FetchStmt(statement) if !statement.ismove => cursor::columns(session, statement),

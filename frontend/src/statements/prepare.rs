@@ -72,9 +72,27 @@ pub(super) fn bind(
     for (node, oid) in statement.params.iter().zip(&prepared.param_types) {
         let node: Option<&NodeEnum> = node.node.as_ref();
         let node = node.ok_or_else(|| PgError::internal("an EXECUTE parameter of no kind"))?;
+        if let Some(location) = subquery_in(node) {
+            return Err(PgError::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "cannot use subquery in EXECUTE parameter",
+            )
+            .at(usize::try_from(location).ok()));
+        }
         values.push(query::evaluate(session, node, *oid, params)?);
     }
     Ok((prepared, values))
+}
+
+/// Returns where a subquery stands in an expression.
+fn subquery_in(node: &NodeEnum) -> Option<i32> {
+    if let NodeEnum::SubLink(link) = node {
+        return Some(link.location);
+    }
+    node.nodes().iter().find_map(|(node, ..)| match node {
+        pg_query::NodeRef::SubLink(link) => Some(link.location),
+        _ => None,
+    })
 }
 
 /// DEALLOCATE.

@@ -31,8 +31,16 @@ pub(super) fn create(
     }
     let Some(into) = &statement.into else { return Err(PgError::internal("CREATE TABLE AS without a name")) };
     let source = source.inner();
-    if matches!(source.node()?, NodeEnum::ExecuteStmt(_)) {
-        return Err(PgError::not_supported("CREATE TABLE AS EXECUTE"));
+    if let NodeEnum::ExecuteStmt(execute) = source.node()? {
+        let (prepared, values) = super::prepare::bind(session, execute, params)?;
+        let inner = prepared.source.as_ref().filter(|_| prepared.columns.is_some());
+        let inner = inner
+            .ok_or_else(|| PgError::new(SqlState::WRONG_OBJECT_TYPE, "prepared statement is not a SELECT"))?;
+        let types = std::mem::replace(&mut session.running_types, prepared.param_types.clone());
+        let planned = query::plan(session, inner, &values);
+        session.running_types = types;
+        let tag = fill(session, client, into, statement.if_not_exists, &planned?, &values)?;
+        return Ok(if into.skip_data { "SELECT 0".to_owned() } else { tag });
     }
     let planned = query::plan(session, &source, params)?;
     fill(session, client, into, statement.if_not_exists, &planned, params)

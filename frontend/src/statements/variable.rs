@@ -26,6 +26,9 @@ pub(super) fn set(session: &mut Session, statement: &VariableSetStmt) -> Result<
         Kind::VarSetValue => {
             let value = set_value(session, name, &statement.args)?;
             session.settings.lock().set(name, &value, local)?;
+            if name.eq_ignore_ascii_case("seed") {
+                session.seed()?;
+            }
         }
         Kind::VarSetDefault => session.settings.lock().reset(name, local)?,
         Kind::VarReset => {
@@ -121,13 +124,16 @@ pub fn constant_text(node: &Node) -> Option<String> {
 }
 
 /// Returns the columns of SHOW.
-pub(super) fn columns(session: &Session, statement: &VariableShowStmt) -> Vec<FieldDescription> {
-    let _ = session;
+///
+/// # Errors
+/// `42704`.
+pub(super) fn columns(session: &Session, statement: &VariableShowStmt) -> Result<Vec<FieldDescription>> {
     if statement.name == "all" {
-        return ["name", "setting", "description"].into_iter().map(text_field).collect();
+        return Ok(["name", "setting", "description"].into_iter().map(text_field).collect());
     }
+    session.settings.lock().show(&statement.name)?;
     let name = find(&statement.name).map_or(statement.name.as_str(), |definition| definition.name.as_str());
-    vec![text_field(name)]
+    Ok(vec![text_field(name)])
 }
 
 /// SHOW.
@@ -154,7 +160,7 @@ pub(super) fn show(
         vec![vec![Datum::text(session.show_setting(&statement.name)?)]]
     };
     let access = session.access()?;
-    destination.deliver(client, &columns(session, statement), &access, &rows)?;
+    destination.deliver(client, &columns(session, statement)?, &access, &rows)?;
     Ok("SHOW".to_owned())
 }
 

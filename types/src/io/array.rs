@@ -222,7 +222,8 @@ impl Reader<'_> {
                 value.trim_end_matches(|c: char| c.is_ascii_whitespace() || c == '\x0b').len().max(kept);
             value.truncate(end);
         }
-        let datum = if !quoted && !escaped && value.eq_ignore_ascii_case("null") {
+        let is_null = !quoted && !escaped && value.eq_ignore_ascii_case("null");
+        let datum = if is_null && self.context.array_nulls {
             Datum::Null
         } else {
             text_input(self.element, self.typmod, &value, self.context)?

@@ -84,6 +84,12 @@ pub struct IoContext {
     pub extra_float_digits: i32,
     /// `bytea_output`.
     pub bytea_output: ByteaOutput,
+    /// `array_nulls`: an unquoted NULL in an array's text is a null.
+    pub array_nulls: bool,
+    /// `quote_all_identifiers`.
+    pub quote_all_identifiers: bool,
+    /// `transform_null_equals`: `expr = NULL` means `expr IS NULL`.
+    pub transform_null_equals: bool,
     /// Start of the transaction: microseconds from 2000-01-01 UTC.
     pub now: i64,
     /// Names of catalog objects; without them, they are numbers.
@@ -99,6 +105,9 @@ impl Default for IoContext {
             time_zone: Zone::UTC,
             extra_float_digits: 1,
             bytea_output: ByteaOutput::Hex,
+            array_nulls: true,
+            quote_all_identifiers: false,
+            transform_null_equals: false,
             now: 0,
             names: None,
         }

@@ -307,7 +307,12 @@ pub fn quote_ident(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         && !super::keywords::needs_quotes(text);
-    if plain { text.to_string() } else { format!("\"{}\"", text.replace('"', "\"\"")) }
+    if plain { text.to_string() } else { quote_ident_always(text) }
+}
+
+/// [`quote_ident`] under `quote_all_identifiers`.
+pub fn quote_ident_always(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
 }
 
 /// `to_hex(int)` of the bits.

@@ -188,12 +188,21 @@ fn format(values: &Values<'_>, args: &[Datum], call: &CallContext<'_>) -> Result
             ('L', true) => "NULL".to_string(),
             (_, true) => return Err(errors::null_identifier()),
             ('s', false) => output_text(value, ty, call.query)?,
-            ('I', false) => strings::quote_ident(&output_text(value, ty, call.query)?),
+            ('I', false) => quoted_name(&output_text(value, ty, call.query)?, call),
             (_, false) => strings::quote_literal(&output_text(value, ty, call.query)?),
         };
         pad(&shown, &item, &mut out)?;
     }
     Ok(Datum::text(out))
+}
+
+/// Returns a name as SQL writes it.
+fn quoted_name(name: &str, call: &CallContext<'_>) -> String {
+    if call.query.session.io().quote_all_identifiers {
+        strings::quote_ident_always(name)
+    } else {
+        strings::quote_ident(name)
+    }
 }
 
 fn width_of(value: &Datum, ty: TypeRef, call: &CallContext<'_>) -> Result<i32> {
@@ -247,7 +256,7 @@ fn joined(args: &[Datum], call: &CallContext<'_>) -> Result<Datum> {
 
 /// Sorted by `prosrc`.
 pub(in crate::functions) const TABLE: &[FunctionEntry] = &[
-    row("quote_ident", |args, _| Ok(Datum::text(strings::quote_ident(text(args, 0)?)))),
+    row("quote_ident", |args, call| Ok(Datum::text(quoted_name(text(args, 0)?, call)))),
     row("quote_literal", |args, _| Ok(Datum::text(strings::quote_literal(text(args, 0)?)))),
     row("quote_nullable", quoted_or_null),
     row("quote_literal_1285", quoted),

@@ -105,6 +105,14 @@ fn load() -> BTreeMap<String, Definition> {
             default: value.to_owned(),
         });
     }
+    add(Definition {
+        name: "seed".to_owned(),
+        unit: None,
+        category: HIDDEN.to_owned(),
+        context: Context::User,
+        kind: Kind::Real(-1.0, 1.0),
+        default: "0".to_owned(),
+    });
     let mut own = |name: &str, unit: Option<&str>, context, kind, default: &str| {
         add(Definition {
             name: name.to_owned(),

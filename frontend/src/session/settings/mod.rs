@@ -172,6 +172,8 @@ impl Settings {
     pub fn show(&self, name: &str) -> Result<String> {
         let key = name.to_ascii_lowercase();
         match DEFINITIONS.get(&key) {
+            // What is random is not shown, as PostgreSQL's `show_random_seed`.
+            Some(_) if key == "seed" => Ok("unavailable".to_owned()),
             Some(definition) => Ok(definition.show(&self.raw(&key))),
             None => match [&self.local, &self.session, &self.start].into_iter().find_map(|map| map.get(&key))
             {

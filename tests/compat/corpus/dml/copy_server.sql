@@ -1,0 +1,27 @@
+-- COPY with files and programs of the server.
+CREATE TABLE t (a int PRIMARY KEY, b text);
+COPY t FROM '/nonexistent/x';
+COPY t FROM '/tmp';
+COPY t TO '/tmp';
+COPY t TO 'rel';
+COPY t TO '/nonexistent/x';
+COPY nope FROM '/nonexistent/x';
+COPY t FROM 'rel';
+COPY t FROM PROGRAM 'echo 1; false';
+COPY t FROM PROGRAM 'printf "1\tx\n"; exit 3';
+COPY t FROM PROGRAM 'nonexistent_cmd';
+COPY t TO PROGRAM 'false';
+COPY t FROM PROGRAM 'printf "1\tx\n2\ty\n"';
+COPY t FROM PROGRAM 'printf "3\tx\n2\ty\n"';
+COPY (SELECT 1) TO PROGRAM 'cat > /dev/null';
+COPY t TO PROGRAM 'cat > /dev/null' (FORMAT binary);
+CREATE TABLE s (id serial, a int, b text);
+COPY s (a, b) FROM PROGRAM 'echo 5,x; echo 6,y' (FORMAT csv);
+SELECT * FROM s ORDER BY id;
+CREATE TABLE u (a int PRIMARY KEY, b text);
+COPY u FROM PROGRAM 'echo a,b; seq 1 20000 | sed "s/$/,x/"; echo 77,y' (FORMAT csv, HEADER);
+COPY u FROM PROGRAM 'echo a,b; seq 1 20000 | sed "s/$/,\"x\ny\"/"; echo 77,y' (FORMAT csv, HEADER);
+COPY u FROM PROGRAM 'seq 1 10 | sed "s/$/,x/"';
+COPY u FROM PROGRAM 'seq 1 10 | sed "s/$/,x/"' (FORMAT csv);
+COPY u FROM PROGRAM 'seq 21 20000 | sed "s/$/,y/"; echo 3,y' (FORMAT csv);
+SELECT count(*) FROM u;
