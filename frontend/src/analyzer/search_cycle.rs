@@ -236,6 +236,7 @@ impl Analyzer<'_> {
             offset: None,
             subqueries: Vec::new(),
             locking: false,
+            row_marks: Vec::new(),
         }
     }
 }

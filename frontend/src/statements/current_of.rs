@@ -60,7 +60,11 @@ fn current_row(session: &Session, range: &RangeVar, current: &CurrentOfExpr) -> 
     let batches = held.slice(held.position - 1, held.position);
     let vector = batches.first().and_then(|batch| batch.columns.get(held.columns.len() + index));
     match vector.map(|vector| datum_at(vector, 0, TypeRef::plain(oids::INT8))).transpose()? {
-        Some(Datum::I64(row)) => Ok(row),
+        Some(Datum::I64(row)) => {
+            let storage = session.open()?.storage.lock();
+            let latest = storage.latest_version(relation.table_id(), storage::RowId(row as u64))?;
+            Ok(latest.0 as i64)
+        }
         _ => Err(state(format!("cursor \"{name}\" is not positioned on a row"))),
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn prepare(session: &mut Session, source: &Source, statement: &Prepar
     let description = super::describe(session, &inner, &types)?;
     session.keep_prepared(Prepared {
         name: statement.name.clone(),
-        text: format!("{};", source.text()),
+        text: source.parsed.text.to_string(),
         source: Some(inner),
         param_types: description.param_types,
         columns: description.columns,

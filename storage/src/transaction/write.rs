@@ -104,6 +104,19 @@ impl Transaction {
         Ok(ids)
     }
 
+    /// Returns the newest version of a row, as `table_tuple_get_latest_tid`: the row itself unless it was updated.
+    ///
+    /// # Errors
+    /// When there is no such table.
+    pub fn latest_version(&self, table: TableId, row: RowId) -> Result<RowId> {
+        let heap = &self.table(table)?.heap;
+        let mut latest = row;
+        while let Some((_, _, Some(newer))) = heap.stamps(latest) {
+            latest = newer;
+        }
+        Ok(latest)
+    }
+
     /// Inserts one row.
     ///
     /// # Errors
