@@ -2,6 +2,7 @@
 
 mod builder;
 mod bulk;
+mod compaction;
 pub mod disk;
 mod durable;
 mod error;
@@ -10,6 +11,7 @@ mod heap;
 mod index;
 mod key;
 mod locks;
+mod maintenance;
 mod mvcc;
 mod predicate;
 mod scan;

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
@@ -19,6 +20,7 @@ use crate::durable::recovery::recover;
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;
 use crate::locks::{AdvisoryKey, LockInfo, LockTag, Locks, Mode};
+use crate::maintenance;
 use crate::mvcc::snapshot::{Held, Registry};
 use crate::mvcc::waits::{Patient, Waiter, Waits};
 use crate::mvcc::xids::{XidState, XidTable};
@@ -33,11 +35,13 @@ use crate::version::{Changes, StoreVersion};
 pub struct StoreOptions {
     /// A checkpoint is made when the journal has more bytes than this.
     pub journal_bytes_max: u64,
+    /// How often the store tidies up in the background; `None`: never.
+    pub maintenance: Option<Duration>,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { journal_bytes_max: 128 << 20 }
+        Self { journal_bytes_max: 128 << 20, maintenance: None }
     }
 }
 
@@ -86,6 +90,12 @@ struct Unpublished {
     version: Option<Arc<StoreVersion>>,
 }
 
+/// Tuning constants: how many times its usual size the journal may have before commits wait for the checkpoint that runs,
+/// and how long they wait at most.
+const BACK_PRESSURE: u64 = 4;
+const NAP: Duration = Duration::from_millis(5);
+const NAPS_MAX: u32 = 2000;
+
 /// Owners from here on are no process ids.
 const ANONYMOUS_OWNERS: u64 = 1 << 40;
 
@@ -107,7 +117,7 @@ impl Store {
         sync_directory_of(disk.as_ref(), &directory.join("journal"))?;
         sync_directory_of(disk.as_ref(), directory)?;
         let head = Head { version: Arc::new(recovered.version), commit: recovered.commit };
-        Ok(Arc::new(Self {
+        let store = Arc::new(Self {
             directory: directory.to_owned(),
             options,
             disk,
@@ -128,7 +138,11 @@ impl Store {
             loaded: Mutex::new(recovered.loaded),
             checkpoint_state: Mutex::new(recovered.checkpoint),
             checkpointing: AtomicBool::new(false),
-        }))
+        });
+        if let Some(interval) = store.options.maintenance {
+            maintenance::start(&store, interval)?;
+        }
+        Ok(store)
     }
 
     /// Returns the data directory.
@@ -167,7 +181,7 @@ impl Store {
     /// Writes everything to segments and the manifest and shortens the journal; the store stays usable. To be
     /// called at a clean shutdown; without it the next start replays the journal.
     pub fn checkpoint(self: &Arc<Self>) -> Result<()> {
-        checkpoint::checkpoint(self)
+        checkpoint::checkpoint(self, false)
     }
 
     pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
@@ -278,6 +292,7 @@ impl Store {
         xid: Option<&Arc<XidState>>,
         asynchronous: bool,
     ) -> Result<u64> {
+        self.wait_for_checkpoint();
         let (commit, position) = {
             let mut head = self.head.lock();
             for heap in heaps {
@@ -305,7 +320,7 @@ impl Store {
             return Err(error);
         }
         self.publish(commit);
-        if self.journal.size() > self.options.journal_bytes_max {
+        if self.needs_checkpoint() {
             self.checkpoint_in_background();
         }
         Ok(commit)
@@ -329,7 +344,23 @@ impl Store {
         }
     }
 
-    fn checkpoint_in_background(self: &Arc<Self>) {
+    /// Lets checkpoints keep up with commits: while one runs and the journal has grown far beyond where it began, commits
+    /// take their time.
+    fn wait_for_checkpoint(&self) {
+        let limit = self.options.journal_bytes_max.saturating_mul(BACK_PRESSURE);
+        let mut naps = 0;
+        while naps < NAPS_MAX && self.journal.size() > limit && self.checkpointing.load(Ordering::Acquire) {
+            std::thread::sleep(NAP);
+            naps += 1;
+        }
+    }
+
+    /// Returns whether the journal is longer than it should be.
+    pub(crate) fn needs_checkpoint(&self) -> bool {
+        self.journal.size() > self.options.journal_bytes_max
+    }
+
+    pub(crate) fn checkpoint_in_background(self: &Arc<Self>) {
         if self.checkpointing.swap(true, Ordering::AcqRel) {
             return;
         }

@@ -566,3 +566,88 @@ fn keys_are_unique() {
     assert!(violates(try_insert(vec![50_000, 25_000])));
     assert_sound(&store);
 }
+
+#[test]
+fn compaction_moves_rows_and_gives_space_back() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..1);
+    load(&store, 1..100_001);
+    let before = directory.files("segments");
+    let mut old = store.begin();
+    old.set_isolation(IsolationLevel::RepeatableRead);
+    let all = ids(&old);
+    let mut transaction = store.begin();
+    let gone: Vec<RowId> = read(&transaction.scan(TABLE).unwrap())
+        .unwrap()
+        .into_iter()
+        .filter(|(id, _)| id % 2 == 1)
+        .map(|(_, row)| row)
+        .collect();
+    delete(&mut transaction, &gone);
+    transaction.commit().unwrap();
+    store.vacuum(&[]).unwrap();
+    // Somebody still sees all rows.
+    assert_eq!(store.begin().scan(TABLE).unwrap().row_group_count(), 3);
+    assert_eq!(ids(&old), all);
+    drop(old);
+    // The moved rows can still be changed by their old names.
+    let mut late = store.begin();
+    let (first, row) = read(&late.scan(TABLE).unwrap()).unwrap()[5];
+    store.vacuum(&[]).unwrap();
+    let scan = store.begin().scan(TABLE).unwrap();
+    assert_eq!(scan.row_count(), 50_001);
+    let rows: usize = (0..scan.row_group_count()).map(|group| scan.row_group(group).row_count()).sum();
+    assert_eq!(rows, 50_001);
+    assert!(directory.files("segments").iter().all(|file| !before.contains(file)), "space is given back");
+    assert_sound(&store);
+    let WriteOutcome::ConcurrentlyUpdated(newer) = late.delete_row(TABLE, row).unwrap() else { panic!() };
+    assert_eq!(late.delete_row(TABLE, newer), Ok(WriteOutcome::Done(newer)));
+    late.commit().unwrap();
+    let expected: Vec<i64> = all.into_iter().filter(|id| id % 2 == 0 && *id != first).collect();
+    let sorted = |store: &Arc<Store>| {
+        let mut found = ids(&store.begin());
+        found.sort_unstable();
+        found
+    };
+    assert_eq!(sorted(&store), expected);
+    let copy = directory.copy_of();
+    drop(store);
+    for directory in [copy, directory] {
+        let store = directory.open();
+        assert_eq!(sorted(&store), expected);
+        assert_sound(&store);
+    }
+}
+
+#[test]
+fn compaction_is_recovered_from_the_journal() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..1);
+    load(&store, 1..20_001);
+    let mut transaction = store.begin();
+    let scan = read(&transaction.scan(TABLE).unwrap()).unwrap();
+    let gone: Vec<RowId> = scan.into_iter().filter(|(id, _)| id % 3 == 1).map(|(_, row)| row).collect();
+    delete(&mut transaction, &gone);
+    transaction.commit().unwrap();
+    let thresholds = crate::compaction::Thresholds { group: 16, segment: 16 };
+    assert_eq!(crate::compaction::compact(&store, TABLE, thresholds), Ok(true));
+    assert_eq!(crate::compaction::compact(&store, TABLE, thresholds), Ok(false));
+    let mut transaction = store.begin();
+    let scan = read(&transaction.scan(TABLE).unwrap()).unwrap();
+    delete(&mut transaction, &[scan[100].1]);
+    insert(&mut transaction, 30_000..30_010);
+    transaction.commit().unwrap();
+    let expected = ids(&store.begin());
+    let copy = directory.copy_of();
+    drop(store);
+    let store = copy.open();
+    assert_eq!(ids(&store.begin()), expected);
+    assert_sound(&store);
+    store.checkpoint().unwrap();
+    drop(store);
+    let store = copy.open();
+    assert_eq!(ids(&store.begin()), expected);
+    assert_sound(&store);
+}

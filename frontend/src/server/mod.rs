@@ -39,6 +39,9 @@ pub struct Options {
     pub memory_bytes_max: u64,
 }
 
+/// A tuning constant: how often the storage looks for something to tidy up.
+const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(1);
+
 /// A running server.
 pub struct Server {
     /// What its sessions share.
@@ -60,7 +63,10 @@ impl Server {
         }
         let _ = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build_global();
         crate::system::functions::register();
-        let store = Store::open(&options.data_dir, StoreOptions::default())?;
+        let store = Store::open(
+            &options.data_dir,
+            StoreOptions { maintenance: Some(MAINTENANCE_INTERVAL), ..StoreOptions::default() },
+        )?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

@@ -9,17 +9,25 @@ use super::table::resolve;
 use crate::catalog::RelationKind;
 use crate::session::Session;
 
-/// VACUUM and ANALYZE: the storage keeps itself in order, and statistics are taken when planning.
+/// VACUUM does now what the storage does from time to time; ANALYZE has nothing to do, since statistics are taken when
+/// planning.
 pub(super) fn vacuum(session: &mut Session, statement: &VacuumStmt) -> Result<String> {
     if statement.is_vacuumcmd {
         session.prevent_block("VACUUM")?;
     }
+    let mut tables = Vec::new();
     for relation in &statement.rels {
         if let Some(NodeEnum::VacuumRelation(relation)) = &relation.node
             && let Some(relation) = &relation.relation
         {
-            resolve(session, relation)?;
+            let relation = resolve(session, relation)?;
+            if relation.kind.is_stored() {
+                tables.push(relation.table_id());
+            }
         }
+    }
+    if statement.is_vacuumcmd && (statement.rels.is_empty() || !tables.is_empty()) {
+        session.engine.store.vacuum(&tables)?;
     }
     Ok(if statement.is_vacuumcmd { "VACUUM" } else { "ANALYZE" }.to_owned())
 }

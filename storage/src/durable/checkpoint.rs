@@ -54,12 +54,14 @@ impl CheckpointState {
 }
 
 /// Writes a checkpoint.
-pub(crate) fn checkpoint(store: &Arc<Store>) -> Result<()> {
+///
+/// `settled`: full row groups are frozen whatever has changed in them lately.
+pub(crate) fn checkpoint(store: &Arc<Store>, settled: bool) -> Result<()> {
     let mut state = store.checkpoint_state.lock();
     // Whatever the cut sees stays: the hold is older than the cut.
     let (held, version) = store.newest();
     for (&table, table_version) in &version.tables {
-        freeze_table(store, table, table_version, &mut state)?;
+        freeze_table(store, table, table_version, settled, &mut state)?;
     }
     let (head, journal, loaded) = {
         let head = store.head.lock();
@@ -127,16 +129,18 @@ fn freeze_table(
     store: &Arc<Store>,
     table: TableId,
     version: &TableVersion,
+    everything: bool,
     state: &mut CheckpointState,
 ) -> Result<()> {
     let heap = &version.heap;
     let mut settled = Vec::new();
     for group in heap.groups().iter() {
         let changes = group.take_changes();
-        if !group.is_hot() || !group.is_full() || changes > CHANGES_MAX {
+        if !group.is_hot() || !group.is_full() {
             continue;
         }
-        if group.live_rows(ROW_GROUP_ROWS) + DEAD_ROWS_MAX < ROW_GROUP_ROWS {
+        let dead = ROW_GROUP_ROWS - group.live_rows(ROW_GROUP_ROWS);
+        if !everything && (changes > CHANGES_MAX || dead > DEAD_ROWS_MAX) {
             continue;
         }
         heap.retire_places(group.id);
@@ -183,20 +187,26 @@ fn unindex(store: &Arc<Store>, state: &mut CheckpointState) {
         std::mem::take(&mut state.unindexed).into_iter().partition(|(commit, ..)| *commit < horizon);
     state.unindexed = waiting;
     let ready: Vec<(u64, Arc<Heap>, Arc<Group>)> = ready;
-    'groups: for (_, heap, group) in ready {
-        let Form::Frozen { segment, index: position } = group.form() else { continue };
-        for index in heap.indexes().iter() {
-            // Cursors pass over what cannot be removed because the segment is damaged.
-            let Ok(directory) = group.directories.get(&index.definition, heap.columns(), &segment, position)
-            else {
-                continue 'groups;
-            };
-            for (key, lane) in directory.entries() {
-                index.remove(key.clone(), RowId::new(group.id, usize::from(*lane)));
-            }
-        }
-        group.leave_trees();
+    ready.iter().for_each(|(_, heap, group)| unindex_group(heap, group));
+}
+
+/// Removes a frozen row group's entries from the trees of indexes.
+pub(crate) fn unindex_group(heap: &Heap, group: &Group) {
+    let Form::Frozen { segment, index: position } = group.form() else { return };
+    if !group.is_in_trees() {
+        return;
     }
+    for index in heap.indexes().iter() {
+        // Cursors pass over what cannot be removed because the segment is damaged.
+        let Ok(directory) = group.directories.get(&index.definition, heap.columns(), &segment, position)
+        else {
+            return;
+        };
+        for (key, lane) in directory.entries() {
+            index.remove(key.clone(), RowId::new(group.id, usize::from(*lane)));
+        }
+    }
+    group.leave_trees();
 }
 
 fn manifest_table(

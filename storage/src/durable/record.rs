@@ -28,6 +28,8 @@ pub(crate) struct TableRecord {
     pub(crate) ended: Vec<u64>,
     pub(crate) inserted: Vec<(u64, RowBytes)>,
     pub(crate) groups: Vec<GroupRecord>,
+    /// Row groups that are gone: their rows are in those above.
+    pub(crate) removed: Vec<u64>,
 }
 
 /// A new heap.

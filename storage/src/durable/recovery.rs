@@ -261,6 +261,7 @@ impl<'a> Recovery<'a> {
                 end(heap, RowId::new(stored.id, usize::from(lane)), commit)?;
             }
         }
+        record.removed.into_iter().for_each(|id| heap.remove_group(id));
         heap.changed_at.store(commit, Ordering::Relaxed);
         Ok(())
     }

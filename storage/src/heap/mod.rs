@@ -35,6 +35,8 @@ pub(crate) struct Heap {
     pub(crate) table: TableId,
     pub(crate) layout: Arc<RowLayout>,
     groups: RwLock<Arc<Vec<Arc<Group>>>>,
+    /// Row groups whose rows were moved to others by a commit, for those who still hold identifiers of their rows.
+    retired: RwLock<Vec<(u64, Arc<Group>)>>,
     next_group: AtomicU64,
     tail: Mutex<Tail>,
     /// Ended rows in the order of the commits that ended them.
@@ -60,6 +62,7 @@ impl Heap {
             table,
             layout: Arc::new(RowLayout::new(columns)),
             groups: RwLock::default(),
+            retired: RwLock::default(),
             next_group: AtomicU64::new(0),
             tail: Mutex::default(),
             garbage: Mutex::default(),
@@ -86,14 +89,48 @@ impl Heap {
     /// Returns a row group.
     pub(crate) fn group(&self, id: u64) -> Option<Arc<Group>> {
         let groups = self.groups.read();
-        groups.binary_search_by_key(&id, |group| group.id).ok().map(|index| Arc::clone(&groups[index]))
+        if let Ok(index) = groups.binary_search_by_key(&id, |group| group.id) {
+            return Some(Arc::clone(&groups[index]));
+        }
+        drop(groups);
+        self.retired.read().iter().map(|(_, group)| group).find(|group| group.id == id).cloned()
+    }
+
+    /// Puts row groups in the place of others, at once for all who look at the list of row groups.
+    pub(crate) fn exchange_groups(&self, old: &[Arc<Group>], new: &[Arc<Group>]) {
+        let mut groups = self.groups.write();
+        let is_old = |group: &&Arc<Group>| old.iter().any(|old| old.id == group.id);
+        let kept = groups.iter().filter(|group| !is_old(group));
+        let mut list: Vec<Arc<Group>> = kept.chain(new).cloned().collect();
+        list.sort_by_key(|group| group.id);
+        *groups = Arc::new(list);
+    }
+
+    /// Keeps row groups that are not in the list any more for those who hold identifiers of their rows, until everybody
+    /// sees `commit`.
+    pub(crate) fn retire(&self, commit: u64, old: &[Arc<Group>]) {
+        let mut retired = self.retired.write();
+        retired.retain(|(_, group)| !old.iter().any(|old| Arc::ptr_eq(old, group)));
+        retired.extend(old.iter().map(|group| (commit, Arc::clone(group))));
+    }
+
+    /// Takes that back.
+    pub(crate) fn unretire(&self, old: &[Arc<Group>]) {
+        self.retired.write().retain(|(_, group)| !old.iter().any(|old| Arc::ptr_eq(old, group)));
+    }
+
+    /// Lets go of what nobody can hold identifiers of.
+    pub(crate) fn forget_retired(&self, horizon: u64) {
+        if !self.retired.read().is_empty() {
+            self.retired.write().retain(|(commit, _)| *commit >= horizon);
+        }
     }
 
     pub(crate) fn next_group(&self) -> u64 {
         self.next_group.load(Ordering::Relaxed)
     }
 
-    fn take_group_number(&self) -> u64 {
+    pub(crate) fn take_group_number(&self) -> u64 {
         self.next_group.fetch_add(1, Ordering::Relaxed)
     }
 

@@ -1,6 +1,7 @@
 //! Pages: the state of the 2,048 rows that make a vector. Whoever reads or changes a row's stamps holds its page's lock.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kernels::vector::{Bitmap, VECTOR_LANES, Vector};
@@ -47,6 +48,8 @@ pub(crate) struct PageState {
     ended: usize,
     /// Columns of a full page, as vectors.
     columns: Vec<Option<Vector>>,
+    /// What everybody sees of a full page from a commit on, until a stamp changes.
+    seen: OnceLock<(u64, Bitmap)>,
 }
 
 impl Page {
@@ -113,6 +116,7 @@ impl PageState {
     }
 
     pub(crate) fn set_begin(&mut self, lane: usize, stamp: u64) {
+        self.seen = OnceLock::new();
         if self.begin.len() <= lane {
             self.free += lane + 1 - self.begin.len();
             self.begin.resize(lane + 1, NEVER);
@@ -130,6 +134,7 @@ impl PageState {
     }
 
     pub(crate) fn set_end(&mut self, lane: usize, stamp: u64) {
+        self.seen = OnceLock::new();
         if self.end.len() <= lane {
             self.end.resize(lane + 1, NEVER);
         }
@@ -186,9 +191,28 @@ impl PageState {
         if all_began && self.ended == 0 {
             return None;
         }
-        Some(Bitmap::from_bools((0..lanes).map(|lane| {
+        if lanes == VECTOR_LANES
+            && let Some((since, seen)) = self.seen.get()
+            && *since <= snapshot.commit
+        {
+            return Some(seen.clone());
+        }
+        let seen = Bitmap::from_bools((0..lanes).map(|lane| {
             (all_began || snapshot.is_past(self.begin(lane))) && !snapshot.is_past(self.end(lane))
-        })))
+        }));
+        if lanes == VECTOR_LANES
+            && let Some(since) = self.settled_since()
+            && since <= snapshot.commit
+        {
+            let _ = self.seen.set((since, seen.clone()));
+        }
+        Some(seen)
+    }
+
+    /// Returns the commit from which on everybody sees the same rows; `None` when a stamp is in flight.
+    fn settled_since(&self) -> Option<u64> {
+        let newest_end = self.end.iter().copied().filter(|end| *end != NEVER).max().unwrap_or(0);
+        (self.in_flight == 0 && newest_end < IN_FLIGHT).then(|| newest_end.max(self.newest_begin))
     }
 
     /// Returns how many rows are neither free nor ended.

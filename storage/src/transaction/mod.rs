@@ -345,6 +345,14 @@ impl Transaction {
         }
     }
 
+    /// Ends a transaction whose writes are in no log of its own.
+    pub(crate) fn end_compaction(mut self, committed: bool) {
+        if committed && let Some(xid) = self.xid.take() {
+            self.store.xids().forget(xid.xid);
+            xid.release();
+        }
+    }
+
     fn abort(&mut self) {
         self.undo_to(0);
         self.changes = Changes::default();

@@ -62,7 +62,7 @@ fn recover(disk: SimulatedDisk, history: &Arc<Mutex<History>>, what: &str, rando
 fn size_of(seed: u64) -> Size {
     match seed % 16 {
         0 => Size { steps: 12, bulk: 100, freezes: true },
-        1..=3 => Size { steps: 20, bulk: 12_000, freezes: false },
+        1 => Size { steps: 12, bulk: 9_500, freezes: false },
         _ => Size { steps: 40, bulk: 300, freezes: false },
     }
 }
@@ -100,6 +100,7 @@ fn fail_everywhere(seed: u64, size: Size, stride: u64) {
         script.disk().calls()
     };
     let calls = run(None);
+    println!("seed {seed}: {calls} calls");
     for fault in [Fault::Broken, Fault::Full] {
         let first = Random(seed).below(stride);
         for call in (first..calls).step_by(stride as usize) {

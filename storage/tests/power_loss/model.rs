@@ -134,7 +134,11 @@ pub fn find(transaction: &Transaction, table: u64, id: i64) -> storage::Result<O
 
 /// Opens a store in which nothing happens in the background.
 pub fn open(disk: &Arc<dyn Disk>) -> storage::Result<Arc<Store>> {
-    Store::open_on(Arc::clone(disk), Path::new("/data"), StoreOptions { journal_bytes_max: u64::MAX })
+    Store::open_on(
+        Arc::clone(disk),
+        Path::new("/data"),
+        StoreOptions { journal_bytes_max: u64::MAX, ..StoreOptions::default() },
+    )
 }
 
 /// Returns what a store holds.

@@ -50,7 +50,9 @@ impl Script {
                 self.transaction(&store, &|script, transaction, work| script.fill(transaction, work));
                 continue;
             }
-            match self.random.below(14) {
+            match self.random.below(15) {
+                // Nothing is to be seen of it, whether it succeeds or not.
+                3 => drop(store.vacuum(&[])),
                 0 | 1 => {
                     if store.checkpoint().is_ok() {
                         let mut history = self.history.lock().unwrap();
@@ -78,9 +80,11 @@ impl Script {
     /// Starts the store after it was closed, with whatever the operating system still has in memory.
     fn open(&mut self) {
         let mut attempts = 0;
-        let store = loop {
-            match model::open(&self.disk) {
-                Ok(store) => break store,
+        let (store, found) = loop {
+            // A file that cannot be opened now is the matter of those who read its table, until the next start.
+            match model::open(&self.disk).and_then(|store| model::content(&store).map(|found| (store, found)))
+            {
+                Ok(opened) => break opened,
                 Err(error @ StorageError::Corrupt { .. }) => panic!("the store does not open: {error}"),
                 Err(error) => {
                     attempts += 1;
@@ -88,7 +92,6 @@ impl Script {
                 }
             }
         };
-        let found = model::content(&store).unwrap_or_else(|error| panic!("reading fails: {error}"));
         let mut history = self.history.lock().unwrap();
         let last = history.states.len() - 1;
         let earliest = if self.stopped { history.floor } else { last };
@@ -232,8 +235,13 @@ impl Script {
     ) -> Result<()> {
         for _ in 0..1 + self.random.below(10) {
             let Some(id) = self.some_id(work, table) else { return Ok(()) };
-            let row = find(transaction, table, id)?
-                .unwrap_or_else(|| panic!("table {table}: row {id} is not found"));
+            let Some(row) = find(transaction, table, id)? else {
+                panic!(
+                    "table {table}: row {id} of {} is not found, stopped: {}",
+                    work.table(table).rows.len(),
+                    self.stopped
+                )
+            };
             let outcome = if self.random.chance(3) {
                 work.table(table).rows.remove(&id);
                 transaction.delete_row(TableId(table), row)?

@@ -1,0 +1,232 @@
+//! Compaction: row groups with many dead rows are written again without them.
+//!
+//! 1. When nobody has changed a table since the oldest snapshot, its dead rows are dead for everybody. Row groups with
+//!    many of them are chosen; those without any other rows just go.
+//! 2. Their other rows are written to new segments, without locks.
+//! 3. With the table locked against everybody, if that is to be had without waiting and nothing has changed, the rows
+//!    are ended with the new ones as their newer versions, and the row groups change places in the list: a snapshot sees
+//!    one or the other, and they hold the same. That is journaled as a commit.
+//! 4. The old row groups stay around for those who hold identifiers of their rows, until the oldest snapshot is newer.
+//!
+//! The next checkpoint gives the space of the old files back.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::bulk::SegmentsWriter;
+use crate::durable::checkpoint::unindex_group;
+use crate::durable::record::{CommitRecord, GroupRecord, TableRecord};
+use crate::error::{Result, StorageError};
+use crate::heap::group::{Form, Group};
+use crate::heap::{EndAttempt, Heap};
+use crate::locks::{Acquired, RowLockMode, TableLockMode};
+use crate::mvcc::stamp::{ALWAYS, NEVER};
+use crate::scan::{TableScan, positions};
+use crate::segment::Segment;
+use crate::store::Store;
+use crate::table::{RowId, SEGMENT_ROW_GROUPS, TableId};
+use crate::transaction::{Transaction, WaitPolicy};
+use crate::version::Changes;
+
+/// How much is dead before rows are moved.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Thresholds {
+    /// Of a row group's rows, one in so many.
+    pub(crate) group: usize,
+    /// Of a segment's rows, one in so many.
+    pub(crate) segment: usize,
+}
+
+/// A row of a chosen row group, and where it will be.
+struct Moved {
+    row: RowId,
+    to: RowId,
+}
+
+/// Compacts some row groups of a table. Returns whether something was done, and there may be more to do.
+pub(crate) fn compact(store: &Arc<Store>, table: TableId, thresholds: Thresholds) -> Result<bool> {
+    // No checkpoint meanwhile.
+    let _state = store.checkpoint_state.lock();
+    let mut transaction = store.begin();
+    let heap = match transaction.table(table) {
+        Ok(version) => Arc::clone(&version.heap),
+        // What is dropped or damaged is left alone.
+        Err(_) => return Ok(false),
+    };
+    let changed_at = heap.changed_at.load(Ordering::Relaxed);
+    let horizon = store.horizon();
+    heap.forget_retired(horizon);
+    if changed_at > horizon {
+        return Ok(false);
+    }
+    let chosen = choose(&heap, thresholds);
+    if chosen.is_empty() {
+        return Ok(false);
+    }
+    let (segments, rows) = write_rows(store, &transaction, &heap, &chosen)?;
+    let locked = transaction.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::NoWait)?;
+    let unchanged = heap.changed_at.load(Ordering::Relaxed) == changed_at && changed_at <= store.horizon();
+    // What a transaction at SERIALIZABLE has read is known by the old identifiers.
+    let read = store.serializable().list().iter().any(|(read, row, _)| *read == table && row.is_some());
+    if locked == Acquired::No || !unchanged || read {
+        return Ok(false);
+    }
+    move_rows(store, transaction, &heap, &chosen, &segments, rows)
+}
+
+/// Returns row groups that have lost enough rows.
+fn choose(heap: &Heap, thresholds: Thresholds) -> Vec<Arc<Group>> {
+    let groups = heap.groups();
+    let mut chosen: Vec<Arc<Group>> = Vec::new();
+    let mut from = 0;
+    while from < groups.len() && chosen.len() < SEGMENT_ROW_GROUPS {
+        let Form::Frozen { segment, .. } = groups[from].form() else {
+            from += 1;
+            continue;
+        };
+        let same = |group: &&Arc<Group>| matches!(group.form(), Form::Frozen { segment: other, .. } if Arc::ptr_eq(&segment, &other));
+        let run: Vec<&Arc<Group>> = groups[from..].iter().take_while(same).collect();
+        from += run.len();
+        if segment.check().is_err() {
+            continue;
+        }
+        let live = |group: &Arc<Group>| group.live_rows(group.len());
+        let total: usize = (0..segment.group_count()).map(|group| segment.rows(group)).sum();
+        let dead = total - run.iter().map(|group| live(group)).sum::<usize>().min(total);
+        let is_chosen = |group: &&&Arc<Group>| {
+            let (rows, live) = (group.len(), live(group));
+            dead * thresholds.segment > total
+                || (rows - live.min(rows)) * thresholds.group > rows
+                || live == 0
+        };
+        chosen.extend(run.iter().filter(is_chosen).map(|group| Arc::clone(group)));
+    }
+    chosen
+}
+
+/// Writes the rows that are there to new segments; returns them, and which rows these are in order.
+fn write_rows(
+    store: &Arc<Store>,
+    transaction: &Transaction,
+    heap: &Arc<Heap>,
+    chosen: &[Arc<Group>],
+) -> Result<(Vec<Arc<Segment>>, Vec<RowId>)> {
+    let scan = TableScan::new(heap, transaction.snapshot());
+    let mut writer = SegmentsWriter::new(Arc::clone(store), heap.table, Arc::clone(heap.columns()));
+    let mut rows = Vec::new();
+    for group in chosen {
+        let Some(group) = scan.row_group_of(RowId::new(group.id, 0)) else { continue };
+        for vector_index in 0..group.vector_count() {
+            let lanes = group.lanes(vector_index);
+            let live: Vec<u16> = match group.visible(vector_index) {
+                None => (0..lanes as u16).collect(),
+                Some(visible) => positions(&visible),
+            };
+            if live.is_empty() {
+                continue;
+            }
+            let vectors: Result<Vec<_>> = (0..heap.columns().len())
+                .map(|column| group.vector_at(column, vector_index, &live))
+                .collect();
+            writer.append(&vectors?)?;
+            rows.extend(live.iter().map(|lane| group.row_id(vector_index, usize::from(*lane))));
+        }
+    }
+    writer.flush_group()?;
+    Ok((writer.finish()?, rows))
+}
+
+/// Exchanges the row groups, and commits that.
+fn move_rows(
+    store: &Arc<Store>,
+    mut transaction: Transaction,
+    heap: &Arc<Heap>,
+    old: &[Arc<Group>],
+    segments: &[Arc<Segment>],
+    rows: Vec<RowId>,
+) -> Result<bool> {
+    let mut record =
+        TableRecord { removed: old.iter().map(|group| group.id).collect(), ..TableRecord::default() };
+    let mut new: Vec<Arc<Group>> = Vec::new();
+    let mut left = rows.into_iter();
+    let mut moved = Vec::new();
+    for segment in segments {
+        for index in 0..segment.group_count() {
+            let (id, count) = (heap.take_group_number(), segment.rows(index));
+            moved.extend(
+                left.by_ref()
+                    .take(count)
+                    .enumerate()
+                    .map(|(lane, row)| Moved { row, to: RowId::new(id, lane) }),
+            );
+            new.push(Arc::new(Group::frozen(id, segment, index, count, ALWAYS)));
+            record.groups.push(GroupRecord {
+                id,
+                segment: segment.name.clone(),
+                index: index as u32,
+                rows: count as u32,
+                checksum: segment.checksum,
+                dead: Vec::new(),
+            });
+        }
+    }
+    if left.next().is_some() || moved.len() != new.iter().map(|group| group.len()).sum::<usize>() {
+        return Err(StorageError::Misuse("compaction has lost rows".to_owned()));
+    }
+    let stamp = transaction.own_xid().xid;
+    let mut ended = 0;
+    for Moved { row, to } in &moved {
+        let attempt = heap.try_end(*row, (stamp, 0), RowLockMode::NoKeyUpdate, true, store.xids());
+        if attempt != EndAttempt::Ended {
+            break;
+        }
+        heap.set_newer(*row, *to);
+        ended += 1;
+    }
+    let took_all = ended == moved.len();
+    let mut outcome = Ok(false);
+    if took_all {
+        // The lock keeps everybody away whose cursor may be in a tree.
+        old.iter().for_each(|group| unindex_group(heap, group));
+        heap.retire(NEVER, old);
+        heap.exchange_groups(old, &new);
+        outcome = commit(store, &mut transaction, heap, record, segments).map(|commit| {
+            moved.iter().for_each(|moved| heap.set_end(moved.row, commit));
+            heap.retire(commit, old);
+            true
+        });
+        if outcome.is_err() {
+            heap.exchange_groups(&new, old);
+            heap.unretire(old);
+        }
+    }
+    if !matches!(outcome, Ok(true)) {
+        moved.iter().take(ended).for_each(|moved| heap.unend(moved.row));
+    }
+    transaction.end_compaction(matches!(outcome, Ok(true)));
+    outcome
+}
+
+fn commit(
+    store: &Arc<Store>,
+    transaction: &mut Transaction,
+    heap: &Arc<Heap>,
+    record: TableRecord,
+    segments: &[Arc<Segment>],
+) -> Result<u64> {
+    let mut payload = vec![0; CommitRecord::NUMBER_BYTES];
+    CommitRecord { tables: vec![(heap.table, record)], catalog: None }.write(&mut payload)?;
+    let xid = Arc::clone(transaction.own_xid());
+    store.commit(payload, &Changes::default(), std::iter::once(heap), segments, Some(&xid), false)
+}
+
+impl Heap {
+    /// Sets a row's end, whatever it was.
+    fn set_end(&self, row: RowId, commit: u64) {
+        debug_assert!(commit < NEVER);
+        if let Some(group) = self.group(row.group()) {
+            let (page, place) = group.page_of(row.lane());
+            page.write().set_end(place, commit);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Tidying up: what VACUUM does by command and a thread does from time to time.
+//!
+//! Rows that nobody sees any more are removed, full row groups in memory freeze, row groups with many dead rows are
+//! compacted, and the journal is kept short.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::compaction::{Thresholds, compact};
+use crate::durable::checkpoint::checkpoint;
+use crate::error::{Result, StorageError};
+use crate::heap::Heap;
+use crate::store::Store;
+use crate::table::TableId;
+
+/// Tuning constants: when rows are moved by the thread, and when by VACUUM.
+const BACKGROUND: Thresholds = Thresholds { group: 16, segment: 16 };
+const COMMAND: Thresholds = Thresholds { group: 64, segment: 64 };
+/// A tuning constant: with more full row groups than this in memory a checkpoint is made to freeze them.
+const HOT_GROUPS_MAX: usize = 16;
+/// A tuning constant: rows removed at a time.
+const GARBAGE_BUDGET: usize = 1 << 16;
+
+/// Starts the thread, which ends with the store.
+pub(crate) fn start(store: &Arc<Store>, interval: Duration) -> Result<()> {
+    let store = Arc::downgrade(store);
+    std::thread::Builder::new()
+        .name("maintenance".to_owned())
+        .spawn(move || run(&store, interval))
+        .map(drop)
+        .map_err(|error| StorageError::Io {
+            what: "could not start a thread".to_owned(),
+            error: error.to_string(),
+        })
+}
+
+fn run(store: &Weak<Store>, interval: Duration) {
+    loop {
+        std::thread::sleep(interval);
+        let Some(store) = store.upgrade() else { return };
+        // What cannot be done now is tried again; what cannot be done at all is for those to say who need it.
+        let _ = store.tidy();
+    }
+}
+
+impl Store {
+    /// Does what is worth doing without being asked.
+    fn tidy(self: &Arc<Self>) -> Result<()> {
+        let mut hot = 0;
+        for (table, heap) in self.heaps(&[]) {
+            self.remove_garbage(&heap)?;
+            hot += full_groups(&heap);
+            let mut compacted = false;
+            while compact(self, table, BACKGROUND)? {
+                compacted = true;
+            }
+            if compacted {
+                checkpoint(self, false)?;
+            }
+        }
+        if hot > HOT_GROUPS_MAX || self.needs_checkpoint() {
+            self.checkpoint_in_background();
+        }
+        Ok(())
+    }
+
+    /// Removes what nobody sees of tables (of all when there are none), and brings their rows into the form in which
+    /// they are scanned fastest.
+    ///
+    /// # Errors
+    /// Failures of the disk.
+    pub fn vacuum(self: &Arc<Self>, tables: &[TableId]) -> Result<()> {
+        let heaps = self.heaps(tables);
+        let mut hot = 0;
+        for (_, heap) in &heaps {
+            self.remove_garbage(heap)?;
+            hot += full_groups(heap);
+        }
+        if hot > 0 {
+            checkpoint(self, true)?;
+        }
+        let mut compacted = false;
+        for (table, _) in heaps {
+            while compact(self, table, COMMAND)? {
+                compacted = true;
+            }
+        }
+        if compacted { checkpoint(self, false) } else { Ok(()) }
+    }
+
+    fn heaps(&self, tables: &[TableId]) -> Vec<(TableId, Arc<Heap>)> {
+        let version = self.published_version();
+        let wanted = version.tables.iter().filter(|(table, _)| tables.is_empty() || tables.contains(table));
+        wanted.map(|(table, version)| (*table, Arc::clone(&version.heap))).collect()
+    }
+
+    fn remove_garbage(&self, heap: &Heap) -> Result<()> {
+        let horizon = self.horizon();
+        let mut before = usize::MAX;
+        loop {
+            let left = heap.vacuum(horizon, GARBAGE_BUDGET)?;
+            if left == 0 || left >= before {
+                return Ok(());
+            }
+            before = left;
+        }
+    }
+}
+
+/// Counts full row groups in memory.
+fn full_groups(heap: &Heap) -> usize {
+    heap.groups().iter().filter(|group| group.is_hot() && group.is_full()).count()
+}
