@@ -10,6 +10,7 @@ pub mod expr;
 pub mod functions;
 mod operators;
 pub mod plan;
+pub mod point;
 pub mod rows;
 mod sample;
 mod values;

@@ -33,7 +33,7 @@ struct LimitWorker<'a> {
 }
 
 /// Returns the value of a LIMIT or OFFSET expression; `None` for NULL.
-pub(super) fn count(run: &Run<'_>, expr: Option<&Expr>, offset: bool) -> Result<Option<u64>> {
+pub(crate) fn count(run: &Run<'_>, expr: Option<&Expr>, offset: bool) -> Result<Option<u64>> {
     let Some(expr) = expr else { return Ok(None) };
     match RowEvaluator::new(run).evaluate(expr, &[])? {
         Datum::I64(value) => match u64::try_from(value) {

@@ -43,8 +43,10 @@ mod values;
 mod window;
 
 pub(crate) use collect::{collect_rows, collect_rows_limited};
-pub(crate) use modify::{Changer, Event};
+pub(crate) use limit::count as limit_count;
+pub(crate) use modify::{Changer, Event, change_rows};
 pub(crate) use rowset::{RowSet, gather};
+pub(crate) use scan::{Operator, operator_of};
 
 /// Whether the consumer wants more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

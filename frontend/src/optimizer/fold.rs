@@ -44,6 +44,12 @@ impl Planner<'_> {
     }
 
     fn fold_expr(&self, expr: &mut Expr) {
+        if let ExprKind::Param(number) = &expr.kind
+            && let Some(value) = self.context.params.get((*number as usize).wrapping_sub(1))
+        {
+            *expr = Expr::constant(value.clone(), expr.ty);
+            return;
+        }
         match &mut expr.kind {
             ExprKind::And(items) => self.fold_until(items, &Datum::Bool(false)),
             ExprKind::Or(items) => self.fold_until(items, &Datum::Bool(true)),

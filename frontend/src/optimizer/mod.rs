@@ -47,6 +47,8 @@ pub struct PlannerContext<'a> {
     pub index_expression: &'a dyn Fn(&Relation, &Index, IndexPart) -> Option<Expr>,
     /// The session's `enable_...`.
     pub settings: PlannerSettings,
+    /// Values of the parameters, if the plan is for these only.
+    pub params: &'a [Datum],
 }
 
 /// Plans a statement.

@@ -101,6 +101,7 @@ fn explained(catalog: &Catalog, sql: &str) -> Result<String, types::PgError> {
     let context = PlannerContext {
         index_expression: &|_, _, _| None,
         settings: super::PlannerSettings::default(),
+        params: &[],
         statistics: &statistics,
         evaluate: &|_| Err(types::PgError::not_supported("folding")),
     };

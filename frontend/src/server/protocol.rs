@@ -4,6 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use types::{PgError, Result, SqlState};
 
 use super::connection::Client;
@@ -70,10 +71,11 @@ impl Session {
 
     /// Runs the statements of a text. Several statements share an implicit transaction.
     fn simple_query(&mut self, client: &mut Client, sql: &str) -> Result<()> {
-        self.start_work(sql);
-        self.prepared.remove("");
+        let text: Arc<str> = Arc::from(sql);
+        self.start_work(&text);
+        self.forget_unnamed();
         self.running_types.clear();
-        self.current_sql = Some(Arc::from(sql));
+        self.current_sql = Some(text);
         let parsed = self.parse(sql)?;
         let count = parsed.statements.len();
         if count == 0 {
@@ -109,6 +111,12 @@ impl Session {
         }
     }
 
+    fn forget_unnamed(&mut self) {
+        if self.prepared.contains_key("") {
+            Arc::make_mut(&mut self.prepared).remove("");
+        }
+    }
+
     /// Ends an implicit transaction.
     fn finish_implicit(&mut self) -> Result<()> {
         if self.transaction.as_ref().is_some_and(|open| !open.explicit) {
@@ -127,10 +135,11 @@ impl Session {
     }
 
     fn parse_message(&mut self, client: &mut Client, name: String, sql: &str, types: &[u32]) -> Result<()> {
-        self.start_work(sql);
-        self.current_sql = Some(Arc::from(sql));
+        let text: Arc<str> = Arc::from(sql);
+        self.start_work(&text);
+        self.current_sql = Some(Arc::clone(&text));
         if name.is_empty() {
-            self.prepared.remove("");
+            self.forget_unnamed();
         }
         let parsed = self.parse(sql)?;
         if parsed.statements.len() > 1 {
@@ -143,11 +152,12 @@ impl Session {
         let mut prepared = Prepared {
             name,
             source,
-            text: sql.to_owned(),
+            text,
             param_types: types.to_vec(),
             columns: None,
             from_sql: false,
             prepared_at: clock::now(),
+            plan: Mutex::default(),
         };
         if let Some(source) = &prepared.source {
             if self.is_failed() && !statements::ends_transaction(source.node()?) {
@@ -166,7 +176,7 @@ impl Session {
     fn bind_message(&mut self, client: &mut Client, bind: Bind) -> Result<()> {
         let prepared = self.find_prepared(&bind.statement)?;
         self.start_work(&prepared.text);
-        self.current_sql = Some(Arc::from(prepared.text.as_str()));
+        self.current_sql = Some(Arc::clone(&prepared.text));
         let (given, wanted) = (bind.params.len(), prepared.param_types.len());
         if bind.param_formats.len() > 1 && bind.param_formats.len() != given {
             return Err(super::messages::protocol_violation(format!(
@@ -207,13 +217,8 @@ impl Session {
             ));
         }
         // As in exec_bind_message, planning is part of Bind: an error of it comes before the columns are described.
-        let planned = match &prepared.source {
-            Some(source) => {
-                self.running_types.clone_from(&prepared.param_types);
-                statements::plan_bound(self, source, &params)?
-            }
-            None => None,
-        };
+        self.running_types.clone_from(&prepared.param_types);
+        let planned = self.plan_prepared(&prepared, &params)?;
         let portal = Portal {
             prepared: Some(prepared),
             params,
@@ -222,6 +227,7 @@ impl Session {
             state: PortalState::New,
             cursor: None,
         };
+        self.just_bound = Some(bind.portal.clone());
         self.portals.insert(bind.portal, portal);
         client.output.empty(b'2');
         Ok(())
@@ -231,6 +237,7 @@ impl Session {
         let (columns, formats) = match kind {
             b'S' => {
                 let prepared = self.find_prepared(name)?;
+                self.revalidate(&prepared)?;
                 client.output.message(b't', |body| {
                     put_count(body, prepared.param_types.len());
                     prepared.param_types.iter().for_each(|oid| body.extend_from_slice(&oid.to_be_bytes()));
@@ -238,6 +245,10 @@ impl Session {
                 (prepared.columns.clone(), Vec::new())
             }
             b'P' => {
+                let prepared = self.find_portal(name)?.prepared.clone();
+                if let Some(prepared) = prepared.filter(|prepared| prepared.runs_another()) {
+                    self.revalidate(&prepared)?;
+                }
                 let portal = self.find_portal(name)?;
                 let held = match &portal.state {
                     PortalState::Held(held) => Some(held.columns.clone()),
@@ -262,7 +273,7 @@ impl Session {
 
     fn close_message(&mut self, client: &mut Client, kind: u8, name: &str) -> Result<()> {
         match kind {
-            b'S' => drop(self.prepared.remove(name)),
+            b'S' => drop(Arc::make_mut(&mut self.prepared).remove(name)),
             b'P' => drop(self.portals.remove(name)),
             other => {
                 return Err(super::messages::protocol_violation(format!(
@@ -320,8 +331,12 @@ impl Session {
         formats: &[i16],
         rows_max: u64,
     ) -> Result<()> {
-        self.start_work(&prepared.text);
-        self.current_sql = Some(Arc::from(prepared.text.as_str()));
+        // Bind has just taken a snapshot, and found out that the transaction has not failed.
+        let just_bound = self.just_bound.take().is_some_and(|bound| bound == name);
+        if !just_bound {
+            self.start_work(&prepared.text);
+            self.current_sql = Some(Arc::clone(&prepared.text));
+        }
         let Some(source) = &prepared.source else {
             client.output.empty(b'I');
             return Ok(());
@@ -329,8 +344,10 @@ impl Session {
         if self.is_failed() && !statements::ends_transaction(source.node()?) {
             return Err(Self::failed_transaction());
         }
-        self.begin_statement()?;
-        self.running_types.clone_from(&prepared.param_types);
+        if !just_bound || self.transaction.is_none() {
+            self.begin_statement()?;
+            self.running_types.clone_from(&prepared.param_types);
+        }
         if rows_max == 0 || prepared.columns.is_none() {
             let mut destination = Destination::Wire { formats, describe: false };
             let tag = statements::run(self, client, source, params, &mut destination)?;

@@ -6,9 +6,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use executor::batch::Batch;
+use executor::context::SessionAccess;
 use executor::convert::{batch_of, value_at};
 use executor::execute::ResultSink;
 use kernels::vector::{VECTOR_LANES, Values};
+use types::io::DateStyle;
 use types::{Datum, Oid, PgError, Result, SqlState, TypeRef, fast, oids};
 
 use super::connection::Client;
@@ -143,7 +145,7 @@ impl RowEncoder {
     /// # Errors
     /// `0A000` for an unknown format code.
     pub fn new(columns: &[FieldDescription], formats: &[i16], access: &Arc<Access>) -> Result<Self> {
-        let iso = access.settings.lock().raw("datestyle").starts_with("ISO");
+        let iso = access.io().date_style == DateStyle::Iso;
         let columns = columns
             .iter()
             .enumerate()
@@ -163,6 +165,31 @@ impl RowEncoder {
             })
             .collect::<Result<_>>()?;
         Ok(Self { columns, access: Arc::clone(access), chunk: Vec::new() })
+    }
+
+    /// Sends one row.
+    ///
+    /// # Errors
+    /// Those of output functions.
+    pub fn send_row(&mut self, row: &[Datum], output: &mut Output) -> Result<()> {
+        let chunk = &mut self.chunk;
+        chunk.clear();
+        chunk.extend_from_slice(&[b'D', 0, 0, 0, 0]);
+        put_count(chunk, self.columns.len());
+        for (value, (ty, form)) in row.iter().zip(&self.columns) {
+            if value.is_null() {
+                chunk.extend_from_slice(&(-1i32).to_be_bytes());
+                continue;
+            }
+            let field = chunk.len();
+            chunk.extend_from_slice(&[0; 4]);
+            write_datum(value, *ty, *form, &self.access, chunk)?;
+            fill_len(chunk, field, 4);
+        }
+        fill_len(chunk, 1, 0);
+        output.append(chunk);
+        chunk.clear();
+        Ok(())
     }
 
     /// Sends the rows of a batch without selection.
@@ -222,6 +249,18 @@ fn is_plain(oid: Oid, iso: bool) -> bool {
         oids::DATE => iso,
         _ => false,
     }
+}
+
+fn write_datum(value: &Datum, ty: TypeRef, form: Form, access: &Access, out: &mut Vec<u8>) -> Result<()> {
+    match (form, value) {
+        (Form::Text, Datum::I16(number)) => fast::write_i64(i64::from(*number), out),
+        (Form::Text, Datum::I32(number)) if ty.oid == oids::INT4 => fast::write_i64(i64::from(*number), out),
+        (Form::Text, Datum::I64(number)) => fast::write_i64(*number, out),
+        (Form::Text, Datum::Text(text)) => out.extend_from_slice(text.as_bytes()),
+        (Form::Text | Form::General, _) => values::write_text(value, ty, access, out)?,
+        (Form::Binary, _) => values::write_binary(value, ty, access, out)?,
+    }
+    Ok(())
 }
 
 fn write_value(

@@ -1,9 +1,10 @@
 //! The session as a running statement sees it: settings, times, the catalog of its snapshot.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use executor::context::{ExecutionOptions, MemoryTracker, QueryContext, SessionAccess};
+use executor::context::{MemoryTracker, QueryContext, SessionAccess};
 use parking_lot::Mutex;
 use types::io::IoContext;
 use types::{Datum, Oid, Result};
@@ -13,6 +14,7 @@ use super::engine::Engine;
 use super::portal::Cursor;
 use super::prepared::Prepared;
 use super::settings::Settings;
+use super::view::SettingsView;
 use crate::catalog::Catalog;
 use crate::server::backends::Backend;
 use crate::system::{self, names::Names};
@@ -32,7 +34,7 @@ pub struct Access {
     /// Both, as values of `regclass`, ... need them.
     pub names: Arc<Names>,
     /// Prepared statements, for `pg_prepared_statements`.
-    pub prepared: Vec<Arc<Prepared>>,
+    pub prepared: Arc<BTreeMap<String, Arc<Prepared>>>,
     /// Cursors, for `pg_cursors`.
     pub cursors: Vec<(String, Cursor)>,
     /// The session's random numbers.
@@ -86,17 +88,31 @@ impl Session {
     /// When no transaction is open: a bug of ours.
     pub fn access(&self) -> Result<Arc<Access>> {
         let open = self.open()?;
-        let names = Arc::new(Names { catalog: Arc::clone(&open.catalog), search_path: self.search_path() });
-        let mut io = io_context(&self.settings.lock(), open.started_at);
+        let view = self.view();
+        let names = self.names(&view, &open.catalog);
+        let mut kept = self.kept_access.lock();
+        if let Some(access) = &*kept
+            && Arc::ptr_eq(&access.names, &names)
+            && Arc::ptr_eq(&access.storage, &open.storage)
+            && Arc::ptr_eq(&access.prepared, &self.prepared)
+            && (access.in_block, access.statement_at, access.transaction_at)
+                == (open.explicit, self.statement_at, open.started_at)
+            && access.cursors.is_empty()
+            && self.portals.values().all(|portal| portal.cursor.is_none())
+        {
+            return Ok(Arc::clone(access));
+        }
+        let mut io = view.io.clone();
+        io.now = open.started_at;
         io.names = Some(Arc::<Names>::clone(&names));
-        Ok(Arc::new(Access {
+        let access = Arc::new(Access {
             engine: Arc::clone(&self.engine),
             backend: Arc::clone(&self.backend),
             settings: Arc::clone(&self.settings),
             catalog: Arc::clone(&open.catalog),
             search_path: names.search_path.clone(),
             names,
-            prepared: self.prepared.values().filter(|prepared| !prepared.name.is_empty()).cloned().collect(),
+            prepared: Arc::clone(&self.prepared),
             cursors: self
                 .portals
                 .iter()
@@ -109,7 +125,24 @@ impl Session {
             transaction_at: open.started_at,
             statement_at: self.statement_at,
             storage: Arc::clone(&open.storage),
-        }))
+        });
+        *kept = Some(Arc::clone(&access));
+        Ok(access)
+    }
+
+    /// Returns how names are resolved with these settings in this catalog.
+    fn names(&self, view: &Arc<SettingsView>, catalog: &Arc<Catalog>) -> Arc<Names> {
+        let mut kept = self.kept_names.lock();
+        match &*kept {
+            Some((of, names)) if Arc::ptr_eq(of, view) && Arc::ptr_eq(&names.catalog, catalog) => {
+                Arc::clone(names)
+            }
+            Some(_) | None => {
+                let names = Arc::new(Names { catalog: Arc::clone(catalog), search_path: self.search_path() });
+                *kept = Some((Arc::clone(view), Arc::clone(&names)));
+                names
+            }
+        }
     }
 
     /// Returns the context for a statement to run in.
@@ -118,22 +151,15 @@ impl Session {
     /// As [`Self::access`].
     pub fn context(&mut self, params: &[Datum]) -> Result<Arc<QueryContext>> {
         let access = self.access()?;
+        let view = self.view();
         let mut memory = MemoryTracker::new(Arc::clone(&self.engine.memory));
-        let options = {
-            let settings = self.settings.lock();
-            let limit = u64::try_from(settings.integer("surus.statement_memory")).unwrap_or(0);
-            if limit > 0 {
-                memory = memory.with_limit(limit << 10);
-            }
-            let threads = usize::try_from(settings.integer("surus.threads")).unwrap_or(0);
-            ExecutionOptions {
-                threads: if threads == 0 { self.engine.threads } else { threads },
-                force_row: settings.raw("surus.execution") == "row",
-                batch_lanes: usize::try_from(settings.integer("surus.batch_lanes"))
-                    .unwrap_or(2048)
-                    .clamp(1, 2048),
-            }
-        };
+        if view.statement_memory_bytes > 0 {
+            memory = memory.with_limit(view.statement_memory_bytes);
+        }
+        let mut options = view.options;
+        if options.threads == 0 {
+            options.threads = self.engine.threads;
+        }
         self.begin_serializable()?;
         let deferred = match &mut self.transaction {
             Some(open) => {
@@ -159,43 +185,5 @@ impl Session {
     /// `42704`.
     pub fn show_setting(&self, name: &str) -> Result<String> {
         self.settings.lock().show(name)
-    }
-}
-
-/// Returns the settings that input and output of values depend on.
-fn io_context(settings: &Settings, now: i64) -> IoContext {
-    use types::io::{ByteaOutput, DateOrder, DateStyle, IntervalStyle};
-    let date_style = settings.raw("datestyle");
-    let (style, order) = date_style.split_once(", ").unwrap_or(("ISO", "MDY"));
-    IoContext {
-        date_style: match style {
-            "SQL" => DateStyle::Sql,
-            "Postgres" => DateStyle::Postgres,
-            "German" => DateStyle::German,
-            _ => DateStyle::Iso,
-        },
-        date_order: match order {
-            "DMY" => DateOrder::Dmy,
-            "YMD" => DateOrder::Ymd,
-            _ => DateOrder::Mdy,
-        },
-        interval_style: match settings.raw("intervalstyle").as_str() {
-            "postgres_verbose" => IntervalStyle::PostgresVerbose,
-            "sql_standard" => IntervalStyle::SqlStandard,
-            "iso_8601" => IntervalStyle::Iso8601,
-            _ => IntervalStyle::Postgres,
-        },
-        time_zone: super::settings::time_zone(&settings.raw("timezone")),
-        extra_float_digits: i32::try_from(settings.integer("extra_float_digits")).unwrap_or(1),
-        bytea_output: if settings.raw("bytea_output") == "escape" {
-            ByteaOutput::Escape
-        } else {
-            ByteaOutput::Hex
-        },
-        array_nulls: settings.raw("array_nulls") != "off",
-        quote_all_identifiers: settings.raw("quote_all_identifiers") == "on",
-        transform_null_equals: settings.raw("transform_null_equals") == "on",
-        now,
-        names: None,
     }
 }

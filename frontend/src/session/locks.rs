@@ -9,62 +9,68 @@ use types::Result;
 
 use super::Session;
 use crate::catalog::Relation;
+use crate::statements::query::Planned;
+
+/// Returns the stored tables that a plan reads and changes, with the locks that their statements take in PostgreSQL.
+pub fn tables_of(plan: &Plan) -> Vec<(u64, TableLockMode)> {
+    let mut wanted: BTreeMap<u64, TableLockMode> = BTreeMap::new();
+    let mut want = |table: u64, mode: TableLockMode| {
+        let wanted = wanted.entry(table).or_insert(mode);
+        *wanted = (*wanted).max(mode);
+    };
+    for root in [&plan.root].into_iter().chain(&plan.shared).chain(&plan.subplans) {
+        root.walk(&mut |node| match &node.kind {
+            NodeKind::Scan(scan) | NodeKind::IndexScan(IndexScan { scan, .. }) => {
+                want(scan.table, TableLockMode::AccessShare);
+            }
+            NodeKind::Modify(modify) => modify.targets.iter().enumerate().for_each(|(at, target)| {
+                // The first is the one that the statement names; the others are those that foreign keys reach.
+                let first = at == 0;
+                want(target.table, if first { TableLockMode::RowExclusive } else { TableLockMode::RowShare });
+            }),
+            NodeKind::VirtualScan { .. }
+            | NodeKind::Values { .. }
+            | NodeKind::FunctionScan { .. }
+            | NodeKind::Filter { .. }
+            | NodeKind::Project { .. }
+            | NodeKind::ProjectSet { .. }
+            | NodeKind::HashJoin(_)
+            | NodeKind::NestedLoop(_)
+            | NodeKind::IndexJoin(_)
+            | NodeKind::Apply { .. }
+            | NodeKind::Aggregate(_)
+            | NodeKind::Window(_)
+            | NodeKind::Sort { .. }
+            | NodeKind::TopN { .. }
+            | NodeKind::Limit { .. }
+            | NodeKind::DistinctOn { .. }
+            | NodeKind::Append { .. }
+            | NodeKind::SetOperation { .. }
+            | NodeKind::SharedScan { .. }
+            | NodeKind::RecursiveUnion { .. }
+            | NodeKind::WorkingScan { .. } => {}
+            NodeKind::LockRows(rows) => {
+                rows.locks.iter().for_each(|lock| want(lock.table, TableLockMode::RowShare));
+            }
+        });
+    }
+    wanted.into_iter().collect()
+}
 
 impl Session {
-    /// Locks the tables that a plan reads and changes, as their statements do in PostgreSQL. Returns whether any had to
-    /// be waited for: then the session has looked at the newest catalog and rows, and the plan is out of date.
+    /// Locks the tables of a plan. Returns whether any had to be waited for: then the session has looked at the newest
+    /// catalog and rows, and the plan is out of date.
     ///
     /// # Errors
     /// What ends a wait.
-    pub fn lock_tables_of(&mut self, plan: &Plan) -> Result<bool> {
-        let mut wanted: BTreeMap<u64, TableLockMode> = BTreeMap::new();
-        let mut want = |table: u64, mode: TableLockMode| {
-            let wanted = wanted.entry(table).or_insert(mode);
-            *wanted = (*wanted).max(mode);
-        };
-        for root in [&plan.root].into_iter().chain(&plan.shared).chain(&plan.subplans) {
-            root.walk(&mut |node| match &node.kind {
-                NodeKind::Scan(scan) | NodeKind::IndexScan(IndexScan { scan, .. }) => {
-                    want(scan.table, TableLockMode::AccessShare);
-                }
-                NodeKind::Modify(modify) => modify.targets.iter().enumerate().for_each(|(at, target)| {
-                    // The first is the one that the statement names; the others are those that foreign keys reach.
-                    let first = at == 0;
-                    want(
-                        target.table,
-                        if first { TableLockMode::RowExclusive } else { TableLockMode::RowShare },
-                    );
-                }),
-                NodeKind::VirtualScan { .. }
-                | NodeKind::Values { .. }
-                | NodeKind::FunctionScan { .. }
-                | NodeKind::Filter { .. }
-                | NodeKind::Project { .. }
-                | NodeKind::ProjectSet { .. }
-                | NodeKind::HashJoin(_)
-                | NodeKind::NestedLoop(_)
-                | NodeKind::IndexJoin(_)
-                | NodeKind::Apply { .. }
-                | NodeKind::Aggregate(_)
-                | NodeKind::Window(_)
-                | NodeKind::Sort { .. }
-                | NodeKind::TopN { .. }
-                | NodeKind::Limit { .. }
-                | NodeKind::DistinctOn { .. }
-                | NodeKind::Append { .. }
-                | NodeKind::SetOperation { .. }
-                | NodeKind::SharedScan { .. }
-                | NodeKind::RecursiveUnion { .. }
-                | NodeKind::WorkingScan { .. } => {}
-                NodeKind::LockRows(rows) => {
-                    rows.locks.iter().for_each(|lock| want(lock.table, TableLockMode::RowShare));
-                }
-            });
-        }
+    pub fn lock_planned(&mut self, planned: &Planned) -> Result<bool> {
         let mut waited = false;
-        for (table, mode) in wanted {
-            let acquired = self.open()?.storage.lock().lock_table(TableId(table), mode, WaitPolicy::Wait)?;
-            waited |= acquired == Acquired::AfterWaiting;
+        {
+            let mut storage = self.open()?.storage.lock();
+            for (table, mode) in &planned.locks {
+                let acquired = storage.lock_table(TableId(*table), *mode, WaitPolicy::Wait)?;
+                waited |= acquired == Acquired::AfterWaiting;
+            }
         }
         if waited {
             self.refresh_after_wait()?;

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod engine;
 pub mod locks;
 pub mod names;
+pub mod plans;
 pub mod portal;
 pub mod prepared;
 pub mod sequences;
@@ -12,12 +13,13 @@ pub mod settings;
 pub mod temporary;
 mod transaction;
 pub mod values;
+pub mod view;
 pub mod waiter;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use types::errors::ErrorFields;
@@ -31,6 +33,7 @@ use portal::Portal;
 use prepared::Prepared;
 use settings::Settings;
 pub use transaction::Open;
+use view::SettingsView;
 
 /// The one role and the one database.
 pub const USER: &str = "postgres";
@@ -48,7 +51,7 @@ pub struct Session {
     /// The open transaction.
     pub transaction: Option<Open>,
     /// Prepared statements by name.
-    pub prepared: BTreeMap<String, Arc<Prepared>>,
+    pub prepared: Arc<BTreeMap<String, Arc<Prepared>>>,
     /// Portals and cursors by name.
     pub portals: HashMap<String, Portal>,
     /// `statement_timestamp()`.
@@ -61,7 +64,13 @@ pub struct Session {
     /// How statements treat others, as of a version of the settings, inside a block or not.
     concurrency: std::cell::Cell<Option<((u64, bool), transaction::Concurrency)>>,
     /// The plan that Bind made of the statement that is about to run.
-    pub bound_plan: Option<Planned>,
+    pub bound_plan: Option<Arc<Planned>>,
+    /// The portal that the message before has bound: its snapshot is new.
+    pub just_bound: Option<String>,
+    /// Settings as they were last looked at, names as statements resolve them, and what the last statement saw.
+    kept_view: Mutex<Option<Arc<SettingsView>>>,
+    kept_names: Mutex<Option<(Arc<SettingsView>, Arc<crate::system::names::Names>)>>,
+    kept_access: Mutex<Option<Arc<access::Access>>>,
     /// What this session remembers of sequences.
     pub sequences: Arc<Mutex<sequences::SessionSequences>>,
     notices: Vec<(Severity, ErrorFields)>,
@@ -75,7 +84,7 @@ impl Session {
             backend,
             settings: Arc::new(Mutex::new(settings)),
             transaction: None,
-            prepared: BTreeMap::new(),
+            prepared: Arc::default(),
             portals: HashMap::new(),
             statement_at: clock::now(),
             current_sql: None,
@@ -83,6 +92,10 @@ impl Session {
             generator: Arc::new(Mutex::new(types::random::Generator::from_entropy())),
             concurrency: std::cell::Cell::default(),
             bound_plan: None,
+            just_bound: None,
+            kept_view: Mutex::default(),
+            kept_names: Mutex::default(),
+            kept_access: Mutex::default(),
             sequences: Arc::default(),
             notices: Vec::new(),
         }
@@ -126,52 +139,53 @@ impl Session {
     }
 
     /// Notes that work on `sql` begins: cancel requests from before are void, the timeout runs.
-    pub fn start_work(&mut self, sql: &str) {
+    pub fn start_work(&mut self, sql: &Arc<str>) {
+        self.just_bound = None;
         self.backend.cancel.reset();
         if self.portals.is_empty() && self.transaction.is_none() {
             // What earlier statements left behind belongs to the tables now.
             types::account::clear(self.backend.cancel.account());
         }
-        let timeout = self.settings.lock().integer("statement_timeout");
+        let view = self.view();
         let now = Instant::now();
-        let transaction = self.timeout("transaction_timeout", now);
+        let at = clock::now();
         let mut activity = self.backend.activity.lock();
         activity.idle_deadline = None;
         if self.transaction.is_none() {
-            activity.transaction_deadline = transaction;
+            activity.transaction_deadline = view.transaction_timeout.map(|timeout| now + timeout);
         }
         activity.state = "active";
-        activity.query = Arc::from(sql);
-        activity.query_at = Some(clock::now());
-        activity.state_at = clock::now();
+        if !Arc::ptr_eq(&activity.query, sql) {
+            activity.query = Arc::clone(sql);
+        }
+        activity.query_at = Some(at);
+        activity.state_at = at;
         activity.transaction_at = activity.transaction_at.or(activity.query_at);
         activity.busy_since = Some(now);
-        activity.deadline = u64::try_from(timeout)
-            .ok()
-            .filter(|timeout| *timeout > 0)
-            .map(|timeout| now + Duration::from_millis(timeout));
+        activity.deadline = view.statement_timeout.map(|timeout| now + timeout);
     }
 
     /// Notes that the session waits for the client.
     pub fn end_work(&mut self) {
-        let application_name = self.settings.lock().raw("application_name");
+        self.just_bound = None;
+        let view = self.view();
         let now = Instant::now();
-        let transaction = self.timeout("transaction_timeout", now);
-        let idle = match self.status() {
-            b'I' => self.timeout("idle_session_timeout", now).map(|at| (at, Expiry::IdleSession)),
-            _ => self
-                .timeout("idle_in_transaction_session_timeout", now)
-                .map(|at| (at, Expiry::IdleInTransaction)),
+        let status = self.status();
+        let idle = match status {
+            b'I' => view.idle_session_timeout.map(|timeout| (now + timeout, Expiry::IdleSession)),
+            _ => view.idle_in_transaction_timeout.map(|timeout| (now + timeout, Expiry::IdleInTransaction)),
         };
         let mut activity = self.backend.activity.lock();
         activity.busy_since = None;
         activity.deadline = None;
         activity.idle_deadline = idle;
         activity.transaction_deadline = match self.transaction {
-            Some(_) => activity.transaction_deadline.or(transaction),
+            Some(_) => {
+                activity.transaction_deadline.or(view.transaction_timeout.map(|timeout| now + timeout))
+            }
             None => None,
         };
-        activity.state = match self.status() {
+        activity.state = match status {
             b'E' => "idle in transaction (aborted)",
             b'T' => "idle in transaction",
             _ => "idle",
@@ -179,19 +193,15 @@ impl Session {
         if self.transaction.is_none() {
             activity.transaction_at = None;
         }
-        activity.application_name = application_name;
+        if activity.application_name != view.application_name {
+            activity.application_name.clone_from(&view.application_name);
+        }
         activity.state_at = clock::now();
     }
 
     /// Returns the types of the parameters of the statement that runs.
     pub fn param_types(&self, count: usize) -> Vec<Option<types::Oid>> {
         (0..count).map(|index| self.running_types.get(index).copied().filter(|oid| *oid != 0)).collect()
-    }
-
-    /// Returns the moment at which a timeout of milliseconds that starts now is over; `None` when it is off.
-    fn timeout(&self, name: &str, now: Instant) -> Option<Instant> {
-        let milliseconds = u64::try_from(self.settings.lock().integer(name)).ok()?;
-        (milliseconds > 0).then(|| now + Duration::from_millis(milliseconds))
     }
 
     /// Returns the error to end with when the session took too long.

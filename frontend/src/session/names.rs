@@ -107,7 +107,7 @@ pub fn find(catalog: &Catalog, search_path: &[String], schema: &str, name: &str)
 impl Session {
     /// Returns the names of `search_path`, with `"$user"` replaced.
     pub fn search_path(&self) -> Vec<String> {
-        let path = self.settings.lock().search_path();
+        let path = self.view().search_path.clone();
         let temporary = self.temporary_schema_name();
         let has_temporary =
             self.transaction.as_ref().is_some_and(|open| open.catalog.schema_oid(&temporary).is_some());

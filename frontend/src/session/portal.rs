@@ -20,7 +20,7 @@ pub struct Portal {
     /// Values of the parameters.
     pub params: Vec<Datum>,
     /// The plan that Bind made, until it is executed.
-    pub planned: Option<Planned>,
+    pub planned: Option<Arc<Planned>>,
     /// Result formats as Bind gave them.
     pub formats: Vec<i16>,
     /// How far it is.

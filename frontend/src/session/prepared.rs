@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use pg_query::NodeEnum;
 use types::{Oid, PgError, Result, SqlState};
 
 use super::Session;
+use super::plans::CachedPlan;
 use crate::parser::Parsed;
 use crate::server::output::FieldDescription;
 
@@ -68,7 +70,7 @@ pub struct Prepared {
     /// The statement; `None` for an empty text.
     pub source: Option<Source>,
     /// Text as `pg_prepared_statements` shows it.
-    pub text: String,
+    pub text: Arc<str>,
     /// Types of the parameters.
     pub param_types: Vec<Oid>,
     /// Result columns; `None` when it returns no rows.
@@ -77,6 +79,16 @@ pub struct Prepared {
     pub from_sql: bool,
     /// When it was prepared.
     pub prepared_at: i64,
+    /// What was made of it in earlier executions.
+    pub plan: Mutex<Option<Arc<CachedPlan>>>,
+}
+
+impl Prepared {
+    /// Returns whether the statement is an EXECUTE.
+    pub fn runs_another(&self) -> bool {
+        let node = self.source.as_ref().and_then(|source| source.node().ok());
+        matches!(node, Some(NodeEnum::ExecuteStmt(_)))
+    }
 }
 
 impl Session {
@@ -106,7 +118,7 @@ impl Session {
                 format!("prepared statement \"{}\" already exists", prepared.name),
             ));
         }
-        self.prepared.insert(prepared.name.clone(), Arc::new(prepared));
+        Arc::make_mut(&mut self.prepared).insert(prepared.name.clone(), Arc::new(prepared));
         Ok(())
     }
 }

@@ -292,7 +292,7 @@ impl Session {
             storage.set_catalog_image(super::engine::encode(&open.catalog)?);
         }
         if storage.has_writes() || storage.is_tracked() {
-            storage.set_asynchronous(self.settings.lock().raw("synchronous_commit") == "off");
+            storage.set_asynchronous(self.view().asynchronous_commit);
             let finished = std::mem::replace(&mut *storage, self.engine.store.begin());
             finished.commit()?;
         }
@@ -315,6 +315,8 @@ impl Session {
         }
         settings.end_transaction();
         drop(settings);
+        // It holds on to the transaction's snapshot.
+        *self.kept_access.lock() = None;
         self.close_portals(committed);
     }
 
@@ -355,9 +357,9 @@ impl Session {
         };
         self.open_mut()?.explicit = true;
         let mut settings = self.settings.lock();
-        settings.set("transaction_deferrable", &deferrable, true)?;
-        settings.set("transaction_isolation", &isolation, true)?;
-        settings.set("transaction_read_only", &read_only, true)
+        settings.set_for_transaction("transaction_deferrable", &deferrable)?;
+        settings.set_for_transaction("transaction_isolation", &isolation)?;
+        settings.set_for_transaction("transaction_read_only", &read_only)
     }
 
     /// Begins the transaction that AND CHAIN asks for, with the modes of the last one.

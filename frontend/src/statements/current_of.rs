@@ -40,6 +40,16 @@ pub(super) fn resolve(session: &Session, node: &NodeEnum, running: bool) -> Resu
     }))
 }
 
+/// Returns whether a statement has WHERE CURRENT OF.
+pub(super) fn is_in(node: &NodeEnum) -> bool {
+    let condition = match node {
+        NodeEnum::UpdateStmt(update) => &update.where_clause,
+        NodeEnum::DeleteStmt(delete) => &delete.where_clause,
+        _ => return false,
+    };
+    matches!(condition.as_deref().and_then(|node| node.node.as_ref()), Some(NodeEnum::CurrentOfExpr(_)))
+}
+
 /// Returns the id of the row that a cursor stands on.
 fn current_row(session: &Session, range: &RangeVar, current: &CurrentOfExpr) -> Result<i64> {
     let name = &current.cursor_name;

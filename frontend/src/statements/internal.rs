@@ -21,7 +21,7 @@ pub(super) fn rows(session: &mut Session, sql: &str) -> Result<Vec<Vec<Datum>>> 
     let statement = parsed.statements.first().ok_or_else(|| PgError::internal("an empty query"))?;
     let access = session.access()?;
     let analyzed = query::analyze(&access, &statement.node, &[], true)?;
-    let planned = query::plan_statement(session, &analyzed.statement)?;
+    let planned = query::plan_statement(session, &analyzed.statement, &[])?;
     let mut sink = Rows { types: planned.columns.iter().map(|column| column.ty).collect(), rows: Vec::new() };
     query::execute_plan(session, &planned, &[], &mut sink)?;
     Ok(sink.rows)

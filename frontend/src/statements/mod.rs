@@ -12,6 +12,7 @@ mod function;
 mod index;
 mod internal;
 mod maintenance;
+mod point;
 mod prepare;
 pub mod query;
 mod role;
@@ -59,23 +60,6 @@ pub fn ends_transaction(node: &NodeEnum) -> bool {
     matches!(node, NodeEnum::TransactionStmt(statement) if transaction::ends(statement))
 }
 
-/// Plans a statement that Bind has given its parameters, if it is one that is planned.
-///
-/// # Errors
-/// The analyzer's and the optimizer's.
-pub fn plan_bound(
-    session: &mut Session,
-    source: &Source,
-    params: &[Datum],
-) -> Result<Option<query::Planned>> {
-    let planned = match source.node()? {
-        NodeEnum::SelectStmt(select) => select.into_clause.is_none(),
-        NodeEnum::InsertStmt(_) | NodeEnum::UpdateStmt(_) | NodeEnum::DeleteStmt(_) => true,
-        _ => false,
-    };
-    planned.then(|| query::plan(session, source, params)).transpose()
-}
-
 /// Runs a statement and returns its command tag.
 ///
 /// # Errors
@@ -89,11 +73,9 @@ pub fn run(
 ) -> Result<String> {
     session.backend.cancel.check()?;
     let node = source.node()?;
-    let read_only =
-        if session.open()?.explicit { "transaction_read_only" } else { "default_transaction_read_only" };
-    if session.settings.lock().bool(read_only)
-        && let Some(command) = writes(node)
-    {
+    let view = session.view();
+    let read_only = if session.open()?.explicit { view.read_only } else { view.default_read_only };
+    if read_only && let Some(command) = writes(node) {
         return Err(PgError::new(
             SqlState::READ_ONLY_SQL_TRANSACTION,
             format!("cannot execute {command} in a read-only transaction"),

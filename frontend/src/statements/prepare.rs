@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{DeallocateStmt, ExecuteStmt, PrepareStmt};
 use types::{Datum, PgError, Result, SqlState};
@@ -25,12 +26,13 @@ pub(super) fn prepare(session: &mut Session, source: &Source, statement: &Prepar
     let description = super::describe(session, &inner, &types)?;
     session.keep_prepared(Prepared {
         name: statement.name.clone(),
-        text: source.parsed.text.to_string(),
+        text: Arc::clone(&source.parsed.text),
         source: Some(inner),
         param_types: description.param_types,
         columns: description.columns,
         from_sql: true,
         prepared_at: clock::now(),
+        plan: Mutex::default(),
     })?;
     Ok("PREPARE".to_owned())
 }
@@ -47,6 +49,7 @@ pub(super) fn execute(
     let Some(inner) = &prepared.source else { return Ok(String::new()) };
     let outer = session.current_sql.replace(Arc::clone(&inner.parsed.text));
     let types = std::mem::replace(&mut session.running_types, prepared.param_types.clone());
+    session.bound_plan = session.plan_prepared(&prepared, &values)?;
     let tag = super::run(session, client, inner, &values, destination)?;
     session.running_types = types;
     session.current_sql = outer;
@@ -98,10 +101,10 @@ fn subquery_in(node: &NodeEnum) -> Option<i32> {
 /// DEALLOCATE.
 pub(super) fn deallocate(session: &mut Session, statement: &DeallocateStmt) -> Result<String> {
     if statement.isall || statement.name.is_empty() {
-        session.prepared.clear();
+        session.prepared = Arc::default();
         return Ok("DEALLOCATE ALL".to_owned());
     }
     session.find_prepared(&statement.name)?;
-    session.prepared.remove(&statement.name);
+    Arc::make_mut(&mut session.prepared).remove(&statement.name);
     Ok("DEALLOCATE".to_owned())
 }

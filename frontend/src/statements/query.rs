@@ -9,8 +9,10 @@ use executor::convert::datum_at;
 use executor::execute::{ExecutionReport, ResultSink};
 use executor::expr::Expr;
 use executor::plan::{ModifyKind, Plan};
+use executor::point::PointPlan;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, ResTarget, SelectStmt};
+use storage::TableLockMode;
 use types::{Datum, Oid, PgError, Result, SqlState, TypeRef, oids};
 
 use super::Description;
@@ -25,6 +27,7 @@ use crate::server::output::FieldDescription;
 use crate::server::rows::Destination;
 use crate::session::Session;
 use crate::session::access::Access;
+use crate::session::locks::tables_of;
 use crate::session::portal::Held;
 use crate::session::prepared::Source;
 
@@ -38,6 +41,10 @@ pub struct Planned {
     pub tag: &'static str,
     /// Whether the plan returns the statement's rows rather than a count.
     pub returns_rows: bool,
+    /// How to run the plan on the short path, if it is for that.
+    pub point: Option<PointPlan>,
+    /// The stored tables of the plan, with the locks that they need.
+    pub locks: Vec<(u64, TableLockMode)>,
 }
 
 /// Runs a query.
@@ -48,10 +55,15 @@ pub(super) fn run(
     params: &[Datum],
     destination: &mut Destination<'_>,
 ) -> Result<String> {
-    let planned = match session.bound_plan.take() {
+    let bound = session.bound_plan.take();
+    let executed = bound.is_some();
+    let planned = match bound {
         Some(planned) => planned,
-        None => plan(session, source, params)?,
+        None => Arc::new(plan(session, source, params)?),
     };
+    if let Some(tag) = super::point::run(session, client, (&planned, executed), params, destination)? {
+        return Ok(tag);
+    }
     if planned.returns_rows {
         let access = session.access()?;
         if planned.tag != "SELECT" || !planned.plan.changing.is_empty() {
@@ -125,7 +137,7 @@ pub(super) fn hold(
     let columns = output_fields(&query.output);
     let backward = super::current_of::runs_backward(query);
     let tables = super::current_of::show_row_ids(query);
-    let planned = plan_statement(session, &analyzed.statement)?;
+    let planned = plan_statement(session, &analyzed.statement, &[])?;
     let mut destination = Destination::Hold(held);
     let mut sink = destination.open(client, &columns, &access)?;
     execute_plan(session, &planned, params, &mut sink)?;
@@ -146,7 +158,10 @@ pub(super) fn describe(session: &mut Session, source: &Source, types: &[Oid]) ->
 }
 
 /// Analyzes a statement.
-pub(super) fn analyze(
+///
+/// # Errors
+/// The analyzer's.
+pub fn analyze(
     access: &Access,
     node: &NodeEnum,
     param_types: &[Option<Oid>],
@@ -165,7 +180,7 @@ pub(super) fn analyze(
 }
 
 /// Returns the result columns of a statement; `None` when it returns no rows.
-fn result_columns(statement: &Statement) -> Option<Vec<FieldDescription>> {
+pub fn result_columns(statement: &Statement) -> Option<Vec<FieldDescription>> {
     match statement {
         Statement::Query(query) => Some(output_fields(&query.output)),
         Statement::Modify(modify) => {
@@ -185,15 +200,23 @@ pub fn plan(session: &mut Session, source: &Source, params: &[Datum]) -> Result<
         let node = source.node()?;
         let current = super::current_of::resolve(session, node, true)?;
         let analyzed = analyze(&access, current.as_ref().unwrap_or(node), &types, false)?;
-        let planned = plan_statement(session, &analyzed.statement)?;
-        if !session.lock_tables_of(&planned.plan)? {
+        let planned = plan_statement(session, &analyzed.statement, params)?;
+        if !session.lock_planned(&planned)? {
             return Ok(planned);
         }
     }
 }
 
-/// Plans an analyzed statement.
-pub(super) fn plan_statement(session: &mut Session, statement: &Statement) -> Result<Planned> {
+/// Returns whether a statement has WHERE CURRENT OF.
+pub fn has_current_of(node: &NodeEnum) -> bool {
+    super::current_of::is_in(node)
+}
+
+/// Plans an analyzed statement, for these values of its parameters if any are given.
+///
+/// # Errors
+/// The optimizer's.
+pub fn plan_statement(session: &mut Session, statement: &Statement, params: &[Datum]) -> Result<Planned> {
     let access = session.access()?;
     let statistics = StoreStatistics::new(&access);
     let folding = executor::context::QueryContext::without_tables(access.clone(), Vec::new());
@@ -207,6 +230,7 @@ pub(super) fn plan_statement(session: &mut Session, statement: &Statement) -> Re
         evaluate: &evaluate,
         index_expression: &index_expression,
         settings,
+        params,
     };
     let plan = optimizer::plan(statement, &context)?;
     let columns = result_columns(statement);
@@ -219,7 +243,10 @@ pub(super) fn plan_statement(session: &mut Session, statement: &Statement) -> Re
             ModifyKind::Merge => "MERGE",
         },
     };
-    Ok(Planned { plan, returns_rows: columns.is_some(), columns: columns.unwrap_or_default(), tag })
+    let point = PointPlan::new(&plan, &session.open()?.storage.lock());
+    let locks = tables_of(&plan);
+    let returns_rows = columns.is_some();
+    Ok(Planned { plan, returns_rows, columns: columns.unwrap_or_default(), tag, point, locks })
 }
 
 /// Returns an expression of an index, its columns numbered from 1.
@@ -327,7 +354,7 @@ pub(super) fn evaluate(session: &mut Session, node: &NodeEnum, ty: Oid, params: 
         location: -1,
     }));
     let query = analyze_expression(&access, cast, &session.param_types(params.len()))?;
-    let planned = plan_statement(session, &Statement::Query(query))?;
+    let planned = plan_statement(session, &Statement::Query(query), &[])?;
     single_value(session, &planned, params)
 }
 

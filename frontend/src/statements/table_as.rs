@@ -62,7 +62,7 @@ pub(super) fn select_into(
     let access = session.access()?;
     let types = session.param_types(params.len());
     let analyzed = query::analyze(&access, &NodeEnum::SelectStmt(Box::new(plain)), &types, false)?;
-    let planned = query::plan_statement(session, &analyzed.statement)?;
+    let planned = query::plan_statement(session, &analyzed.statement, &[])?;
     fill(session, client, into, false, &planned, params)
 }
 

@@ -1,5 +1,7 @@
 //! SET, RESET, SHOW, DISCARD.
 
+use std::sync::Arc;
+
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     DiscardMode, DiscardStmt, Node, VariableSetKind as Kind, VariableSetStmt, VariableShowStmt, a_const,
@@ -170,7 +172,7 @@ pub(super) fn discard(session: &mut Session, statement: &DiscardStmt) -> Result<
         DiscardMode::DiscardAll => {
             session.prevent_block("DISCARD ALL")?;
             session.portals.clear();
-            session.prepared.clear();
+            session.prepared = Arc::default();
             session.settings.lock().reset_all();
             "DISCARD ALL"
         }

@@ -252,14 +252,14 @@ fn activity(access: &Access, maker: &mut Maker<'_>) {
 }
 
 fn prepared(access: &Access, maker: &mut Maker<'_>) {
-    for prepared in &access.prepared {
+    for prepared in access.prepared.values().filter(|prepared| !prepared.name.is_empty()) {
         let types = prepared.param_types.iter().map(|ty| oid(*ty)).collect();
         let results = prepared.columns.as_ref().map_or(Datum::Null, |columns| {
             array(oids::REGTYPE, columns.iter().map(|column| oid(column.ty.oid)).collect())
         });
         maker.add(&[
             ("name", text(&prepared.name)),
-            ("statement", text(&prepared.text)),
+            ("statement", text(&*prepared.text)),
             ("prepare_time", Datum::I64(prepared.prepared_at)),
             ("parameter_types", array(oids::REGTYPE, types)),
             ("result_types", results),

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use kernels::vector::{Bitmap, VECTOR_LANES, Vector};
 use parking_lot::RwLock;
+use types::{Datum, Oid};
 
 use super::page::Page;
-use super::row::{RowLayout, StoredRow};
-use crate::error::Result;
+use super::row::{RowLayout, StoredRow, datum_of, lane_at};
+use crate::error::{Result, StorageError};
 use crate::index::directory::Directories;
 use crate::mvcc::snapshot::Snapshot;
 use crate::mvcc::stamp::NEVER;
@@ -268,6 +269,39 @@ impl Group {
         }
         let bytes = layout.encode(&vectors, 0)?;
         Ok(Some(StoredRow { layout: Arc::clone(layout), bytes }))
+    }
+
+    /// Appends some columns of a row, whatever its stamps, as datums of given types. Returns whether the row is there.
+    pub(crate) fn row_datums(
+        &self,
+        layout: &RowLayout,
+        lane: usize,
+        columns: &[(usize, Oid)],
+        out: &mut Vec<Datum>,
+    ) -> Result<bool> {
+        if lane >= self.len() {
+            return Ok(false);
+        }
+        let definition = |column: usize| {
+            layout.columns().get(column).ok_or_else(|| StorageError::Misuse("no such column".to_owned()))
+        };
+        let (page, place) = self.page_of(lane);
+        if page.is_touched()
+            && let Some(bytes) = page.read().row(place)
+        {
+            for &(column, oid) in columns {
+                out.push(datum_of(definition(column)?, layout.lane(bytes, column), oid)?);
+            }
+            return Ok(true);
+        }
+        let Form::Frozen { segment, index } = self.form() else { return Ok(false) };
+        for &(column, oid) in columns {
+            let definition = definition(column)?;
+            let vector = segment.chunk(index, column)?.vector_at(lane / VECTOR_LANES, &[place as u16]);
+            let vector = vector.ok_or_else(|| segment.corrupt(index, column, INCONSISTENT))?;
+            out.push(datum_of(definition, lane_at(definition, &vector, 0)?, oid)?);
+        }
+        Ok(true)
     }
 
     /// Puts a segment's values in the place of those in memory.

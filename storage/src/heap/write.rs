@@ -124,6 +124,20 @@ impl Heap {
         page.write().place(place, row, begin);
     }
 
+    /// Inserts a row in the table and in all indexes, whoever has the same keys.
+    pub(crate) fn insert_unchecked(&self, row: Box<[u8]>, begin: u64) -> Result<RowId> {
+        let indexes = self.indexes();
+        let mut keys = Vec::with_capacity(indexes.len());
+        for index in indexes.iter() {
+            keys.push(key_of_row(&index.definition, &self.layout, &row)?.0);
+        }
+        let id = self.place(row, begin);
+        for (index, key) in indexes.iter().zip(keys) {
+            index.insert(key, id);
+        }
+        Ok(id)
+    }
+
     /// Inserts a row in the table and in all indexes. Of several conflicts the one in an index that is among the `first`
     /// is told.
     pub(crate) fn insert(

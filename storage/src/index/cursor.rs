@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::directory::Directory;
-use super::key::{Key, KeyRange, range_of};
+use super::key::{Key, KeyRange, range_of, whole_key};
 use super::tree::Index;
 use super::{IndexDefinition, IndexId, IndexRange};
 use crate::error::{Result, StorageError};
@@ -64,9 +64,7 @@ impl IndexCursor {
         reverse: bool,
         snapshot: Snapshot,
     ) -> Result<Self> {
-        let index = heap.index(index).ok_or_else(|| {
-            StorageError::Misuse(format!("table {} has no index {}", heap.table.0, index.0))
-        })?;
+        let index = heap.index(index).ok_or_else(|| no_index(heap, index))?;
         let pruning = pruning_for_range(&index.definition, heap.columns(), range);
         let keys = range_of(&index.definition, range)?;
         if let Some(tracker) = &snapshot.tracker {
@@ -223,6 +221,48 @@ impl IndexCursor {
         }
         Some((key, RowId::new(part.group.id, usize::from(lane))))
     }
+}
+
+/// Returns the row with a whole key of a unique index that a snapshot sees.
+pub(crate) fn find_unique(
+    heap: &Heap,
+    index: IndexId,
+    key: &[types::Datum],
+    snapshot: &Snapshot,
+) -> Result<Option<RowId>> {
+    let index = heap.index(index).ok_or_else(|| no_index(heap, index))?;
+    let range = IndexRange { prefix: key.to_vec(), low: None, high: None };
+    let bytes = whole_key(&index.definition, key)?;
+    let sees = |row: RowId| heap.group(row.group()).is_some_and(|group| group.sees(row.lane(), snapshot));
+    if let Some(row) = index.find(&bytes, sees) {
+        return Ok(Some(row));
+    }
+    let first = index.definition.columns.first().map(|first| first.column);
+    let mut pruning = None;
+    for group in heap.groups().iter() {
+        if !group.is_in_directories() || !snapshot.is_past(group.begin()) {
+            continue;
+        }
+        let Form::Frozen { segment, index: position } = group.form() else { continue };
+        let pruning =
+            pruning.get_or_insert_with(|| pruning_for_range(&index.definition, heap.columns(), &range));
+        if let (Some(predicate), Some(first)) = (pruning, first)
+            && segment.zone_map(position, first).prune(predicate) == Pruned::None
+        {
+            continue;
+        }
+        let directory = group.directories.get(&index.definition, heap.columns(), &segment, position)?;
+        for (_, lane) in directory.equal(&bytes) {
+            if group.sees(usize::from(*lane), snapshot) {
+                return Ok(Some(RowId::new(group.id, usize::from(*lane))));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn no_index(heap: &Heap, index: IndexId) -> StorageError {
+    StorageError::Misuse(format!("table {} has no index {}", heap.table.0, index.0))
 }
 
 /// Returns the physical value of a lane, if zone maps know its kind.

@@ -44,7 +44,8 @@ impl Key {
 
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.head.cmp(&other.head).then_with(|| self.tail.cmp(&other.tail))
+        let ([a, b, c], [d, e, f]) = (self.head, other.head);
+        (a, b, c).cmp(&(d, e, f)).then_with(|| self.tail.cmp(&other.tail))
     }
 }
 
@@ -150,6 +151,18 @@ pub(crate) fn range_of(index: &IndexDefinition, range: &IndexRange) -> Result<Ke
     };
     let highest = Key { head: [u64::MAX; 3], tail: None };
     Ok(KeyRange { low: low.map_or(highest, |low| Key::new(&low)), high: high.map(|high| Key::new(&high)) })
+}
+
+/// Returns the key whose columns have these values.
+pub(crate) fn whole_key(index: &IndexDefinition, values: &[Datum]) -> Result<Key> {
+    if values.len() != index.columns.len() {
+        return Err(StorageError::Misuse("a key of another number of columns than the index has".to_owned()));
+    }
+    let mut bytes = Vec::with_capacity(INLINE);
+    for (column, value) in index.columns.iter().zip(values) {
+        types::key::encode_key(column.ty, value, column.descending, column.nulls_first, &mut bytes);
+    }
+    Ok(Key::new(&bytes))
 }
 
 /// Returns the least bytes above all that start with `bytes`.

@@ -49,6 +49,13 @@ impl Index {
         self.tree.write().remove(&(key, row.0));
     }
 
+    /// Returns the first of the rows with a key that `accept` wants.
+    pub(crate) fn find(&self, key: &Key, mut accept: impl FnMut(RowId) -> bool) -> Option<RowId> {
+        let tree = self.tree.read();
+        let same = tree.range((Bound::Included((key.clone(), 0)), Bound::Included((key.clone(), u64::MAX))));
+        same.map(|(_, row)| RowId(*row)).find(|row| accept(*row))
+    }
+
     /// Returns up to `count` entries of `range` after (before, in reverse) `last`.
     pub(crate) fn entries(
         &self,

@@ -12,13 +12,16 @@ mod write;
 
 use std::sync::Arc;
 
+use types::{Datum, Oid};
+
 pub(crate) use write::duplicate;
 pub use write::{InsertOutcome, IsolationLevel, WaitPolicy, WriteOutcome};
 
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;
 use crate::heap::group::Group;
-use crate::heap::row::StoredRow;
+use crate::heap::row::{NewRow, StoredRow};
+use crate::index::cursor::find_unique;
 use crate::index::tree::Index;
 use crate::index::{IndexCursor, IndexId, IndexRange};
 use crate::locks::HeldLocks;
@@ -261,6 +264,22 @@ impl Transaction {
         }
     }
 
+    /// Appends some columns of a row by its identifier, visible or not, as datums of given types. Returns whether there
+    /// is such a row.
+    pub fn row_datums(
+        &self,
+        table: TableId,
+        row: RowId,
+        columns: &[(usize, Oid)],
+        out: &mut Vec<Datum>,
+    ) -> Result<bool> {
+        let heap = &self.table(table)?.heap;
+        match heap.group(row.group()) {
+            Some(group) => group.row_datums(&heap.layout, row.lane(), columns, out),
+            None => Ok(false),
+        }
+    }
+
     /// Returns whether this transaction's snapshot sees a row.
     pub fn sees(&self, table: TableId, row: RowId) -> Result<bool> {
         let heap = &self.table(table)?.heap;
@@ -277,6 +296,28 @@ impl Transaction {
         reverse: bool,
     ) -> Result<IndexCursor> {
         self.index_cursor(table, index, range, reverse, self.snapshot())
+    }
+
+    /// Returns the row with a whole key of a unique index that the snapshot sees.
+    pub fn find_unique(&self, table: TableId, index: IndexId, key: &[Datum]) -> Result<Option<RowId>> {
+        if self.is_tracked() {
+            return self.index_rows(table, index, &IndexRange::key(key.to_vec()), false)?.next_row();
+        }
+        find_unique(&self.table(table)?.heap, index, key, &self.snapshot())
+    }
+
+    /// Returns whether an index keeps the keys of a table apart.
+    pub fn keeps_unique(&self, table: TableId, index: IndexId) -> Result<bool> {
+        let index = self.table(table)?.heap.index(index);
+        Ok(index.is_some_and(|index| index.definition.unique))
+    }
+
+    /// Returns a row in the form in which a table stores it; `types` are those of the columns.
+    ///
+    /// # Errors
+    /// For nulls in columns that take none and values that the columns cannot hold.
+    pub fn encode_row(&self, table: TableId, values: &[Datum], types: &[Oid]) -> Result<NewRow> {
+        self.table(table)?.heap.layout.encode_datums(values, types).map(NewRow)
     }
 
     /// As [`Self::index_rows`], with everything committed and all own writes, as constraints are checked.

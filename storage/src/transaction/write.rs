@@ -207,6 +207,33 @@ impl Transaction {
     pub fn insert_successor(&mut self, table: TableId, row: RowId, new: &NewRow) -> Result<RowId> {
         let heap = Arc::clone(&self.table(table)?.heap);
         let newer = self.insert_into(&heap, &new.0)?;
+        self.link(&heap, row, newer);
+        Ok(newer)
+    }
+
+    /// As [`Self::insert_successor`], for a version with the same values in all unique keys, after
+    /// [`Self::end_row_keeping_keys`]: nobody else can have them.
+    ///
+    /// # Errors
+    /// As [`Self::insert_successor`].
+    pub fn insert_successor_keeping_keys(
+        &mut self,
+        table: TableId,
+        row: RowId,
+        new: &NewRow,
+    ) -> Result<RowId> {
+        if self.is_tracked() {
+            return self.insert_successor(table, row, new);
+        }
+        let heap = Arc::clone(&self.table(table)?.heap);
+        let stamp = self.stamp()?;
+        let newer = heap.insert_unchecked(new.0.clone(), stamp)?;
+        self.undo.push(Undo::Inserted(Arc::clone(&heap), newer));
+        self.link(&heap, row, newer);
+        Ok(newer)
+    }
+
+    fn link(&self, heap: &Heap, row: RowId, newer: RowId) {
         heap.set_newer(row, newer);
         if heap.is_locked(row) {
             let (from, to) = (LockTag::Row(heap.id, row), LockTag::Row(heap.id, newer));
@@ -214,7 +241,6 @@ impl Transaction {
                 heap.mark_locked(newer);
             }
         }
-        Ok(newer)
     }
 
     /// Deletes a row that a scan of this transaction has shown (or [`WriteOutcome::ConcurrentlyUpdated`] has named),

@@ -83,7 +83,8 @@ fn refusal(run: &Run<'_>, target: &Target, refused: StorageError) -> PgError {
 
 /// Deletes rows as they come.
 fn delete(run: &Run<'_>, plan: &Modify, target: &Target, rows: &RowSet) -> Result<i64> {
-    let mut statement = Statement { changer: Changer::new(run, plan)?, plan, returned: Vec::new() };
+    let changer = Changer::new(run, plan)?;
+    let mut statement = Statement { changer, plan, returned: Vec::new(), input: None, single: false };
     let mut count = 0;
     for batch in &rows.batches {
         run.context.cancel.check()?;

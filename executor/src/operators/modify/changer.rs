@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use storage::{
-    IndexDefinition, IndexId, InsertOutcome, RowId, RowLockMode, StorageError, TableId, TableScan,
-    WaitPolicy, WriteOutcome,
+    IndexDefinition, IndexId, InsertOutcome, RowId, RowLockMode, StorageError, TableId, WaitPolicy,
+    WriteOutcome,
 };
 use types::errors::integrity::{self, TableName};
 use types::{Datum, Oid, PgError, Result, TypeRef};
@@ -57,11 +57,9 @@ pub(super) struct Table<'r> {
     pub(super) target: &'r Target,
     pub(super) types: Vec<TypeRef>,
     type_oids: Vec<Oid>,
-    /// The table, for the form in which it stores rows.
-    stored: TableScan,
-    /// Rows that this statement has made.
+    /// Rows that this statement has made, where ON CONFLICT asks for them.
     made: HashSet<RowId>,
-    /// Rows that this statement has deleted or replaced.
+    /// Rows that this statement has deleted or replaced, where foreign keys ask for them.
     pub(super) gone: HashSet<RowId>,
     pub(super) keys: Vec<KeyIndex<'r>>,
 }
@@ -71,16 +69,21 @@ impl<'r> Changer<'r> {
     pub(crate) fn new(run: &'r Run<'r>, plan: &'r Modify) -> Result<Self> {
         let mut tables = Vec::with_capacity(plan.targets.len());
         for target in &plan.targets {
-            let stored = lookup::current(run, target.table)?;
-            let indexes = stored.indexes();
+            let mut keys = Vec::with_capacity(target.keys.len());
+            if !target.keys.is_empty() {
+                let transaction = run.context.transaction()?.lock();
+                for key in &target.keys {
+                    let index = IndexId(key.index.into());
+                    keys.push(KeyIndex::new(key, transaction.keeps_unique(TableId(target.table), index)?));
+                }
+            }
             tables.push(Table {
                 target,
                 types: target.columns.iter().map(|column| column.ty).collect(),
                 type_oids: target.columns.iter().map(|column| column.ty.oid).collect(),
-                stored,
                 made: HashSet::new(),
                 gone: HashSet::new(),
-                keys: target.keys.iter().map(|key| KeyIndex::new(key, keeps(&indexes, key.index))).collect(),
+                keys,
             });
         }
         Ok(Self { run, plan, tables, events: Vec::new(), late_events: Vec::new(), late: false, count: 0 })
@@ -209,8 +212,8 @@ impl<'r> Changer<'r> {
     ) -> Result<Option<RowId>> {
         let run = self.run;
         let table = self.table(target)?;
-        let new = table.stored.encode_row(row, &table.type_oids)?;
         let (reference, id) = (table.target, TableId(table.target.table));
+        let new = run.context.transaction()?.lock().encode_row(id, row, &table.type_oids)?;
         let arbiter = |index: IndexId| {
             reference.keys.iter().enumerate().any(|(position, key)| {
                 u64::from(key.index) == index.0
@@ -236,20 +239,26 @@ impl<'r> Changer<'r> {
     }
 
     /// Puts a new row, or the newer version of one that was taken, into storage.
-    fn store(&mut self, target: usize, old: Option<RowId>, row: &[Datum]) -> Result<()> {
+    fn store(&mut self, target: usize, old: Option<(RowId, &[Datum])>, row: &[Datum]) -> Result<()> {
         let run = self.run;
+        let notes_made = self.plan.conflict.is_some();
         let table = self.table(target)?;
-        let new = table.stored.encode_row(row, &table.type_oids)?;
         let id = TableId(table.target.table);
         let made = {
             let mut transaction = run.context.transaction()?.lock();
+            let new = transaction.encode_row(id, row, &table.type_oids)?;
             match old {
                 None => transaction.insert_row(id, &new),
-                Some(old) => transaction.insert_successor(id, old, &new),
+                Some((old, values)) if keeps_all_keys(table.target, values, row) => {
+                    transaction.insert_successor_keeping_keys(id, old, &new)
+                }
+                Some((old, _)) => transaction.insert_successor(id, old, &new),
             }
         };
         let made = made.map_err(|error| self.violation(target, row, error))?;
-        self.table(target)?.made.insert(made);
+        if notes_made {
+            self.table(target)?.made.insert(made);
+        }
         Ok(())
     }
 
@@ -326,27 +335,30 @@ impl<'r> Changer<'r> {
     ) -> Result<Vec<Datum>> {
         self.check_row(target, &mut new)?;
         self.take_keys(target, Some((id, old)), &new)?;
-        self.store(target, Some(id), &new)?;
+        self.store(target, Some((id, old)), &new)?;
         self.check_options(target, &new)?;
         self.parent_event(target, old, Some(&new));
         self.child_event(target, Some(old), &new);
-        self.table(target)?.gone.insert(id);
+        if !self.plan.foreign_keys.is_empty() {
+            self.table(target)?.gone.insert(id);
+        }
         Ok(new)
     }
 
     /// Notes that a row which was taken is deleted.
     pub(super) fn delete(&mut self, target: usize, id: RowId, old: &[Datum]) -> Result<()> {
         let run = self.run;
+        let has_references = !self.plan.foreign_keys.is_empty();
         let table = self.table(target)?;
-        for key in &mut table.keys {
-            if !key.stored
-                && let Some(freed) = key.bytes(run, old)?
-            {
+        for key in table.keys.iter_mut().filter(|key| !key.stored) {
+            if let Some(freed) = key.bytes(run, old)? {
                 key.lock(run, table.target.table, &freed)?;
             }
             key.release(run, old, id)?;
         }
-        table.gone.insert(id);
+        if has_references {
+            table.gone.insert(id);
+        }
         self.parent_event(target, old, None);
         Ok(())
     }
@@ -431,6 +443,19 @@ fn keeps_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool {
         key.columns.iter().all(|(expr, _)| match &expr.kind {
             ExprKind::Column(id) => old.get(id.0 as usize) == new.get(id.0 as usize),
             _ => true,
+        })
+    })
+}
+
+/// Returns whether a change leaves all unique keys as they are, to the last digit, so that they need not be checked.
+fn keeps_all_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool {
+    target.keys.iter().all(|key| {
+        key.columns.iter().all(|(expr, _)| match &expr.kind {
+            ExprKind::Column(id) => {
+                let value = old.get(id.0 as usize);
+                value == new.get(id.0 as usize) && value.is_some_and(|value| !value.is_null())
+            }
+            _ => false,
         })
     })
 }

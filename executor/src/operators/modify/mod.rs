@@ -35,7 +35,8 @@ pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Modify, stage: &dyn
     let output = match bulk::change(run, plan, &rows)? {
         Some(count) => count_row(count)?,
         None => {
-            let mut statement = Statement { changer: Changer::new(run, plan)?, plan, returned: Vec::new() };
+            let changer = Changer::new(run, plan)?;
+            let mut statement = Statement { changer, plan, returned: Vec::new(), input: None, single: false };
             statement.changer.expect_keys(&rows)?;
             let mut number = 0;
             for batch in &rows.batches {
@@ -57,6 +58,26 @@ pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Modify, stage: &dyn
     produce_rowset(run, &output, stage)
 }
 
+/// What computes the input over one version of a row of the target.
+pub(crate) type Recheck<'a> = &'a dyn Fn(&Run<'_>) -> Result<Vec<Vec<Datum>>>;
+
+/// Changes rows that are at hand, without batches. Returns the rows of RETURNING and how many rows were changed.
+pub(crate) fn change_rows<'r>(
+    run: &'r Run<'r>,
+    plan: &'r Modify,
+    rows: Vec<Vec<Datum>>,
+    input: Recheck<'r>,
+) -> Result<(Vec<Vec<Datum>>, i64)> {
+    let changer = Changer::new(run, plan)?;
+    let single = rows.len() == 1;
+    let mut statement = Statement { changer, plan, returned: Vec::new(), input: Some(input), single };
+    for row in rows {
+        statement.row(row)?;
+    }
+    let count = statement.changer.finish()?;
+    Ok((statement.returned, count))
+}
+
 fn count_row(count: i64) -> Result<RowSet> {
     RowSet::from_rows(&[vec![Datum::I64(count)]], &[TypeRef::plain(types::oids::INT8)])
 }
@@ -66,6 +87,10 @@ struct Statement<'r> {
     changer: Changer<'r>,
     plan: &'r Modify,
     returned: Vec<Vec<Datum>>,
+    /// How the input is computed again; by the batch operators when not said.
+    input: Option<Recheck<'r>>,
+    /// Whether there is one row only, which need not be kept from being changed twice.
+    single: bool,
 }
 
 impl Statement<'_> {
@@ -85,8 +110,9 @@ impl Statement<'_> {
             }
             ModifyKind::Update => {
                 let Some((row_id, input)) = self.take(input)? else { return Ok(()) };
-                let old = part(&input, shape.old, self.changer.width())?;
-                let new = part(&input, shape.new, self.changer.width())?;
+                let width = self.changer.width();
+                let old = part(&input, shape.old, width)?;
+                let new = part(&input, shape.new, width)?;
                 let new = self.changer.update(0, row_id, &old, new)?;
                 self.changed(
                     Change { old: Some((row_id, old)), new: Some(new), xmax: 0, action: "UPDATE" },
@@ -113,14 +139,13 @@ impl Statement<'_> {
         let width = self.changer.width();
         loop {
             let Some(id) = row_id(&input, &shape)? else { return Ok(None) };
-            if !self.changer.claim(id) {
+            // One row is not changed twice.
+            if !self.single && !self.changer.claim(id) {
                 return Ok(None);
             }
-            let (old, new) = (part(&input, shape.old, width), part(&input, shape.new, width));
-            let change = match (&old, &new) {
-                (Ok(old), Ok(new)) if self.plan.kind == ModifyKind::Update => {
-                    Some((old.as_slice(), new.as_slice()))
-                }
+            let part = |start: Option<usize>| start.and_then(|start| input.get(start..start + width));
+            let change = match (part(shape.old), part(shape.new)) {
+                (Some(old), Some(new)) if self.plan.kind == ModifyKind::Update => Some((old, new)),
                 _ => None,
             };
             match self.changer.take(0, id, change)? {
@@ -152,7 +177,10 @@ impl Statement<'_> {
             only.insert(scan, row);
         }
         let run = self.changer.run.over_rows(only);
-        collect_rows(&run, &self.plan.input)?.rows(&self.plan.input.output)
+        match self.input {
+            Some(input) => input(&run),
+            None => collect_rows(&run, &self.plan.input)?.rows(&self.plan.input.output),
+        }
     }
 
     /// Counts a change and computes RETURNING.

@@ -10,6 +10,8 @@ mod lookup;
 mod predicates;
 mod ranges;
 
+pub(crate) use predicates::{Operator, operator_of};
+
 use std::sync::Arc;
 
 use kernels::bitmap;

@@ -19,7 +19,8 @@ pub(crate) enum Operator {
 }
 
 impl Operator {
-    fn swapped(self) -> Self {
+    /// Returns the comparison with its sides exchanged.
+    pub(crate) fn swapped(self) -> Self {
         match self {
             Self::Equal => Self::Equal,
             Self::NotEqual => Self::NotEqual,

@@ -8,6 +8,7 @@ mod check;
 pub mod definition;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use types::{PgError, Result, SqlState};
 
@@ -40,11 +41,12 @@ pub struct Settings {
     /// Raw values from the startup packet and the server's options, by lower-case name.
     start: Values,
     /// Raw values of SET.
-    session: Values,
+    session: Arc<Values>,
     /// Raw values of SET LOCAL.
-    local: Values,
-    /// What the client was last told.
+    local: Arc<Values>,
+    /// What the client was last told, and at which version.
     reported: BTreeMap<&'static str, String>,
+    reported_version: Option<u64>,
     /// Grows with every change, so that derived state can be kept.
     version: u64,
 }
@@ -52,8 +54,8 @@ pub struct Settings {
 /// The values at a point to which a rollback returns.
 #[derive(Debug, Clone, Default)]
 pub struct SettingsPoint {
-    session: Values,
-    local: Values,
+    session: Arc<Values>,
+    local: Arc<Values>,
 }
 
 impl Settings {
@@ -71,6 +73,7 @@ impl Settings {
     /// Sets a value of the server's own, unchecked.
     pub fn set_server(&mut self, name: &str, raw: &str) {
         self.start.insert(name.to_ascii_lowercase(), raw.to_owned());
+        self.version += 1;
     }
 
     /// SET and SET LOCAL.
@@ -87,6 +90,14 @@ impl Settings {
         let local = local || of_transaction.contains(&name.to_ascii_lowercase().as_str());
         self.store(name, Some(raw), local);
         Ok(())
+    }
+
+    /// Sets what belongs to a transaction that begins.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub fn set_for_transaction(&mut self, name: &str, value: &str) -> Result<()> {
+        if self.raw(name) == value { Ok(()) } else { self.set(name, value, true) }
     }
 
     /// SET ... TO DEFAULT and RESET.
@@ -107,10 +118,10 @@ impl Settings {
         let key = name.to_ascii_lowercase();
         let raw = raw.unwrap_or_else(|| self.start_value(&key));
         if local {
-            self.local.insert(key, raw);
+            Arc::make_mut(&mut self.local).insert(key, raw);
         } else {
-            self.local.remove(&key);
-            self.session.insert(key, raw);
+            Arc::make_mut(&mut self.local).remove(&key);
+            Arc::make_mut(&mut self.session).insert(key, raw);
         }
         self.version += 1;
     }
@@ -125,8 +136,8 @@ impl Settings {
     /// RESET ALL.
     pub fn reset_all(&mut self) {
         let kept = ["role", "session_authorization", "transaction_isolation", "transaction_read_only"];
-        self.session.retain(|name, _| kept.contains(&name.as_str()));
-        self.local.retain(|name, _| kept.contains(&name.as_str()));
+        Arc::make_mut(&mut self.session).retain(|name, _| kept.contains(&name.as_str()));
+        Arc::make_mut(&mut self.local).retain(|name, _| kept.contains(&name.as_str()));
         self.version += 1;
     }
 
@@ -175,11 +186,12 @@ impl Settings {
             // What is random is not shown, as PostgreSQL's `show_random_seed`.
             Some(_) if key == "seed" => Ok("unavailable".to_owned()),
             Some(definition) => Ok(definition.show(&self.raw(&key))),
-            None => match [&self.local, &self.session, &self.start].into_iter().find_map(|map| map.get(&key))
-            {
-                Some(raw) => Ok(raw.clone()),
-                None => Err(unrecognized(name)),
-            },
+            None => {
+                match [&*self.local, &*self.session, &self.start].into_iter().find_map(|map| map.get(&key)) {
+                    Some(raw) => Ok(raw.clone()),
+                    None => Err(unrecognized(name)),
+                }
+            }
         }
     }
 
@@ -209,6 +221,10 @@ impl Settings {
     /// Returns the reported parameters whose value the client does not know.
     pub fn take_reports(&mut self) -> Vec<(&'static str, String)> {
         let mut changed = Vec::new();
+        if self.reported_version == Some(self.version) {
+            return changed;
+        }
+        self.reported_version = Some(self.version);
         for name in REPORTED {
             let value = self.raw(name);
             if self.reported.get(name) != Some(&value) {
@@ -226,20 +242,23 @@ impl Settings {
 
     /// Returns the point to which a rollback of what follows returns.
     pub fn point(&self) -> SettingsPoint {
-        SettingsPoint { session: self.session.clone(), local: self.local.clone() }
+        SettingsPoint { session: Arc::clone(&self.session), local: Arc::clone(&self.local) }
     }
 
     /// Forgets what was set since `point`.
     pub fn rollback_to(&mut self, point: &SettingsPoint) {
-        self.session.clone_from(&point.session);
-        self.local.clone_from(&point.local);
+        if self.session == point.session && self.local == point.local {
+            return;
+        }
+        self.session = Arc::clone(&point.session);
+        self.local = Arc::clone(&point.local);
         self.version += 1;
     }
 
     /// Ends a transaction: SET LOCAL is over.
     pub fn end_transaction(&mut self) {
         if !self.local.is_empty() {
-            self.local.clear();
+            self.local = Arc::default();
             self.version += 1;
         }
     }

@@ -139,7 +139,7 @@ fn run(
         locking: false,
         row_marks: Vec::new(),
     };
-    let planned = query::plan_statement(session, &Statement::Query(query))?;
+    let planned = query::plan_statement(session, &Statement::Query(query), &[])?;
     let mut held = Held(Vec::new());
     query::execute_plan(session, &planned, &[], &mut held)?;
     Ok(held.0)

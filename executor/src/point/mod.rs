@@ -1,0 +1,160 @@
+//! The short path: statements about few rows of few tables, run row by row over storage, without batches, pipelines or
+//! other threads.
+//!
+//! [`PointPlan::new`] recognizes such a plan once, when it is made: each table is reached through an index, and the nodes
+//! are among those of [`node::PointNode`]. [`PointPlan::run`] gives what [`crate::execute()`] would, or declines before anything
+//! has happened: when an index has too many rows for the statement, the batch operators are quicker.
+
+mod bounds;
+mod expr;
+mod lookup;
+mod node;
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use storage::{TableId, TableScan};
+use types::{Datum, PgError, Result};
+
+use crate::context::QueryContext;
+use crate::execute::{Run, RunState, panic_message};
+use crate::operators::change_rows;
+use crate::plan::{Modify, ModifyKind, NodeKind, Plan, PlanNode};
+use node::PointNode;
+
+/// Takes the rows of a point statement, in order.
+pub trait RowSink {
+    /// Takes a row; `Break` ends the statement early.
+    ///
+    /// # Errors
+    /// When the row cannot be delivered.
+    fn row(&mut self, row: &[Datum]) -> Result<ControlFlow<()>>;
+}
+
+/// What became of a point statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PointOutcome {
+    /// It ran; rows that a change without RETURNING has changed.
+    Done(i64),
+    /// Nothing has happened: the batch operators are to run the plan.
+    Declined,
+}
+
+/// How to run a plan on the short path.
+#[derive(Debug)]
+pub struct PointPlan {
+    input: PointNode,
+    changes: bool,
+    /// How often the plan was declined in a row, and how many executions are left without another attempt.
+    declined: AtomicU32,
+    skip: AtomicU32,
+}
+
+/// A statement running on the short path.
+struct PointRun<'r> {
+    run: &'r Run<'r>,
+    declined: Cell<bool>,
+}
+
+/// Gives the tables of a plan.
+type Tables<'a> = dyn Fn(u64) -> Option<TableScan> + 'a;
+
+impl PointPlan {
+    /// Returns how to run `plan` on the short path, if it is for that. `transaction` sees the tables as they are.
+    pub fn new(plan: &Plan, transaction: &storage::Transaction) -> Option<Self> {
+        if !plan.shared.is_empty() || !plan.changing.is_empty() || !plan.subplans.is_empty() {
+            return None;
+        }
+        let tables = |table: u64| transaction.scan(TableId(table)).ok();
+        let (input, changes) = match &plan.root.kind {
+            NodeKind::Modify(modify) => (changed_rows(modify)?, true),
+            _ => (&plan.root, false),
+        };
+        let input = PointNode::new(input, &tables)?;
+        Some(Self { input, changes, declined: AtomicU32::new(0), skip: AtomicU32::new(0) })
+    }
+
+    /// Runs `plan`, which this was made of.
+    ///
+    /// # Errors
+    /// The statement's.
+    pub fn run(
+        &self,
+        plan: &Plan,
+        context: &Arc<QueryContext>,
+        sink: &mut dyn RowSink,
+    ) -> Result<PointOutcome> {
+        if self.skip.load(Ordering::Relaxed) > 0 {
+            self.skip.fetch_sub(1, Ordering::Relaxed);
+            return Ok(PointOutcome::Declined);
+        }
+        let state = RunState::default();
+        let run = Run {
+            plan,
+            context,
+            threads: 1,
+            outer: Arc::new(Vec::new()),
+            working: Arc::new(HashMap::new()),
+            state: &state,
+            only_rows: None,
+            runtime_filters: Arc::default(),
+        };
+        context.cancel.check()?;
+        let outcome = match catch_unwind(AssertUnwindSafe(|| self.run_in(&run, sink))) {
+            Ok(outcome) => outcome?,
+            Err(payload) => return Err(PgError::internal(panic_message(&*payload))),
+        };
+        match outcome {
+            PointOutcome::Done(_) => self.declined.store(0, Ordering::Relaxed),
+            PointOutcome::Declined => {
+                let times = self.declined.fetch_add(1, Ordering::Relaxed).min(10);
+                self.skip.store((1 << times) - 1, Ordering::Relaxed);
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn run_in(&self, run: &Run<'_>, sink: &mut dyn RowSink) -> Result<PointOutcome> {
+        let point = PointRun { run, declined: Cell::new(false) };
+        let modify = match &run.plan.root.kind {
+            NodeKind::Modify(modify) if self.changes => modify,
+            _ => {
+                self.input.rows(&point, &mut |row| Ok(sink.row(row)?.is_continue()))?;
+                return Ok(if point.declined.get() { PointOutcome::Declined } else { PointOutcome::Done(0) });
+            }
+        };
+        let rows = self.collect(&point)?;
+        if point.declined.get() {
+            return Ok(PointOutcome::Declined);
+        }
+        let input = |run: &Run<'_>| self.collect(&PointRun { run, declined: Cell::new(false) });
+        let (returned, count) = change_rows(run, modify, rows, &input)?;
+        for row in &returned {
+            if sink.row(row)?.is_break() {
+                break;
+            }
+        }
+        Ok(PointOutcome::Done(count))
+    }
+
+    fn collect(&self, point: &PointRun<'_>) -> Result<Vec<Vec<Datum>>> {
+        let mut rows = Vec::new();
+        self.input.rows(point, &mut |row| {
+            rows.push(row.to_vec());
+            Ok(true)
+        })?;
+        Ok(rows)
+    }
+}
+
+/// Returns the input of a change that can be made row by row.
+fn changed_rows(modify: &Modify) -> Option<&PlanNode> {
+    match modify.kind {
+        ModifyKind::Insert | ModifyKind::Update | ModifyKind::Delete => Some(&modify.input),
+        ModifyKind::Merge => None,
+    }
+}
