@@ -24,6 +24,7 @@ pub use object::{
 pub use relation::{
     CheckOption, ColumnInfo, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, Generated, Identity,
     Index, IndexKey, IndexKeySource, ObjectRef, OnCommit, Persistence, Relation, RelationKind, Sequence,
+    unique_index_column,
 };
 
 /// The user's part of the catalog at one version.

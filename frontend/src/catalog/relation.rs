@@ -407,6 +407,21 @@ pub struct ObjectRef {
     pub column: i16,
 }
 
+/// Returns the name of an index's column: a number is added to one that an earlier column has.
+pub fn unique_index_column(name: &str, is_taken: impl Fn(&str) -> bool) -> EcoString {
+    if !is_taken(name) {
+        return name.into();
+    }
+    let mut number: u32 = 1;
+    loop {
+        let candidate = ecow::eco_format!("{name}{number}");
+        if !is_taken(&candidate) {
+            return candidate;
+        }
+        number += 1;
+    }
+}
+
 impl Relation {
     /// Returns the storage's table id.
     pub fn table_id(&self) -> storage::TableId {

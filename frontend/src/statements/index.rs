@@ -9,7 +9,7 @@ use types::{PgError, Result, SqlState};
 
 use super::table::{self, resolve};
 use crate::analyzer::ddl::{index, names, options};
-use crate::catalog::{Index, IndexKeySource, Relation, RelationKind};
+use crate::catalog::{Index, Relation, RelationKind, unique_index_column};
 use crate::session::Session;
 
 /// The most columns of an index (`INDEX_MAX_KEYS`).
@@ -133,16 +133,14 @@ fn name(
     let mut parts: Vec<String> = Vec::new();
     for key in keys {
         let part = index::name_part(relation, key);
-        let unique = match &key.source {
-            IndexKeySource::Column(_) => part.to_owned(),
-            IndexKeySource::Expression { .. } => (0..)
-                .map(|number: u32| if number == 0 { part.to_owned() } else { format!("{part}{number}") })
-                .find(|candidate| !parts.contains(candidate))
-                .unwrap_or_default(),
-        };
-        parts.push(unique);
+        let unique = unique_index_column(part, |name| parts.iter().any(|part| part == name));
+        parts.push(unique.to_string());
     }
-    parts.extend(include.iter().map(|position| relation.columns[*position].name.to_string()));
+    for position in include {
+        let part = &relation.columns[*position].name;
+        let unique = unique_index_column(part, |name| parts.iter().any(|part| part == name));
+        parts.push(unique.to_string());
+    }
     let addition = names::columns_addition(parts.iter().map(String::as_str));
     names::choose(&relation.name, &addition, "idx", &|name| {
         catalog.is_relation_name_taken(relation.schema, name)

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use datasets::catalog::{self as rows, PG_AUTHID};
 use ecow::EcoString;
-use types::Oid;
+use types::{Oid, TypeRef, oids};
 
 use super::built_in;
 use super::names::Names;
 use crate::catalog::builtin::{builtin, operator_class};
 use crate::catalog::{
-    self, Catalog, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, IndexKey, IndexKeySource,
-    Relation,
+    self, Catalog, ColumnInfo, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, IndexKey,
+    IndexKeySource, Relation,
 };
 use crate::session::names::{self as lookup, Found};
 use crate::session::settings::quote_identifier;
@@ -45,6 +45,40 @@ impl Index<'_> {
                 .next(),
         }
     }
+    /// Returns its columns as those of a relation, with the types that their operator classes store.
+    pub fn columns(&self) -> Vec<ColumnInfo> {
+        let column = |position: &usize| self.table.columns.get(*position);
+        let mut columns: Vec<ColumnInfo> = Vec::new();
+        for key in &self.index.keys {
+            let (name, ty) = match &key.source {
+                IndexKeySource::Column(position) => match column(position) {
+                    Some(column) => (column.name.clone(), column.ty),
+                    None => continue,
+                },
+                IndexKeySource::Expression { name, ty, .. } => (name.clone(), *ty),
+            };
+            let ty = TypeRef { collation: key.collation, ..ty };
+            let stored = operator_class(key.class).map_or(0, |class| match (class.key, class.input) {
+                (oids::ANYELEMENT, oids::ANYARRAY) => types::element_type(ty.oid).unwrap_or(0),
+                (stored, _) => stored,
+            });
+            let ty =
+                if stored == 0 || stored == ty.oid { ty } else { TypeRef { oid: stored, typmod: -1, ..ty } };
+            columns.push(ColumnInfo::new(name, ty));
+        }
+        let included = self.index.include.iter().filter_map(column);
+        columns.extend(
+            included
+                .map(|column| ColumnInfo::new(column.name.clone(), TypeRef { collation: 0, ..column.ty })),
+        );
+        for at in 1..columns.len() {
+            let name = catalog::unique_index_column(&columns[at].name, |name| {
+                columns.iter().take(at).any(|column| column.name == name)
+            });
+            columns[at].name = name;
+        }
+        columns
+    }
     fn key_text(&self, at: usize, key: &IndexKey) -> String {
         let mut text = self.column_text(at).unwrap_or_default();
         let of_column = match &key.source {
@@ -73,15 +107,18 @@ impl Index<'_> {
     /// Returns CREATE INDEX, as `pg_get_indexdef`.
     pub fn definition(&self, catalog: &Catalog) -> String {
         let schema = lookup::schema_name(catalog, self.table.schema).unwrap_or_default();
+        let table = format!("{}.{}", quote_identifier(&schema), quote_identifier(&self.table.name));
+        self.definition_on(&table)
+    }
+    /// Returns CREATE INDEX with the table's name as given.
+    pub fn definition_on(&self, table: &str) -> String {
         let index = self.index;
         let keys: Vec<String> =
             index.keys.iter().enumerate().map(|(at, key)| self.key_text(at, key)).collect();
         let mut text = format!(
-            "CREATE {}INDEX {} ON {}.{} USING {} ({})",
+            "CREATE {}INDEX {} ON {table} USING {} ({})",
             if index.unique { "UNIQUE " } else { "" },
             quote_identifier(&index.name),
-            quote_identifier(&schema),
-            quote_identifier(&self.table.name),
             index.method,
             keys.join(", ")
         );

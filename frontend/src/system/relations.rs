@@ -193,22 +193,11 @@ fn attributes(access: &Access, maker: &mut Maker<'_>) {
         }
     }
     for index in indexes(&access.catalog) {
-        for (position, column) in index_columns(&index).iter().enumerate() {
+        for (position, column) in index.columns().iter().enumerate() {
             let number = i16::try_from(position + 1).unwrap_or(i16::MAX);
             attribute(maker, index.oid, number, column, false, false);
         }
     }
-}
-
-/// Returns the columns of an index as those of a relation.
-fn index_columns(index: &Index<'_>) -> Vec<ColumnInfo> {
-    let column = |position: &usize| index.table.columns.get(*position);
-    let plain = |column: &ColumnInfo| ColumnInfo::new(column.name.clone(), column.ty);
-    let keys = index.index.keys.iter().filter_map(|key| match &key.source {
-        IndexKeySource::Column(position) => column(position).map(plain),
-        IndexKeySource::Expression { name, ty, .. } => Some(ColumnInfo::new(name.clone(), *ty)),
-    });
-    keys.chain(index.index.include.iter().filter_map(column).map(plain)).collect()
 }
 
 fn attribute(

@@ -14,6 +14,9 @@ use super::changer::{Changer, Taken, name_of};
 use super::lookup;
 use crate::plan::{ForeignKey, ReferentialAction};
 
+/// A tuning constant: up to so many keys are looked up in an index one by one; for more the table is read.
+const KEYS_LOOKED_UP_MAX: usize = 256;
+
 /// Something that a foreign key has to say about.
 #[derive(Clone)]
 pub(crate) enum Event {
@@ -186,20 +189,31 @@ impl Changer<'_> {
         visit: &mut dyn FnMut(Vec<u8>, RowId, Vec<Datum>),
     ) -> Result<()> {
         let table = self.tables.get(target).ok_or_else(|| PgError::internal("a foreign key of no table"))?;
-        let range = match (wanted.iter().next(), columns.first()) {
-            (Some(only), Some(first)) if wanted.len() == 1 => {
-                lookup::ScanRange::of_key(*first, &table.types, only)
-            }
-            _ => None,
-        };
-        lookup::scan(self.run, table.target.table, &table.types, needed, range, &mut |id, row| {
-            if let ReferenceKey::Bytes(bytes) = reference_key(&row, columns, &table.types, false)
+        let (run, stored, types) = (self.run, table.target.table, &table.types);
+        let mut visit_wanted = |id, row: Vec<Datum>| {
+            if let ReferenceKey::Bytes(bytes) = reference_key(&row, columns, types, false)
                 && wanted.contains(&bytes)
             {
                 visit(bytes, id, row);
             }
             Ok(())
-        })
+        };
+        let few = wanted.len() <= KEYS_LOOKED_UP_MAX && lookup::has_index(run, stored, columns)?;
+        if wanted.len() > 1 && !few {
+            return lookup::scan(run, stored, types, needed, None, &mut visit_wanted);
+        }
+        for key in wanted {
+            let range = lookup::ScanRange::of_key(columns, types, key);
+            let mut visit_one = |id, row: Vec<Datum>| {
+                let same = match reference_key(&row, columns, types, false) {
+                    ReferenceKey::Bytes(bytes) => bytes == *key,
+                    ReferenceKey::Null | ReferenceKey::Mixed => false,
+                };
+                if same { visit_wanted(id, row) } else { Ok(()) }
+            };
+            lookup::scan(run, stored, types, needed, range, &mut visit_one)?;
+        }
+        Ok(())
     }
 
     /// Locks the referenced rows of new references FOR KEY SHARE. Those that are gone are not among the parents found any

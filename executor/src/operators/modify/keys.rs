@@ -142,10 +142,12 @@ impl<'r> KeyIndex<'r> {
                 }
             });
         }
-        let range = match (wanted, self.key.columns.first().map(|(expr, _)| &expr.kind)) {
-            (Some(wanted), Some(ExprKind::Column(id))) => ScanRange::of_key(id.0 as usize, types, wanted),
+        let columns = self.key.columns.iter().map_while(|(expr, _)| match expr.kind {
+            ExprKind::Column(id) => Some(id.0 as usize),
             _ => None,
-        };
+        });
+        let columns: Vec<usize> = columns.collect();
+        let range = wanted.and_then(|wanted| ScanRange::of_key(&columns, types, wanted));
         let mut found = Vec::new();
         lookup::scan(run, target.table, types, &|column| needed.contains(&column), range, &mut |id, row| {
             if let Some(bytes) = self.bytes(run, &row)?

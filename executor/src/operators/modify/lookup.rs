@@ -1,8 +1,8 @@
 //! Reading stored rows for the sake of constraints: the transaction's current view, the statement's own finished
 //! changes included.
 
-use kernels::vector::{Bitmap, Values, Vector};
-use storage::{Pruned, RowId, ScanPredicate, ScanValue, TableId, TableScan};
+use kernels::vector::{Bitmap, Vector};
+use storage::{Pruned, RowGroup, RowId, ScanPredicate, ScanValue, TableId, TableScan};
 use types::{Datum, Result, TypeRef, oids};
 
 use crate::convert::datum_at;
@@ -15,36 +15,84 @@ pub(super) fn current(run: &Run<'_>, table: u64) -> Result<TableScan> {
     Ok(run.context.transaction()?.lock().scan_newest(TableId(table))?)
 }
 
-/// A column and the value that rows of interest have there.
+/// Columns and the values that rows of interest have there.
 pub(super) struct ScanRange {
-    column: usize,
-    predicate: ScanPredicate,
+    predicates: Vec<(usize, ScanPredicate)>,
 }
 
 impl ScanRange {
-    /// Returns the range of rows whose first key column, `column`, is that of a key; `None` when it must be found by
-    /// looking at all rows.
-    pub(super) fn of_key(column: usize, types: &[TypeRef], key: &[u8]) -> Option<Self> {
-        let ty = types.get(column)?;
-        let value = match ty.oid {
-            oids::INT2 | oids::INT4 | oids::INT8 | oids::DATE | oids::OID => {
-                let (tag, rest) = key.split_first()?;
-                let bytes: [u8; 8] = rest.get(4..12)?.try_into().ok()?;
-                (*tag == PRESENT).then(|| ScanValue::Int(i64::from_le_bytes(bytes).into()))?
+    /// Returns the range of rows whose `columns` are those of a key; `None` when it must be found by looking at all rows.
+    pub(super) fn of_key(columns: &[usize], types: &[TypeRef], key: &[u8]) -> Option<Self> {
+        let mut predicates = Vec::new();
+        let mut rest = key;
+        for &column in columns {
+            let (tag, after) = rest.split_first()?;
+            if *tag != PRESENT {
+                rest = after;
+                continue;
             }
-            oids::TEXT | oids::VARCHAR => {
-                let (tag, rest) = key.split_first()?;
-                let len = u32::from_le_bytes(rest.get(..4)?.try_into().ok()?) as usize;
-                let text = rest.get(4..4 + len)?;
-                (*tag == PRESENT).then(|| ScanValue::Bytes(text.to_vec()))?
-            }
-            _ => return None,
-        };
-        Some(Self { column, predicate: ScanPredicate::Equals(value) })
+            let len = u32::from_le_bytes(after.get(..4)?.try_into().ok()?) as usize;
+            let value = after.get(4..4 + len)?;
+            rest = after.get(4 + len..)?;
+            let value = match types.get(column)?.oid {
+                oids::INT2 | oids::INT4 | oids::INT8 | oids::DATE | oids::OID => {
+                    let bytes: [u8; 8] = value.get(..8)?.try_into().ok()?;
+                    ScanValue::Int(i64::from_le_bytes(bytes).into())
+                }
+                oids::TEXT | oids::VARCHAR => ScanValue::Bytes(value.to_vec()),
+                _ => continue,
+            };
+            predicates.push((column, ScanPredicate::Equals(value)));
+        }
+        (!predicates.is_empty()).then_some(Self { predicates })
     }
 }
 
-/// Calls `visit` with each visible row. Columns that are not `needed` are NULL.
+/// Returns whether an index of a table starts with some columns, in any order.
+pub(super) fn has_index(run: &Run<'_>, table: u64, columns: &[usize]) -> Result<bool> {
+    Ok(current(run, table)?.indexes().iter().any(|index| {
+        let first = index.columns.get(..columns.len());
+        first.is_some_and(|first| first.iter().all(|part| columns.contains(&part.column)))
+    }))
+}
+
+/// A reader of a table's rows as datums.
+struct Reader<'a> {
+    types: &'a [TypeRef],
+    /// Columns that are not needed are NULL.
+    needed: &'a dyn Fn(usize) -> bool,
+}
+
+impl Reader<'_> {
+    /// Calls `visit` with each of some rows of a vector.
+    fn visit(
+        &self,
+        group: &RowGroup,
+        index: usize,
+        chosen: &[u16],
+        visit: &mut dyn FnMut(RowId, Vec<Datum>) -> Result<()>,
+    ) -> Result<()> {
+        let mut columns: Vec<Option<Vector>> = Vec::with_capacity(self.types.len());
+        for column in 0..self.types.len() {
+            let vector = (self.needed)(column).then(|| group.vector_at(column, index, chosen)).transpose()?;
+            columns.push(vector);
+        }
+        for (position, lane) in chosen.iter().enumerate() {
+            let mut row = Vec::with_capacity(self.types.len());
+            for (column, ty) in columns.iter().zip(self.types) {
+                row.push(match column {
+                    Some(vector) => datum_at(vector, position, *ty)?,
+                    None => Datum::Null,
+                });
+            }
+            visit(group.row_id(index, usize::from(*lane)), row)?;
+        }
+        Ok(())
+    }
+}
+
+/// Calls `visit` with each visible row, found through an index if one suits the range. Columns that are not `needed` are
+/// NULL.
 pub(super) fn scan(
     run: &Run<'_>,
     table: u64,
@@ -54,12 +102,30 @@ pub(super) fn scan(
     visit: &mut dyn FnMut(RowId, Vec<Datum>) -> Result<()>,
 ) -> Result<()> {
     let table = current(run, table)?;
+    let reader = Reader { types, needed };
+    let predicates = range.map(|range| range.predicates).unwrap_or_default();
+    if let Some(rows) = crate::operators::scan::looked_up(&table, &predicates)? {
+        for rows in rows.chunk_by(|left, right| left.vector() == right.vector()) {
+            let Some(first) = rows.first() else { continue };
+            let (Some(group), index) = (table.row_group_of(*first), first.vector().1) else { continue };
+            let chosen: Vec<u16> = rows.iter().map(|row| row.lane_of_vector()).collect();
+            let mut mask = vec![u64::MAX; chosen.len().div_ceil(64)];
+            for (column, predicate) in &predicates {
+                predicate.filter(&group.vector_at(*column, index, &chosen)?, &mut mask)?;
+            }
+            let is_left = |at: usize| mask[at / 64] >> (at % 64) & 1 == 1;
+            let left = chosen.iter().enumerate().filter(|(at, _)| is_left(*at));
+            let left: Vec<u16> = left.map(|(_, lane)| *lane).collect();
+            reader.visit(&group, index, &left, visit)?;
+        }
+        return Ok(());
+    }
     for group in 0..table.row_group_count() {
         run.context.cancel.check()?;
         let group = table.row_group(group);
-        if let Some(range) = &range
-            && group.prune(range.column, &range.predicate) == Pruned::None
-        {
+        let excluded =
+            |(column, predicate): &(usize, ScanPredicate)| group.prune(*column, predicate) == Pruned::None;
+        if predicates.iter().any(excluded) {
             continue;
         }
         for index in 0..group.vector_count() {
@@ -68,29 +134,11 @@ pub(super) fn scan(
                 Some(visible) => visible.words().to_vec(),
                 None => Bitmap::ones(lanes).words().to_vec(),
             };
-            if let Some(range) = &range {
-                group.filter(range.column, index, &range.predicate, &mut mask)?;
+            for (column, predicate) in &predicates {
+                group.filter(*column, index, predicate, &mut mask)?;
             }
-            if !kernels::bitmap::any(&mask) {
-                continue;
-            }
-            let chosen = kernels::bitmap::selection_of(&mask);
-            let ids = group.row_ids(index);
-            let mut columns: Vec<Option<Vector>> = Vec::with_capacity(types.len());
-            for column in 0..types.len() {
-                let vector = needed(column).then(|| group.vector_at(column, index, &chosen)).transpose()?;
-                columns.push(vector);
-            }
-            for (position, lane) in chosen.iter().enumerate() {
-                let mut row = Vec::with_capacity(types.len());
-                for (column, ty) in columns.iter().zip(types) {
-                    row.push(match column {
-                        Some(vector) => datum_at(vector, position, *ty)?,
-                        None => Datum::Null,
-                    });
-                }
-                let Values::I64(ids) = ids.values() else { continue };
-                visit(RowId(ids[usize::from(*lane)] as u64), row)?;
+            if kernels::bitmap::any(&mask) {
+                reader.visit(&group, index, &kernels::bitmap::selection_of(&mask), visit)?;
             }
         }
     }

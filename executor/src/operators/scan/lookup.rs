@@ -16,7 +16,10 @@ const ROWS_MAX: u64 = 64;
 const ROWS_SHARE: u64 = 256;
 
 /// Returns the rows that pass the predicates an index knows of, ascending; `None` when the table is to be read.
-pub(super) fn rows(table: &TableScan, predicates: &[(usize, ScanPredicate)]) -> Result<Option<Vec<RowId>>> {
+pub(in super::super) fn rows(
+    table: &TableScan,
+    predicates: &[(usize, ScanPredicate)],
+) -> Result<Option<Vec<RowId>>> {
     let indexes = table.indexes();
     if indexes.is_empty() || predicates.is_empty() {
         return Ok(None);

@@ -24,6 +24,8 @@ pub struct OperatorClass {
     pub input: Oid,
     /// Whether it is the type's default class.
     pub default: bool,
+    /// Type that the index stores, 0 for that of the column.
+    pub key: Oid,
 }
 
 static CLASSES: LazyLock<Vec<OperatorClass>> = LazyLock::new(|| {
@@ -35,6 +37,7 @@ static CLASSES: LazyLock<Vec<OperatorClass>> = LazyLock::new(|| {
             family: row.oid("opcfamily"),
             input: row.oid("opcintype"),
             default: row.bool("opcdefault"),
+            key: row.oid("opckeytype"),
         })
         .collect()
 });

@@ -17,6 +17,7 @@ use crate::catalog::RelationKind;
 use crate::catalog::builtin::builtin;
 use crate::catalog::type_names::format_type;
 use crate::session::access::Access;
+use crate::session::settings::quote_identifier;
 use crate::system::encodings;
 
 /// Sorted by `prosrc`.
@@ -162,6 +163,11 @@ fn index_definition(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> 
     let Some(index) = indexes(&access.catalog).find(|index| index.oid == oid) else { return Ok(Datum::Null) };
     let found = std::sync::Arc::new(shown::index(access, index.table, index.index, pretty(args, 2)));
     let index = Index { oid, table: index.table, index: &found };
+    // Printed pretty, a table that the search path finds goes without its schema.
+    let visible = access.names.find_relation(&quote_identifier(&index.table.name))?;
+    if pretty(args, 2) && visible == Some(index.table.oid) {
+        return Ok(Datum::text(index.definition_on(&quote_identifier(&index.table.name))));
+    }
     Ok(Datum::text(index.definition(&access.catalog)))
 }
 
@@ -179,7 +185,7 @@ fn index_column(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let index = indexes(&access.catalog).find(|index| index.oid == oid);
     let name = index.and_then(|index| {
         let found = std::sync::Arc::new(shown::index(access, index.table, index.index, pretty(args, 2)));
-        Index { oid, table: index.table, index: &found }.column_text(column - 1)
+        Some(Index { oid, table: index.table, index: &found }.column_text(column - 1).unwrap_or_default())
     });
     let name = name.or_else(|| built_in_text::index(oid, column));
     Ok(name.map_or(Datum::Null, Datum::text))
