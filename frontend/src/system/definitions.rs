@@ -59,6 +59,8 @@ impl Index<'_> {
             };
             let ty = TypeRef { collation: key.collation, ..ty };
             let stored = operator_class(key.class).map_or(0, |class| match (class.key, class.input) {
+                // Hash indexes keep hashes.
+                _ if self.index.method == "hash" => oids::INT4,
                 (oids::ANYELEMENT, oids::ANYARRAY) => types::element_type(ty.oid).unwrap_or(0),
                 (stored, _) => stored,
             });
@@ -141,7 +143,16 @@ impl Index<'_> {
 /// Returns storage options as `name='value'`.
 fn options_text(options: &[EcoString]) -> String {
     let items = options.iter().filter_map(|option| option.split_once('='));
-    let items: Vec<String> = items.map(|(name, value)| format!("{name}='{value}'")).collect();
+    let items: Vec<String> = items
+        .map(|(name, value)| {
+            // As `flatten_reloptions`: a value that is an identifier stands as it is.
+            if quote_identifier(value) == value {
+                format!("{name}={value}")
+            } else {
+                format!("{name}='{value}'")
+            }
+        })
+        .collect();
     items.join(", ")
 }
 

@@ -91,7 +91,7 @@ impl<'a> IndexLookup<'a> {
             if self.plan.one_row {
                 break;
             }
-            if rows.len() % ROWS == 0 {
+            if rows.len().is_multiple_of(ROWS) {
                 self.scanner.run.context.cancel.check()?;
             }
         }

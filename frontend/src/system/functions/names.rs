@@ -183,9 +183,9 @@ fn index_column(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let access = access(context)?;
     let oid = oid_at(args, 0);
     let index = indexes(&access.catalog).find(|index| index.oid == oid);
-    let name = index.and_then(|index| {
+    let name = index.map(|index| {
         let found = std::sync::Arc::new(shown::index(access, index.table, index.index, pretty(args, 2)));
-        Some(Index { oid, table: index.table, index: &found }.column_text(column - 1).unwrap_or_default())
+        Index { oid, table: index.table, index: &found }.column_text(column - 1).unwrap_or_default()
     });
     let name = name.or_else(|| built_in_text::index(oid, column));
     Ok(name.map_or(Datum::Null, Datum::text))
