@@ -21,7 +21,7 @@ pub(super) fn list(access: &Access, maker: &mut Maker<'_>) {
     let mut processes: BTreeSet<i32> = BTreeSet::new();
     processes.insert(access.backend.process_id);
     for lock in store.list_locks() {
-        if let LockTag::Row(..) = lock.tag
+        if let LockTag::Row(..) | LockTag::Turn(..) = lock.tag
             && lock.granted
         {
             continue;
@@ -77,7 +77,7 @@ fn target(catalog: &Catalog, tag: LockTag) -> Vec<(&'static str, Datum)> {
         LockTag::Table(table) => {
             columns.extend([("locktype", Datum::text("relation")), ("relation", relation_of(table.0))]);
         }
-        LockTag::Row(_, row) => {
+        LockTag::Row(_, row) | LockTag::Turn(_, row) => {
             columns.extend([
                 ("locktype", Datum::text("tuple")),
                 ("page", Datum::I32(i32::try_from(row.0 >> 11).unwrap_or(i32::MAX))),

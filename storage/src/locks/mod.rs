@@ -28,6 +28,8 @@ pub enum LockTag {
     Table(TableId),
     /// A row version of a heap.
     Row(u64, RowId),
+    /// The turn to get at a row version of a heap, among those who wait for whoever is changing it.
+    Turn(u64, RowId),
     /// A number of the user's choice: one of 64 bits, or two of 32.
     Advisory(AdvisoryKey),
     /// A key that is to be unique: of an index, by its hash.
@@ -129,7 +131,9 @@ impl Lock {
             .filter(|holding| holding.owner != owner && holding.mode.conflicts(mode))
             .map(|holding| holding.owner)
             .collect();
-        if !self.holders.iter().any(|holding| holding.owner == owner) {
+        // Who does not have to wait for a row's holders passes those who do, as in PostgreSQL.
+        let passes = matches!(mode, Mode::Row(_)) && !self.queue.iter().any(|(waiting, _)| *waiting == owner);
+        if !passes && !self.holders.iter().any(|holding| holding.owner == owner) {
             let before = self.queue.iter().take_while(|(waiting, _)| *waiting != owner);
             blockers.extend(before.filter(|(_, waited)| waited.conflicts(mode)).map(|(waiting, _)| *waiting));
         }
@@ -308,7 +312,7 @@ pub enum Acquired {
 fn shown(tag: LockTag) -> String {
     match tag {
         LockTag::Table(table) => format!("relation {} of database 5", table.0),
-        LockTag::Row(_, row) => {
+        LockTag::Row(_, row) | LockTag::Turn(_, row) => {
             format!("tuple ({},{}) of relation", row.0 >> 11, (row.0 & 0x7ff) + 1)
         }
         LockTag::Key(index, key) => format!("key {key:x} of index {index}"),

@@ -81,14 +81,19 @@ impl RowLockMode {
         }
     }
 
-    /// Returns the name of the lock that PostgreSQL takes on the tuple meanwhile.
-    pub(crate) fn lock_name(self) -> &'static str {
+    /// Returns the mode of the lock that PostgreSQL takes on the tuple meanwhile.
+    pub(crate) fn tuple_mode(self) -> TableLockMode {
         match self {
-            Self::KeyShare => "AccessShareLock",
-            Self::Share => "RowShareLock",
-            Self::NoKeyUpdate => "ExclusiveLock",
-            Self::Update => "AccessExclusiveLock",
+            Self::KeyShare => TableLockMode::AccessShare,
+            Self::Share => TableLockMode::RowShare,
+            Self::NoKeyUpdate => TableLockMode::Exclusive,
+            Self::Update => TableLockMode::AccessExclusive,
         }
+    }
+
+    /// Returns its name.
+    pub(crate) fn lock_name(self) -> &'static str {
+        self.tuple_mode().name()
     }
 }
 

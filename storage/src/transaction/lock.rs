@@ -67,7 +67,9 @@ impl Transaction {
         if self.optimistic && !matches!(tag, LockTag::Advisory(_)) && policy == WaitPolicy::Wait {
             return match (self.store.locks().try_acquire(self.owner, tag, mode), tag) {
                 (true, _) => Ok(Acquired::AtOnce),
-                (false, LockTag::Row(..) | LockTag::Key(..)) => Err(StorageError::OptimisticConflict),
+                (false, LockTag::Row(..) | LockTag::Turn(..) | LockTag::Key(..)) => {
+                    Err(StorageError::OptimisticConflict)
+                }
                 (false, LockTag::Table(_) | LockTag::Catalog | LockTag::Advisory(_)) => {
                     Err(StorageError::OptimisticCatalog)
                 }
@@ -114,16 +116,29 @@ impl Transaction {
         }
         // A transaction that locks rows is one that others may have to wait for.
         self.own_xid();
+        let mut turn = None;
+        let outcome = self.lock_in_turn(&heap, row, (mode, policy), &mut turn);
+        self.end_turn(turn);
+        outcome
+    }
+
+    fn lock_in_turn(
+        &mut self,
+        heap: &Heap,
+        row: RowId,
+        (mode, policy): (RowLockMode, WaitPolicy),
+        turn: &mut Option<(LockTag, Mode)>,
+    ) -> Result<WriteOutcome> {
         loop {
             match heap.prepare_lock(row, self.xid().unwrap_or(0), mode, self.store.xids()) {
                 EndAttempt::Ended => {
-                    if self.lock_row_tag(&heap, row, mode, policy)? == Acquired::No {
+                    if self.lock_row_tag(heap, row, mode, policy)? == Acquired::No {
                         return Ok(WriteOutcome::WouldBlock);
                     }
                     // Whoever ended the row meanwhile had the lock before.
                     match heap.prepare_lock(row, self.xid().unwrap_or(0), mode, self.store.xids()) {
                         EndAttempt::Ended => {
-                            let newer = self.lock_newer(&heap, row, mode, policy)?;
+                            let newer = self.lock_newer(heap, row, mode, policy)?;
                             return Ok(newer.unwrap_or(WriteOutcome::Done(row)));
                         }
                         EndAttempt::Own
@@ -137,11 +152,36 @@ impl Transaction {
                 EndAttempt::InFlight(_) | EndAttempt::Locked if policy == WaitPolicy::NoWait => {
                     return Ok(WriteOutcome::WouldBlock);
                 }
-                EndAttempt::InFlight(other) => self.wait_for(other)?,
+                EndAttempt::InFlight(other) => self.wait_in_turn(heap, row, mode, other, turn)?,
                 EndAttempt::Locked => {}
-                EndAttempt::Replaced(newer) => return self.replaced(&heap, newer, policy),
+                EndAttempt::Replaced(newer) => return self.replaced(heap, newer, policy),
                 EndAttempt::Deleted => return self.locked_too_late(),
             }
+        }
+    }
+
+    /// Waits for a transaction that is at a row, one after the other with those who also want to get at it.
+    pub(super) fn wait_in_turn(
+        &mut self,
+        heap: &Heap,
+        row: RowId,
+        mode: RowLockMode,
+        other: u64,
+        turn: &mut Option<(LockTag, Mode)>,
+    ) -> Result<()> {
+        if turn.is_some() {
+            return self.wait_for(other);
+        }
+        let (tag, mode) = (LockTag::Turn(heap.id, row), Mode::Table(mode.tuple_mode()));
+        self.acquire(tag, mode, WaitPolicy::Wait)?;
+        *turn = Some((tag, mode));
+        Ok(())
+    }
+
+    /// Lets the next one of those who wait for a row go on.
+    pub(super) fn end_turn(&self, turn: Option<(LockTag, Mode)>) {
+        if let Some((tag, mode)) = turn {
+            self.store.locks().release(self.owner, tag, mode);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::error::{Result, StorageError};
 use crate::heap::row::{NewRow, datum_of};
 use crate::heap::{EndAttempt, Heap, Holder, Placed};
 use crate::index::tree::Index;
-use crate::locks::{LockTag, RowLockMode};
+use crate::locks::{LockTag, Mode, RowLockMode};
 use crate::mvcc::stamp::{COMMANDS_MAX, IN_FLIGHT, NEVER, in_flight, xid_of};
 use crate::mvcc::waits::{ON_TRANSACTION, Step};
 use crate::segment::Segment;
@@ -265,6 +265,19 @@ impl Transaction {
 
     /// Ends a row version.
     fn end(&mut self, heap: &Arc<Heap>, row: RowId, mode: RowLockMode) -> Result<WriteOutcome> {
+        let mut turn = None;
+        let outcome = self.end_in_turn(heap, row, mode, &mut turn);
+        self.end_turn(turn);
+        outcome
+    }
+
+    fn end_in_turn(
+        &mut self,
+        heap: &Arc<Heap>,
+        row: RowId,
+        mode: RowLockMode,
+        turn: &mut Option<(LockTag, Mode)>,
+    ) -> Result<WriteOutcome> {
         let stamp = self.stamp()?;
         let own = (xid_of(stamp), self.command);
         let mut check_locks = true;
@@ -276,7 +289,7 @@ impl Transaction {
                     return Ok(WriteOutcome::Done(row));
                 }
                 EndAttempt::Own => return Ok(WriteOutcome::SelfModified),
-                EndAttempt::InFlight(other) => self.wait_for(other)?,
+                EndAttempt::InFlight(other) => self.wait_in_turn(heap, row, mode, other, turn)?,
                 EndAttempt::Locked => {
                     self.lock_row_tag(heap, row, mode, WaitPolicy::Wait)?;
                     check_locks = false;
