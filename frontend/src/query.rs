@@ -183,6 +183,8 @@ pub enum FromItem {
         query: Box<Query>,
         /// LATERAL.
         lateral: bool,
+        /// Whether it is the query of a view.
+        view: bool,
         /// Alias.
         alias: EcoString,
     },

@@ -294,7 +294,10 @@ impl Analyzer<'_> {
         let mut item = self.item_over(&name, listed, alias)?;
         item.relation = Some(relation.oid);
         item.schema = if alias.is_none() { Some(relation.schema) } else { None };
-        Ok((FromItem::Subquery { query: Box::new(query), lateral: false, alias: name }, vec![item]))
+        Ok((
+            FromItem::Subquery { query: Box::new(query), lateral: false, view: true, alias: name },
+            vec![item],
+        ))
     }
 
     /// Remembers the fields of the records among a subquery's columns.
@@ -331,7 +334,12 @@ impl Analyzer<'_> {
             item.table_visible = false;
         }
         Ok((
-            FromItem::Subquery { query: Box::new(query), lateral: subselect.lateral, alias: name },
+            FromItem::Subquery {
+                query: Box::new(query),
+                lateral: subselect.lateral,
+                view: false,
+                alias: name,
+            },
             vec![item],
         ))
     }

@@ -239,6 +239,12 @@ fn refuse_nullable(item: &FromItem, name: Option<&str>, nullable: bool, strength
                 return Err(refused(message));
             }
             match item {
+                // A view over a set operation locks nothing (`markQueryForLocking`).
+                FromItem::Subquery { query, view: true, .. }
+                    if matches!(query.body, QueryBody::SetOperation(_)) =>
+                {
+                    Ok(())
+                }
                 FromItem::Subquery { query, .. } if name.is_none_or(|name| alias == name) => {
                     refuse_inside(query, strength)
                 }

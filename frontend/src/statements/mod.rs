@@ -60,6 +60,23 @@ pub fn ends_transaction(node: &NodeEnum) -> bool {
     matches!(node, NodeEnum::TransactionStmt(statement) if transaction::ends(statement))
 }
 
+/// Refuses statements that change something in a read-only transaction.
+///
+/// # Errors
+/// `25006`.
+pub fn refuse_read_only(session: &mut Session, node: &NodeEnum) -> Result<()> {
+    let Some(command) = writes(node) else { return Ok(()) };
+    let view = session.view();
+    let read_only = if session.open()?.explicit { view.read_only } else { view.default_read_only };
+    if !read_only {
+        return Ok(());
+    }
+    Err(PgError::new(
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        format!("cannot execute {command} in a read-only transaction"),
+    ))
+}
+
 /// Runs a statement and returns its command tag.
 ///
 /// # Errors
@@ -73,15 +90,7 @@ pub fn run(
 ) -> Result<String> {
     session.backend.cancel.check()?;
     let node = source.node()?;
-    let view = session.view();
-    let read_only = if session.open()?.explicit { view.read_only } else { view.default_read_only };
-    if read_only && let Some(command) = writes(node) {
-        return Err(PgError::new(
-            SqlState::READ_ONLY_SQL_TRANSACTION,
-            format!("cannot execute {command} in a read-only transaction"),
-        ));
-    }
-
+    refuse_read_only(session, node)?;
     match node {
         NodeEnum::SelectStmt(select) if select.into_clause.is_some() => {
             table_as::select_into(session, client, source, select, params)

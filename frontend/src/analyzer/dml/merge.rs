@@ -118,7 +118,15 @@ impl Analyzer<'_> {
             distinct: Distinct::No,
         };
         let query = query(QueryBody::Select(Box::new(select)), output);
-        (FromItem::Subquery { query: Box::new(query), lateral: false, alias: "source".into() }, marker)
+        (
+            FromItem::Subquery {
+                query: Box::new(query),
+                lateral: false,
+                view: false,
+                alias: "source".into(),
+            },
+            marker,
+        )
     }
 
     fn merge_arm(
