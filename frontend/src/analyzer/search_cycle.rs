@@ -217,6 +217,7 @@ impl Analyzer<'_> {
             from: vec![FromItem::Subquery {
                 query: Box::new(query),
                 lateral: false,
+                view: false,
                 alias: "*TLOCRN*".into(),
             }],
             filter,
