@@ -28,7 +28,7 @@ struct LockingWorker<'a> {
 }
 
 /// What became of the stored rows of an input row.
-enum Locked {
+pub(crate) enum Locked {
     /// They are locked, and as they were.
     Same,
     /// They are locked, but some are newer versions.
@@ -62,7 +62,8 @@ impl Worker for LockingWorker<'_> {
         let batch = batch.compact();
         let mut same: Vec<u16> = Vec::new();
         for lane in 0..batch.len {
-            match self.locking.lock(&batch, lane)? {
+            let locking = self.locking;
+            match lock(locking.run, locking.plan, &|position| value(&batch, lane, position))? {
                 Locked::Dropped => continue,
                 Locked::Same => same.push(lane as u16),
                 Locked::Newer(rows) => {
@@ -107,53 +108,52 @@ impl LockingWorker<'_> {
     }
 }
 
-impl Locking<'_> {
-    /// Locks the stored rows of a lane.
-    fn lock(&self, batch: &Batch, lane: usize) -> Result<Locked> {
-        self.run.context.cancel.check()?;
-        let mut newer: Vec<(u32, RowId)> = Vec::new();
-        for lock in &self.plan.locks {
-            let Some(mut row) = row_id(batch, lane, lock.mark.position)? else { continue };
-            loop {
-                match self.lock_row(lock, row)? {
-                    WriteOutcome::Done(_) => break,
-                    WriteOutcome::ConcurrentlyUpdated(newest) => {
-                        row = newest;
-                        newer.retain(|(scan, _)| *scan != lock.mark.scan);
-                        newer.push((lock.mark.scan, newest));
-                    }
-                    WriteOutcome::WouldBlock if lock.wait == LockWait::Error => {
-                        return Err(types::errors::locking::row_lock_not_available(&lock.name));
-                    }
-                    WriteOutcome::SelfModified
-                    | WriteOutcome::ConcurrentlyDeleted
-                    | WriteOutcome::WouldBlock => return Ok(Locked::Dropped),
+/// Locks the stored rows that an input row was made of; `value` gives its row ids by position.
+pub(crate) fn lock(run: &Run<'_>, plan: &LockRows, value: &dyn Fn(usize) -> Result<Datum>) -> Result<Locked> {
+    run.context.cancel.check()?;
+    let mut newer: Vec<(u32, RowId)> = Vec::new();
+    for lock in &plan.locks {
+        // There is none where an outer join has padded the row.
+        let Datum::I64(id) = value(lock.mark.position)? else { continue };
+        let mut row = RowId(id as u64);
+        loop {
+            match lock_row(run, lock, row)? {
+                WriteOutcome::Done(_) => break,
+                WriteOutcome::ConcurrentlyUpdated(newest) => {
+                    row = newest;
+                    newer.retain(|(scan, _)| *scan != lock.mark.scan);
+                    newer.push((lock.mark.scan, newest));
+                }
+                WriteOutcome::WouldBlock if lock.wait == LockWait::Error => {
+                    return Err(types::errors::locking::row_lock_not_available(&lock.name));
+                }
+                WriteOutcome::SelfModified | WriteOutcome::ConcurrentlyDeleted | WriteOutcome::WouldBlock => {
+                    return Ok(Locked::Dropped);
                 }
             }
         }
-        if newer.is_empty() {
-            return Ok(Locked::Same);
-        }
-        let marks: Vec<_> =
-            self.plan.locks.iter().map(|lock| lock.mark).chain(self.plan.kept.iter().copied()).collect();
-        let mut rows = marked_rows(&marks, |position| value(batch, lane, position).ok());
-        rows.extend(newer.into_iter().map(|(scan, row)| (scan, Some(row))));
-        Ok(Locked::Newer(rows))
     }
+    if newer.is_empty() {
+        return Ok(Locked::Same);
+    }
+    let marks: Vec<_> = plan.locks.iter().map(|lock| lock.mark).chain(plan.kept.iter().copied()).collect();
+    let mut rows = marked_rows(&marks, |position| value(position).ok());
+    rows.extend(newer.into_iter().map(|(scan, row)| (scan, Some(row))));
+    Ok(Locked::Newer(rows))
+}
 
-    fn lock_row(&self, lock: &RowLock, row: RowId) -> Result<WriteOutcome> {
-        let mode = match lock.strength {
-            LockStrength::KeyShare => RowLockMode::KeyShare,
-            LockStrength::Share => RowLockMode::Share,
-            LockStrength::NoKeyUpdate => RowLockMode::NoKeyUpdate,
-            LockStrength::Update => RowLockMode::Update,
-        };
-        let policy = match lock.wait {
-            LockWait::Block => WaitPolicy::Wait,
-            LockWait::Skip | LockWait::Error => WaitPolicy::NoWait,
-        };
-        Ok(self.run.context.transaction()?.lock().lock_row(TableId(lock.table), row, mode, policy)?)
-    }
+fn lock_row(run: &Run<'_>, lock: &RowLock, row: RowId) -> Result<WriteOutcome> {
+    let mode = match lock.strength {
+        LockStrength::KeyShare => RowLockMode::KeyShare,
+        LockStrength::Share => RowLockMode::Share,
+        LockStrength::NoKeyUpdate => RowLockMode::NoKeyUpdate,
+        LockStrength::Update => RowLockMode::Update,
+    };
+    let policy = match lock.wait {
+        LockWait::Block => WaitPolicy::Wait,
+        LockWait::Skip | LockWait::Error => WaitPolicy::NoWait,
+    };
+    Ok(run.context.transaction()?.lock().lock_row(TableId(lock.table), row, mode, policy)?)
 }
 
 fn value(batch: &Batch, lane: usize, position: usize) -> Result<Datum> {
@@ -161,12 +161,4 @@ fn value(batch: &Batch, lane: usize, position: usize) -> Result<Datum> {
         Some(vector) => datum_at(vector, lane, TypeRef::plain(oids::INT8)),
         None => Ok(Datum::Null),
     }
-}
-
-/// Returns a row id of a lane; `None` where an outer join has padded the row.
-fn row_id(batch: &Batch, lane: usize, position: usize) -> Result<Option<RowId>> {
-    Ok(match value(batch, lane, position)? {
-        Datum::I64(id) => Some(RowId(id as u64)),
-        _ => None,
-    })
 }

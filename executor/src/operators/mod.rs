@@ -29,7 +29,7 @@ mod function_scan;
 mod hash_join;
 mod index_join;
 mod limit;
-mod lock_rows;
+pub(crate) mod lock_rows;
 mod modify;
 mod nested_loop;
 mod project;

@@ -1,5 +1,6 @@
 //! The nodes that run row by row: each pushes its rows to what is above it.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -12,8 +13,11 @@ use super::{PointRun, Tables};
 use crate::aggregates::{RowAggregate, Signature, create, order_matters};
 use crate::expr::{Expr, ExprKind};
 use crate::operators::limit_count;
+use crate::operators::lock_rows::{Locked, lock};
 use crate::operators::sort::compare_keys;
-use crate::plan::{Aggregate, AggregateCall, HashJoin, IndexJoin, JoinKind, NodeKind, PlanNode, SortKey};
+use crate::plan::{
+    Aggregate, AggregateCall, HashJoin, IndexJoin, JoinKind, LockRows, NodeKind, PlanNode, SortKey,
+};
 use crate::values;
 
 /// A tuning constant: the most rows that are taken in the order of an index.
@@ -36,6 +40,8 @@ pub(crate) enum PointNode {
     Limit(Box<Limit>),
     /// Groups and their aggregates.
     Aggregate(Box<Grouping>),
+    /// The rows of the input that are there once they are locked.
+    Lock(Box<PointNode>, Box<LockRows>),
     /// Pairs of outer rows and the rows that an index has for them.
     Join(Box<Join>),
 }
@@ -127,6 +133,7 @@ impl PointNode {
                     calls: calls.iter().map(Call::new).collect::<Option<Vec<_>>>()?,
                 })))
             }
+            NodeKind::LockRows(plan) => Some(Self::Lock(input(&plan.input)?, Box::new(plan.clone()))),
             NodeKind::HashJoin(join) => Join::new(join, tables).map(|join| Self::Join(Box::new(join))),
             NodeKind::VirtualScan { .. }
             | NodeKind::FunctionScan { .. }
@@ -142,7 +149,6 @@ impl PointNode {
             | NodeKind::SharedScan { .. }
             | NodeKind::RecursiveUnion { .. }
             | NodeKind::WorkingScan { .. }
-            | NodeKind::LockRows(_)
             | NodeKind::Modify(_) => None,
         }
     }
@@ -151,7 +157,7 @@ impl PointNode {
     fn stream(&mut self) -> bool {
         match self {
             Self::Lookup(lookup) => lookup.stream(),
-            Self::Filter(input, _) | Self::Project(input, _) => input.stream(),
+            Self::Filter(input, _) | Self::Project(input, _) | Self::Lock(input, _) => input.stream(),
             Self::Values(_) | Self::Sort(_) | Self::Limit(_) | Self::Aggregate(_) | Self::Join(_) => false,
         }
     }
@@ -183,6 +189,30 @@ impl PointNode {
             Self::Limit(limit) => limit.rows(point, visit),
             Self::Aggregate(grouping) => grouping.rows(point, visit),
             Self::Join(join) => join.rows(point, visit),
+            Self::Lock(input, plan) => input.rows(point, &mut |row| lock_row(input, plan, point, row, visit)),
+        }
+    }
+}
+
+/// Locks what a row was made of and visits it, or what it has become meanwhile.
+fn lock_row(
+    input: &PointNode,
+    plan: &LockRows,
+    point: &PointRun<'_>,
+    row: &[Datum],
+    visit: &mut dyn FnMut(&[Datum]) -> Result<bool>,
+) -> Result<bool> {
+    match lock(point.run, plan, &|position| Ok(row.get(position).cloned().unwrap_or_default()))? {
+        Locked::Same => visit(row),
+        Locked::Dropped => Ok(true),
+        Locked::Newer(rows) => {
+            let run = point.run.over_rows(rows);
+            let mut wants_more = true;
+            input.rows(&PointRun { run: &run, declined: Cell::new(false) }, &mut |row| {
+                wants_more = visit(row)?;
+                Ok(false)
+            })?;
+            Ok(wants_more)
         }
     }
 }

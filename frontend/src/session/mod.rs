@@ -61,8 +61,6 @@ pub struct Session {
     /// Types of the parameters of the statement that runs.
     pub running_types: Vec<types::Oid>,
     generator: Arc<Mutex<types::random::Generator>>,
-    /// How statements treat others, as of a version of the settings, inside a block or not.
-    concurrency: std::cell::Cell<Option<((u64, bool), transaction::Concurrency)>>,
     /// The plan that Bind made of the statement that is about to run.
     pub bound_plan: Option<Arc<Planned>>,
     /// The portal that the message before has bound: its snapshot is new.
@@ -90,7 +88,6 @@ impl Session {
             current_sql: None,
             running_types: Vec::new(),
             generator: Arc::new(Mutex::new(types::random::Generator::from_entropy())),
-            concurrency: std::cell::Cell::default(),
             bound_plan: None,
             just_bound: None,
             kept_view: Mutex::default(),

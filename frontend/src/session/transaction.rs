@@ -152,12 +152,12 @@ impl Session {
         if open.used {
             return Ok(open.storage.lock().require_catalog()?);
         }
-        let setting = |name: &str| {
-            let prefix = if open.explicit { "transaction" } else { "default_transaction" };
-            self.settings.lock().bool(&format!("{prefix}_{name}"))
-        };
         if self.isolation_level() == IsolationLevel::Serializable {
-            let (read_only, deferrable) = (setting("read_only"), setting("deferrable"));
+            let view = self.view();
+            let (read_only, deferrable) = match open.explicit {
+                true => (view.read_only, view.deferrable),
+                false => (view.default_read_only, view.default_deferrable),
+            };
             open.storage.lock().begin_serializable(read_only, deferrable)?;
         }
         Ok(())
@@ -168,28 +168,15 @@ impl Session {
         self.concurrency().level
     }
 
-    /// Returns how the statement that begins treats others; kept as long as no setting changes.
+    /// Returns how the statement that begins treats others.
     fn concurrency(&self) -> Concurrency {
-        let settings = self.settings.lock();
+        let view = self.view();
         let explicit = self.transaction.as_ref().is_some_and(|open| open.explicit);
-        let at = (settings.version(), explicit);
-        if let Some((known_at, known)) = self.concurrency.get()
-            && known_at == at
-        {
-            return known;
-        }
-        let name = if explicit { "transaction_isolation" } else { "default_transaction_isolation" };
-        let optimistic = settings.raw("surus.concurrency_control") == "optimistic";
-        let level = match settings.raw(name).as_str() {
-            "repeatable read" => IsolationLevel::RepeatableRead,
-            "serializable" => IsolationLevel::Serializable,
-            // Who does not wait keeps the snapshot.
-            _ if optimistic => IsolationLevel::RepeatableRead,
-            _ => IsolationLevel::ReadCommitted,
-        };
-        let concurrency = Concurrency { level, optimistic };
-        self.concurrency.set(Some((at, concurrency)));
-        concurrency
+        let level = if explicit { view.isolation } else { view.default_isolation };
+        let optimistic = view.optimistic;
+        // Who does not wait keeps the snapshot.
+        let keeps = optimistic && level == IsolationLevel::ReadCommitted;
+        Concurrency { level: if keeps { IsolationLevel::RepeatableRead } else { level }, optimistic }
     }
 
     /// Looks at the newest catalog and, at READ COMMITTED, rows after a wait for others.

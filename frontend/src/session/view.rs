@@ -45,6 +45,12 @@ pub struct SettingsView {
     pub read_only: bool,
     /// `default_transaction_read_only`
     pub default_read_only: bool,
+    /// `transaction_deferrable`
+    pub deferrable: bool,
+    /// `default_transaction_deferrable`
+    pub default_deferrable: bool,
+    /// `surus.concurrency_control` is optimistic.
+    pub optimistic: bool,
     /// `synchronous_commit` is off.
     pub asynchronous_commit: bool,
     /// `plan_cache_mode`
@@ -82,6 +88,9 @@ impl SettingsView {
             default_isolation: isolation("default_transaction_isolation"),
             read_only: settings.bool("transaction_read_only"),
             default_read_only: settings.bool("default_transaction_read_only"),
+            deferrable: settings.bool("transaction_deferrable"),
+            default_deferrable: settings.bool("default_transaction_deferrable"),
+            optimistic: settings.raw("surus.concurrency_control") == "optimistic",
             asynchronous_commit: settings.raw("synchronous_commit") == "off",
             plan_cache_mode: match settings.raw("plan_cache_mode").as_str() {
                 "force_generic_plan" => PlanCacheMode::Generic,
