@@ -125,10 +125,10 @@ impl ArrayOfArrays {
 impl RowAggregate for ArrayOfArrays {
     fn add(&mut self, args: &[Datum]) -> Result<()> {
         let Some(Datum::Array(array)) = args.first() else { return Err(errors::accumulate("null arrays")) };
-        if array.dimensions.is_empty() {
-            return Err(errors::accumulate("empty arrays"));
-        }
         if self.count == 0 {
+            if array.dimensions.is_empty() {
+                return Err(errors::accumulate("empty arrays"));
+            }
             self.dimensions = array.dimensions.clone();
         } else if self.dimensions != array.dimensions {
             return Err(errors::accumulate("arrays of different dimensionality"));

@@ -164,7 +164,13 @@ impl RowAggregate for Extreme {
     fn add(&mut self, args: &[Datum]) -> Result<()> {
         let Some(value) = args.first().filter(|value| !value.is_null()) else { return Ok(()) };
         let order = values::compare(value, &self.best, self.ty);
-        if self.best.is_null() || if self.greatest { order.is_gt() } else { order.is_lt() } {
+        // Of equal values that are not the same, the later one counts, as the types' `larger` functions have it.
+        let later = order.is_eq()
+            && matches!(
+                value,
+                Datum::Numeric(_) | Datum::Interval(_) | Datum::F64(_) | Datum::F32(_) | Datum::Array(_)
+            );
+        if self.best.is_null() || later || if self.greatest { order.is_gt() } else { order.is_lt() } {
             self.best = value.clone();
         }
         Ok(())

@@ -134,7 +134,7 @@ impl RowAggregate for NumericMoments {
         let divisor =
             if self.sample { count.mul(&Numeric::from_i64(self.count - 1))? } else { count.mul(&count)? };
         let variance = spread.div(&divisor)?;
-        Ok(Datum::Numeric(if self.root { variance.sqrt()? } else { variance }))
+        Ok(Datum::Numeric(if self.root { variance.sqrt_at_own_scale()? } else { variance }))
     }
     fn state(&self) -> Option<Vec<Datum>> {
         Some(vec![

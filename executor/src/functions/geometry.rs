@@ -158,7 +158,7 @@ fn line_distance(args: &[Datum], line: usize, at: usize) -> Result<Datum> {
     let values = types::geometry::read(bytes(args, line)?);
     let from = point(args, at)?;
     let get = |index: usize| values.get(index).copied().unwrap_or(0.0);
-    number((get(0) * from.x + get(1) * from.y + get(2)).abs() / get(0).hypot(get(1)))
+    number(measure::line_distance([get(0), get(1), get(2)], from))
 }
 
 fn circle_area(circle: Circle) -> f64 {

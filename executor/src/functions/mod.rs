@@ -63,6 +63,12 @@ pub type RowFunction = fn(&[Datum], &CallContext<'_>) -> Result<Datum>;
 /// A set-returning function: its rows, one inner vector of column values each.
 pub type SetFunction = fn(&[Datum], &CallContext<'_>) -> Result<Vec<Vec<Datum>>>;
 
+/// Rows of a set-returning function, made as they are needed.
+pub type RowStream = Box<dyn Iterator<Item = Result<Vec<Datum>>>>;
+
+/// A set-returning function that makes its rows as they are needed.
+pub type StreamFunction = fn(&[Datum], &CallContext<'_>) -> Result<RowStream>;
+
 /// A function over vectors. Computes all lanes that are valid (and may compute others); sets the bit of each lane
 /// that needs the row function in `faults`; returns `None` when it has no form for these physical values, in which
 /// case the row function runs. Validity of the result is the adapter's business (strict: AND of the arguments').
@@ -84,6 +90,8 @@ pub enum FunctionBody {
     Row(RowFunction),
     /// Returns rows.
     Set(SetFunction),
+    /// Returns rows one by one.
+    Stream(StreamFunction),
 }
 
 /// Returns an entry with a row body only.
@@ -99,6 +107,11 @@ pub const fn with_vector(prosrc: &'static str, body: RowFunction, vector: Vector
 /// Returns an entry for a set-returning function.
 pub const fn set(prosrc: &'static str, body: SetFunction) -> FunctionEntry {
     FunctionEntry { prosrc, body: FunctionBody::Set(body), vector: None }
+}
+
+/// Returns an entry for a set-returning function that makes its rows as they are needed.
+pub const fn stream(prosrc: &'static str, body: StreamFunction) -> FunctionEntry {
+    FunctionEntry { prosrc, body: FunctionBody::Stream(body), vector: None }
 }
 
 /// The topics' tables.

@@ -1,19 +1,17 @@
 //! Set-returning functions.
 
+use std::sync::Arc;
+
 use types::datetime::arithmetic as calendar;
+use types::datetime::zone::Zone;
 use types::{Datum, Interval, Numeric, PgError, Result, SqlState};
 
 use super::arguments::{int4, int8, interval, numeric};
-use super::{CallContext, FunctionEntry, set};
-
-type Rows = Result<Vec<Vec<Datum>>>;
+use super::{CallContext, FunctionEntry, RowStream, stream};
 
 fn zero_step() -> PgError {
     PgError::new(SqlState::INVALID_PARAMETER_VALUE, "step size cannot equal zero")
 }
-
-/// A tuning constant: rows between two looks at the cancel flag.
-const CANCEL_ROWS: usize = 4096;
 
 /// `generate_series` over integers: its values are known without making them.
 pub(crate) struct Series {
@@ -64,16 +62,10 @@ impl Series {
     }
 }
 
-fn series_integers(prosrc: &str, args: &[Datum], call: &CallContext<'_>) -> Rows {
-    let Some(series) = Series::of(prosrc, args)? else { return Ok(Vec::new()) };
-    let mut rows = Vec::new();
-    for index in 0..series.count {
-        rows.push(vec![series.datum(index)]);
-        if rows.len() % CANCEL_ROWS == 0 {
-            call.query.cancel.check()?;
-        }
-    }
-    Ok(rows)
+/// Integer series that are not seen through (beside other functions in FROM).
+fn series_integers(prosrc: &str, args: &[Datum]) -> Result<RowStream> {
+    let Some(series) = Series::of(prosrc, args)? else { return Ok(Box::new(std::iter::empty())) };
+    Ok(Box::new((0..series.count).map(move |index| Ok(vec![series.datum(index)]))))
 }
 
 fn not_finite(what: &str, value: &Numeric) -> Result<()> {
@@ -81,14 +73,14 @@ fn not_finite(what: &str, value: &Numeric) -> Result<()> {
         return Ok(());
     }
     let kind = if value.is_nan() { "NaN" } else { "infinity" };
-    Err(PgError::new(SqlState::INVALID_PARAMETER_VALUE, format!("{what} value cannot be {kind}")))
+    Err(PgError::new(SqlState::INVALID_PARAMETER_VALUE, format!("{what} cannot be {kind}")))
 }
 
-fn series_numeric(args: &[Datum], call: &CallContext<'_>) -> Rows {
-    let (low, high) = (numeric(args, 0)?, numeric(args, 1)?);
+fn series_numeric(args: &[Datum], _: &CallContext<'_>) -> Result<RowStream> {
+    let (low, high) = (numeric(args, 0)?, numeric(args, 1)?.clone());
     let step = if args.len() > 2 { numeric(args, 2)?.clone() } else { Numeric::ONE };
-    not_finite("start", low)?;
-    not_finite("stop", high)?;
+    not_finite("start value", low)?;
+    not_finite("stop value", &high)?;
     if !step.is_finite() {
         not_finite("step size", &step)?;
     }
@@ -96,23 +88,24 @@ fn series_numeric(args: &[Datum], call: &CallContext<'_>) -> Rows {
         return Err(zero_step());
     }
     let up = step > Numeric::ZERO;
-    let mut rows = Vec::new();
-    let mut value = low.clone();
-    while if up { value <= *high } else { value >= *high } {
-        let next = value.add(&step)?;
-        rows.push(vec![Datum::Numeric(std::mem::replace(&mut value, next))]);
-        if rows.len() % CANCEL_ROWS == 0 {
-            call.query.cancel.check()?;
+    let inside = move |value: &Numeric| if up { *value <= high } else { *value >= high };
+    let mut following = Some(low.clone());
+    Ok(Box::new(std::iter::from_fn(move || {
+        let value = following.take().filter(&inside)?;
+        match value.add(&step) {
+            Ok(next) => {
+                following = Some(next);
+                Some(Ok(vec![Datum::Numeric(value)]))
+            }
+            Err(error) => Some(Err(error)),
         }
-    }
-    Ok(rows)
+    })))
 }
 
 fn series_timestamps(
     args: &[Datum],
-    call: &CallContext<'_>,
-    next: &dyn Fn(i64, &Interval) -> Result<i64>,
-) -> Rows {
+    next: impl Fn(i64, &Interval) -> Result<i64> + 'static,
+) -> Result<RowStream> {
     let (low, high, step) = (int8(args, 0)?, int8(args, 1)?, interval(args, 2)?);
     let order = step.compare(&Interval::default());
     if order.is_eq() {
@@ -121,49 +114,55 @@ fn series_timestamps(
     if step.is_infinite() {
         return Err(PgError::new(SqlState::INVALID_PARAMETER_VALUE, "step size cannot be infinite"));
     }
-    let mut rows = Vec::new();
-    let mut value = low;
-    while if order.is_gt() { value <= high } else { value >= high } {
-        rows.push(vec![Datum::I64(value)]);
-        if rows.len() % CANCEL_ROWS == 0 {
-            call.query.cancel.check()?;
+    let inside = move |value: &i64| if order.is_gt() { *value <= high } else { *value >= high };
+    let mut following = Some(low);
+    Ok(Box::new(std::iter::from_fn(move || {
+        let value = following.take().filter(&inside)?;
+        match next(value, &step) {
+            Ok(next) => {
+                following = Some(next);
+                Some(Ok(vec![Datum::I64(value)]))
+            }
+            Err(error) => Some(Err(error)),
         }
-        value = next(value, &step)?;
-    }
-    Ok(rows)
+    })))
 }
 
-fn series_timestamp(args: &[Datum], call: &CallContext<'_>) -> Rows {
-    series_timestamps(args, call, &calendar::timestamp_plus_interval)
+fn series_timestamp(args: &[Datum], _: &CallContext<'_>) -> Result<RowStream> {
+    series_timestamps(args, calendar::timestamp_plus_interval)
 }
 
-fn series_timestamptz(args: &[Datum], call: &CallContext<'_>) -> Rows {
-    let zone = &call.query.session.io().time_zone;
-    series_timestamps(args, call, &|value, step| calendar::timestamptz_plus_interval(value, step, zone))
+fn series_timestamptz(args: &[Datum], call: &CallContext<'_>) -> Result<RowStream> {
+    series_in_zone(args, call.query.session.io().time_zone.clone())
 }
 
-fn series_at_zone(args: &[Datum], call: &CallContext<'_>) -> Rows {
-    let zone = types::datetime::zone::Zone::lookup(super::arguments::text(args, 3)?)?;
-    series_timestamps(args, call, &|value, step| calendar::timestamptz_plus_interval(value, step, &zone))
+fn series_at_zone(args: &[Datum], _: &CallContext<'_>) -> Result<RowStream> {
+    series_in_zone(args, Zone::lookup(super::arguments::text(args, 3)?)?)
 }
 
-fn unnest(args: &[Datum], _call: &CallContext<'_>) -> Rows {
-    match args.first() {
-        Some(Datum::Array(array)) => Ok(array.elements.iter().map(|element| vec![element.clone()]).collect()),
-        _ => Ok(Vec::new()),
-    }
+fn series_in_zone(args: &[Datum], zone: Zone) -> Result<RowStream> {
+    series_timestamps(args, move |value, step| calendar::timestamptz_plus_interval(value, step, &zone))
+}
+
+fn unnest(args: &[Datum], _: &CallContext<'_>) -> Result<RowStream> {
+    let Some(Datum::Array(array)) = args.first() else { return Ok(Box::new(std::iter::empty())) };
+    let array = Arc::clone(array);
+    Ok(Box::new(
+        (0..array.elements.len())
+            .map(move |index| Ok(array.elements.get(index).cloned().into_iter().collect())),
+    ))
 }
 
 /// Sorted by `prosrc`.
 pub(super) const TABLE: &[FunctionEntry] = &[
-    set("array_unnest", unnest),
-    set("generate_series_int4", |args, call| series_integers("generate_series_int4", args, call)),
-    set("generate_series_int8", |args, call| series_integers("generate_series_int8", args, call)),
-    set("generate_series_numeric", series_numeric),
-    set("generate_series_step_int4", |args, call| series_integers("generate_series_step_int4", args, call)),
-    set("generate_series_step_int8", |args, call| series_integers("generate_series_step_int8", args, call)),
-    set("generate_series_step_numeric", series_numeric),
-    set("generate_series_timestamp", series_timestamp),
-    set("generate_series_timestamptz", series_timestamptz),
-    set("generate_series_timestamptz_at_zone", series_at_zone),
+    stream("array_unnest", unnest),
+    stream("generate_series_int4", |args, _| series_integers("generate_series_int4", args)),
+    stream("generate_series_int8", |args, _| series_integers("generate_series_int8", args)),
+    stream("generate_series_numeric", series_numeric),
+    stream("generate_series_step_int4", |args, _| series_integers("generate_series_step_int4", args)),
+    stream("generate_series_step_int8", |args, _| series_integers("generate_series_step_int8", args)),
+    stream("generate_series_step_numeric", series_numeric),
+    stream("generate_series_timestamp", series_timestamp),
+    stream("generate_series_timestamptz", series_timestamptz),
+    stream("generate_series_timestamptz_at_zone", series_at_zone),
 ];

@@ -108,6 +108,12 @@ fn in_range(
     .map(Datum::Bool)
 }
 
+/// Returns the moment in argument 1 if it is infinite: then the zone is not looked at.
+fn infinite(args: &[Datum]) -> Result<Option<Datum>> {
+    let moment = int8(args, 1)?;
+    Ok(types::datetime::is_infinite(moment).then_some(Datum::I64(moment)))
+}
+
 /// The current date in the session's time zone, at midnight.
 fn today(call: &CallContext<'_>) -> Result<i64> {
     let io = call.query.session.io();
@@ -185,6 +191,9 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     mixed!("timestamp_ge_timestamptz", timestamp_timestamptz, first, is_ge),
     mixed!("timestamp_gt_timestamptz", timestamp_timestamptz, first, is_gt),
     row("timestamp_izone", |args, _| {
+        if let Some(infinity) = infinite(args)? {
+            return Ok(infinity);
+        }
         moment(calendar::timestamp_at_zone(int8(args, 1)?, &moments::interval_zone(&interval(args, 0)?)?))
     }),
     mixed!("timestamp_le_timestamptz", timestamp_timestamptz, first, is_le),
@@ -197,6 +206,9 @@ pub(super) const TABLE: &[FunctionEntry] = &[
         moment(calendar::timestamp_at_zone(int8(args, 0)?, session_zone(call)))
     }),
     row("timestamp_zone", |args, _| {
+        if let Some(infinity) = infinite(args)? {
+            return Ok(infinity);
+        }
         moment(calendar::timestamp_at_zone(int8(args, 1)?, &Zone::lookup(text(args, 0)?)?))
     }),
     row("timestamptz_1176", |args, call| {
@@ -228,6 +240,9 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     mixed!("timestamptz_gt_date", date_timestamptz, second, is_gt),
     mixed!("timestamptz_gt_timestamp", timestamp_timestamptz, second, is_gt),
     row("timestamptz_izone", |args, _| {
+        if let Some(infinity) = infinite(args)? {
+            return Ok(infinity);
+        }
         moment(calendar::timestamptz_at_zone(int8(args, 1)?, &moments::interval_zone(&interval(args, 0)?)?))
     }),
     mixed!("timestamptz_le_date", date_timestamptz, second, is_le),
@@ -255,6 +270,9 @@ pub(super) const TABLE: &[FunctionEntry] = &[
         moment(calendar::timestamptz_at_zone(int8(args, 0)?, session_zone(call)))
     }),
     row("timestamptz_zone", |args, _| {
+        if let Some(infinity) = infinite(args)? {
+            return Ok(infinity);
+        }
         moment(calendar::timestamptz_at_zone(int8(args, 1)?, &Zone::lookup(text(args, 0)?)?))
     }),
 ];

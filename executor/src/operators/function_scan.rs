@@ -1,19 +1,26 @@
 //! Functions in FROM, side by side.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use kernels::vector::{VECTOR_LANES, Values, Vector};
 use types::{Datum, PgError, Result, TypeRef};
 
-use super::{Flow, RowSet, Stage, produce_rowset, run_morsels};
+use super::{Flow, Stage, run_morsels};
 use crate::batch::Batch;
 use crate::execute::{FallbackReason, Run};
 use crate::expr::{Expr, FunctionRef};
 use crate::functions::sets::Series;
-use crate::functions::{self, CallContext, FunctionBody};
+use crate::functions::{self, CallContext, FunctionBody, RowStream};
 use crate::plan::{PlanNode, TableFunction};
 use crate::rows::{RowEvaluator, missing};
 
 /// A tuning constant: batches of a series in a morsel.
 const SERIES_BATCHES: u64 = 32;
+
+/// A tuning constant: batches of a morsel.
+const MORSEL_BATCHES: usize = 16;
+/// A tuning constant: batches that are made before they are pushed, once it is clear that there are many.
+const ROUND_BATCHES: usize = 64;
 
 /// Pushes the functions' rows.
 pub(super) fn produce(
@@ -35,38 +42,83 @@ pub(super) fn produce(
         let rows = call_set(run, &call.function, &call.args, call.input_collation, result, &[])?;
         results.push((rows, call.columns.len()));
     }
-    let len = results.iter().map(|(rows, _)| rows.len()).max().unwrap_or(0);
-    if node.output.is_empty() {
-        let lens = (0..len).step_by(VECTOR_LANES).map(|start| VECTOR_LANES.min(len - start));
-        let batches = lens.map(|len| Batch::new(Vec::new(), len)).collect();
-        return produce_rowset(run, &RowSet { batches }, stage);
+    let mut rows = SideBySide { results, ordinality, count: 0 };
+    let stopped = AtomicBool::new(false);
+    let mut batches_max = 1;
+    loop {
+        let mut batches = Vec::with_capacity(batches_max);
+        while batches.len() < batches_max {
+            run.context.cancel.check()?;
+            let some = rows.by_ref().take(VECTOR_LANES).collect::<Result<Vec<_>>>()?;
+            if some.is_empty() {
+                break;
+            }
+            batches.push(match node.output.is_empty() {
+                true => Batch::new(Vec::new(), some.len()),
+                false => crate::convert::batch_of(&some, &node.output)?,
+            });
+        }
+        if batches.is_empty() && batches_max > 1 {
+            return Ok(());
+        }
+        let morsels = batches.len().div_ceil(MORSEL_BATCHES);
+        run_morsels(run.context, run.threads, morsels, stage, &|morsel, worker| {
+            for batch in batches.iter().skip(morsel * MORSEL_BATCHES).take(MORSEL_BATCHES) {
+                run.context.cancel.check()?;
+                if worker.push(batch.clone())? == Flow::Stop {
+                    stopped.store(true, Ordering::Relaxed);
+                    return Ok(Flow::Stop);
+                }
+            }
+            Ok(Flow::Continue)
+        })?;
+        if stopped.load(Ordering::Relaxed) || batches.len() < batches_max {
+            return Ok(());
+        }
+        batches_max = (batches_max * 2).min(ROUND_BATCHES);
     }
-    let mut rows = Vec::new();
-    let mut batches = Vec::with_capacity(len.div_ceil(VECTOR_LANES));
-    for index in 0..len {
-        let mut row = Vec::with_capacity(node.output.len());
-        for (result, width) in &results {
-            match result.get(index) {
-                // A composite result is spread over its columns.
-                Some(values) => match values.as_slice() {
-                    [Datum::Record(record)] if *width != 1 => row.extend(record.fields.iter().cloned()),
-                    values => row.extend(values.iter().cloned()),
-                },
-                None => row.extend((0..*width).map(|_| Datum::Null)),
+}
+
+/// Rows of several functions beside each other; those of the shorter ones are filled up with NULLs.
+struct SideBySide {
+    results: Vec<(RowStream, usize)>,
+    ordinality: bool,
+    count: i64,
+}
+
+impl Iterator for SideBySide {
+    type Item = Result<Vec<Datum>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut row = Vec::new();
+        let mut any = false;
+        for (rows, width) in &mut self.results {
+            match rows.next() {
+                Some(Err(error)) => return Some(Err(error)),
+                Some(Ok(values)) => {
+                    any = true;
+                    match values.as_slice() {
+                        // A composite result is spread over its columns.
+                        [Datum::Record(record)] if *width != 1 => row.extend(record.fields.iter().cloned()),
+                        _ => row.extend(values),
+                    }
+                }
+                None => {
+                    // A stream that has ended is not asked again.
+                    *rows = Box::new(std::iter::empty());
+                    row.extend((0..*width).map(|_| Datum::Null));
+                }
             }
         }
-        if ordinality {
-            row.push(Datum::I64(index as i64 + 1));
+        if !any {
+            return None;
         }
-        rows.push(row);
-        if rows.len() == VECTOR_LANES || index + 1 == len {
-            run.context.cancel.check()?;
-            batches.push(crate::convert::batch_of(&rows, &node.output)?);
-            rows.clear();
+        self.count += 1;
+        if self.ordinality {
+            row.push(Datum::I64(self.count));
         }
+        Some(Ok(row))
     }
-    drop(results);
-    produce_rowset(run, &RowSet { batches }, stage)
 }
 
 /// Returns the integer series that a call stands for, if it does.
@@ -123,22 +175,22 @@ pub(super) fn call_set(
     collation: u32,
     result: TypeRef,
     row: &[Datum],
-) -> Result<Vec<Vec<Datum>>> {
+) -> Result<RowStream> {
     let evaluator = RowEvaluator::new(run);
     let values = args.iter().map(|arg| evaluator.evaluate(arg, row)).collect::<Result<Vec<_>>>()?;
     let arg_types: Vec<TypeRef> = args.iter().map(|arg| arg.ty).collect();
+    let call = CallContext { query: run.context, arg_types: &arg_types, result, collation };
     match functions::find(&function.prosrc).map(|entry| &entry.body) {
-        Some(FunctionBody::Set(_)) if function.strict && values.iter().any(Datum::is_null) => Ok(Vec::new()),
-        Some(FunctionBody::Set(body)) => {
-            let call = CallContext { query: run.context, arg_types: &arg_types, result, collation };
-            let rows = body(&values, &call)?;
-            let bytes = rows.len() as u64 * 64;
-            run.context.memory.grow(bytes)?;
-            run.context.memory.shrink(bytes);
-            Ok(rows)
+        Some(FunctionBody::Set(_) | FunctionBody::Stream(_))
+            if function.strict && values.iter().any(Datum::is_null) =>
+        {
+            Ok(Box::new(std::iter::empty()))
         }
+        Some(FunctionBody::Set(body)) => Ok(Box::new(body(&values, &call)?.into_iter().map(Ok))),
+        Some(FunctionBody::Stream(body)) => body(&values, &call),
         Some(FunctionBody::Row(_)) => {
-            Ok(vec![vec![evaluator.call(function, &values, &arg_types, collation, result)?]])
+            let value = evaluator.call(function, &values, &arg_types, collation, result)?;
+            Ok(Box::new(std::iter::once(Ok(vec![value]))))
         }
         None => Err::<_, PgError>(missing(function)),
     }

@@ -8,7 +8,7 @@ use super::{Flow, SerialRound, Stage, collect_rows};
 use crate::convert::{batch_of, rows_of};
 use crate::execute::{FallbackReason, Run};
 use crate::expr::{Expr, ExprKind};
-use crate::functions::sets::Series;
+use crate::functions::RowStream;
 use crate::plan::PlanNode;
 use crate::rows::RowEvaluator;
 
@@ -64,55 +64,58 @@ enum Item {
     /// The same for each row of the output.
     Single(Datum),
     /// One for each row.
-    Many(Vec<Datum>),
-    /// One for each row, made as it is needed.
-    Series(Series),
+    Many(RowStream),
+}
+
+impl Item {
+    /// Returns the value of the next row, and whether it is one of a set.
+    fn next(&mut self) -> Result<(Datum, bool)> {
+        let rows = match self {
+            Self::Single(value) => return Ok((value.clone(), false)),
+            Self::Many(rows) => rows,
+        };
+        let Some(columns) = rows.next() else {
+            // A stream that has ended is not asked again.
+            *rows = Box::new(std::iter::empty());
+            return Ok((Datum::Null, false));
+        };
+        let mut columns = columns?;
+        // Several columns make one composite value.
+        Ok(match columns.len() {
+            1 => (columns.swap_remove(0), true),
+            _ => (Datum::Record(RecordValue::untyped(columns).into()), true),
+        })
+    }
 }
 
 fn expand(run: &Run<'_>, exprs: &[Expr], row: &[Datum], out: &mut Out<'_>) -> Result<Flow> {
     let mut items = Vec::with_capacity(exprs.len());
+    let mut sets = false;
     for expr in exprs {
         items.push(match &expr.kind {
             ExprKind::SetCall { function, args, input_collation } => {
-                match series(run, &function.prosrc, args, row)? {
-                    Some(series) => Item::Series(series),
-                    None => {
-                        let rows = call_set(run, function, args, *input_collation, expr.ty, row)?;
-                        // Several columns make one composite value.
-                        let values = rows.into_iter().map(|mut columns| match columns.len() {
-                            1 => columns.swap_remove(0),
-                            _ => Datum::Record(RecordValue::untyped(columns).into()),
-                        });
-                        Item::Many(values.collect())
-                    }
-                }
+                sets = true;
+                Item::Many(call_set(run, function, args, *input_collation, expr.ty, row)?)
             }
             _ => Item::Single(RowEvaluator::new(run).evaluate(expr, row)?),
         });
     }
-    let lens = items.iter().filter_map(|item| match item {
-        Item::Single(_) => None,
-        Item::Many(values) => Some(values.len() as u64),
-        Item::Series(series) => Some(series.count),
-    });
-    for index in 0..lens.max().unwrap_or(1) {
-        let values = items.iter().map(|item| match item {
-            Item::Single(value) => value.clone(),
-            Item::Many(values) => values.get(index as usize).cloned().unwrap_or_default(),
-            Item::Series(series) => series.datum(index),
-        });
-        if out.push(values.collect())? == Flow::Stop {
+    loop {
+        let mut values = Vec::with_capacity(items.len());
+        let mut any = false;
+        for item in &mut items {
+            let (value, of_set) = item.next()?;
+            any |= of_set;
+            values.push(value);
+        }
+        if sets && !any {
+            return Ok(Flow::Continue);
+        }
+        if out.push(values)? == Flow::Stop {
             return Ok(Flow::Stop);
         }
+        if !sets {
+            return Ok(Flow::Continue);
+        }
     }
-    Ok(Flow::Continue)
-}
-
-fn series(run: &Run<'_>, prosrc: &str, args: &[Expr], row: &[Datum]) -> Result<Option<Series>> {
-    if !prosrc.starts_with("generate_series") {
-        return Ok(None);
-    }
-    let evaluator = RowEvaluator::new(run);
-    let values = args.iter().map(|arg| evaluator.evaluate(arg, row)).collect::<Result<Vec<_>>>()?;
-    if values.iter().any(Datum::is_null) { Ok(None) } else { Series::of(prosrc, &values) }
 }

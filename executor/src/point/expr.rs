@@ -71,7 +71,9 @@ impl RowExpr {
                         result: expr.ty,
                         collation: *input_collation,
                     })),
-                    Some(FunctionBody::Set(_)) | None => Self::General(Box::new(expr.clone())),
+                    Some(FunctionBody::Set(_) | FunctionBody::Stream(_)) | None => {
+                        Self::General(Box::new(expr.clone()))
+                    }
                 }
             }
             ExprKind::And(items) => Self::Connect { items: Self::all(items), decisive: false },

@@ -233,7 +233,7 @@ impl<'a> RowEvaluator<'a> {
                 }
                 Ok(value)
             }
-            Some(FunctionBody::Set(_)) => {
+            Some(FunctionBody::Set(_) | FunctionBody::Stream(_)) => {
                 Err(PgError::not_supported(format!("set-returning function {} in this place", function.name)))
             }
             None => Err(missing(function)),

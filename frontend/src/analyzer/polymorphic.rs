@@ -1,7 +1,7 @@
 //! Polymorphic types: whether actual types agree, and what they make of the declared ones
 //! (`check_generic_type_consistency`, `enforce_generic_type_consistency`).
 
-use types::{Oid, Result, SqlState};
+use types::{Oid, PgError, Result, SqlState};
 use types::{oids, physical};
 
 use super::coerce::{
@@ -104,8 +104,9 @@ pub(super) fn enforce(actual: &[Oid], declared: &mut [Oid], result: Oid, locatio
     let Some(mut found) = bind(actual, declared) else { return Err(mismatch(actual, declared, location)) };
     let first = declared.iter().any(|ty| is_first_family(*ty));
     if first && found.element == 0 && found.range == 0 && found.array != oids::ANYARRAY {
+        // PostgreSQL's own has no position.
         let message = "could not determine polymorphic type because input has type unknown";
-        return Err(error(SqlState::DATATYPE_MISMATCH, message, location));
+        return Err(PgError::new(SqlState::DATATYPE_MISMATCH, message));
     }
     if found.compatible == 0 {
         found.compatible = oids::TEXT;

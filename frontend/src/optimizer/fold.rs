@@ -36,6 +36,18 @@ fn is_large(value: &Datum) -> bool {
     }
 }
 
+/// Returns the name of the function that the expression calls, if PostgreSQL's is written in SQL: its key in the registry
+/// then ends in its oid.
+fn sql_function(expr: &Expr) -> Option<&str> {
+    match &expr.kind {
+        ExprKind::Call { function, .. } => {
+            let oid = function.oid.to_string();
+            function.prosrc.strip_suffix(oid.as_str())?.strip_suffix('_')
+        }
+        _ => None,
+    }
+}
+
 impl Planner<'_> {
     /// Folds the constants of a plan; the first error is kept in `fold_error`.
     pub(super) fn fold(&self, mut plan: Logical) -> Logical {
@@ -71,6 +83,10 @@ impl Planner<'_> {
             // What is not there yet is missed when a row gets there.
             Err(error) if error.is_unsupported() => {}
             Err(error) => {
+                let error = match sql_function(expr) {
+                    Some(name) => error.with_context(format!("SQL function \"{name}\" statement 1")),
+                    None => error,
+                };
                 self.fold_error.borrow_mut().get_or_insert(error);
             }
         }

@@ -107,7 +107,11 @@ impl Names {
         Ok(schemas.into_iter().find_map(|schema| definitions::relation_oid_in(self, schema, name)))
     }
 
-    fn relation_input(&self, text: &str) -> Result<Oid> {
+    /// Returns the relation of a possibly qualified name.
+    ///
+    /// # Errors
+    /// `42P01` when there is none, and those of [`Self::find_relation`].
+    pub fn named_relation(&self, text: &str) -> Result<Oid> {
         self.find_relation(text)?.ok_or_else(|| {
             let shown = name_parts(text).map_or_else(|_| text.to_owned(), |parts| parts.join("."));
             missing(SqlState::UNDEFINED_TABLE, format!("relation \"{shown}\" does not exist"))
@@ -315,7 +319,7 @@ impl ObjectNames for Names {
 
     fn input(&self, ty: Oid, text: &str) -> Result<Oid> {
         match ty {
-            oids::REGCLASS => self.relation_input(text),
+            oids::REGCLASS => self.named_relation(text),
             oids::REGTYPE => self.type_input(text).map(|ty| ty.oid),
             oids::REGPROC => self.function_input(text),
             oids::REGPROCEDURE => self.procedure_input(text),

@@ -27,10 +27,10 @@ pub fn distance(a: Point, b: Point) -> f64 {
     (a.x - b.x).hypot(a.y - b.y)
 }
 
-/// Returns the slope of the line through two points; a vertical one has the largest number.
+/// Returns the slope of the line through two points; a vertical one has infinity.
 pub fn slope(a: Point, b: Point) -> f64 {
     if equal(a.x, b.x) {
-        f64::MAX
+        f64::INFINITY
     } else if equal(a.y, b.y) {
         0.0
     } else {
@@ -40,7 +40,7 @@ pub fn slope(a: Point, b: Point) -> f64 {
 
 /// Returns the coefficients of the line through a point with that slope.
 pub fn line(point: Point, slope: f64) -> [f64; 3] {
-    if slope.is_infinite() || slope == f64::MAX {
+    if slope.is_infinite() {
         return [-1.0, 0.0, point.x];
     }
     if slope == 0.0 {
@@ -48,6 +48,37 @@ pub fn line(point: Point, slope: f64) -> [f64; 3] {
     }
     let constant = point.y - slope * point.x;
     [slope, -1.0, if constant == 0.0 { 0.0 } else { constant }]
+}
+
+/// Returns the distance of a point from a line, by way of the foot of its perpendicular as `line_closept_point` does.
+pub fn line_distance(values: [f64; 3], from: Point) -> f64 {
+    let [a, b, _] = values;
+    let perpendicular = if equal(a, 0.0) {
+        f64::INFINITY
+    } else if equal(b, 0.0) {
+        0.0
+    } else {
+        b / a
+    };
+    match crossing(line(from, perpendicular), values) {
+        Some(foot) => (foot.x - from.x).hypot(foot.y - from.y),
+        None => f64::NAN,
+    }
+}
+
+/// Returns where two lines cross.
+fn crossing(first: [f64; 3], second: [f64; 3]) -> Option<Point> {
+    let ([a1, b1, c1], [a2, b2, c2]) = (first, second);
+    if equal(b1, 0.0) {
+        return if equal(b2, 0.0) { None } else { crossing(second, first) };
+    }
+    if equal(a2, a1 * (b2 / b1)) {
+        return None;
+    }
+    let x = (b1 * c2 - b2 * c1) / (a1 * b2 - a2 * b1);
+    let y = -(a1 * x + c1) / b1;
+    // Zero without its sign.
+    Some(Point { x: x + 0.0, y: y + 0.0 })
 }
 
 /// Returns twice the signed area that points enclose.

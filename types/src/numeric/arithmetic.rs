@@ -234,7 +234,11 @@ impl Numeric {
         if n > 32_177 {
             return Err(data::numeric_overflow());
         }
-        let product = (2..=n).fold(IBig::ONE, |product, factor| product * IBig::from(factor));
+        let mut product = IBig::ONE;
+        for factor in 2..=n {
+            crate::interrupt::check()?;
+            product *= IBig::from(factor);
+        }
         Self::from_big(product, 0)
     }
 }

@@ -77,6 +77,8 @@ impl Numeric {
         if scale > SCALE_MAX {
             return Err(data::invalid_binary("invalid scale in external \"numeric\" value"));
         }
+        // Thousands of digits take their time, and a vector may be full of them.
+        crate::interrupt::check()?;
         let mut text = String::with_capacity(usize::from(count) * 4 + 1);
         text.push('0');
         for _ in 0..count {

@@ -32,7 +32,18 @@ impl Numeric {
         };
         let weight = leading(&unscaled, own).weight * 2 + 1;
         let scale = (SIGNIFICANT_DIGITS_MIN - weight).max(own).clamp(0, DISPLAY_SCALE_MAX.max(own));
-        let scale = scale.min(DISPLAY_SCALE_MAX);
+        Self::root(unscaled, own, scale.min(DISPLAY_SCALE_MAX))
+    }
+
+    /// Returns the square root of a value that is not negative with the display scale that the value has.
+    pub fn sqrt_at_own_scale(&self) -> Result<Self> {
+        match self.parts() {
+            Ok((unscaled, own)) => Self::root(unscaled, own, own),
+            Err(special) => Ok(special.numeric()),
+        }
+    }
+
+    fn root(unscaled: IBig, own: i32, scale: i32) -> Result<Self> {
         // One digit more than asked, cut; rounding it is then exact.
         let wide = rescale_up_or_down(unscaled, own, 2 * (scale + 1));
         let (_, magnitude) = wide.into_parts();

@@ -107,6 +107,12 @@ impl LikePattern {
         if self.ignore_case { self.run(&lower(text)?) } else { self.run(text) }
     }
 
+    /// Whether the last literal is followed by a `%`, or there is a `%` and no literal.
+    fn wildcards_end_the_pattern(&self) -> bool {
+        let wildcards = self.pieces.iter().rev().take_while(|piece| !matches!(piece, Piece::Literal(_)));
+        wildcards.into_iter().any(|piece| *piece == Piece::Any)
+    }
+
     fn run(&self, text: &str) -> Result<bool> {
         let (mut at, mut piece) = (0, 0);
         // Where to go on after a failure: the text position of the last `%` and the piece after it.
@@ -128,6 +134,10 @@ impl LikePattern {
                 (Some(Piece::Literal(wanted)), Some(character)) if *wanted == character => Some(character),
                 (None, None) if !self.dangling_escape => return Ok(true),
                 (None, Some(_)) if self.dangling_escape => {
+                    return Err(errors::like_pattern_ends_with_escape());
+                }
+                // Behind a `%` the pattern is read on although the text has ended.
+                (None, None) if self.wildcards_end_the_pattern() => {
                     return Err(errors::like_pattern_ends_with_escape());
                 }
                 (_, _) => None,

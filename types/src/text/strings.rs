@@ -225,6 +225,10 @@ pub fn left(text: &str, count: i32) -> &str {
 
 /// `right(text, count)`; a negative count drops characters from the start.
 pub fn right(text: &str, count: i32) -> &str {
+    if count == i32::MIN {
+        // Its negation overflows.
+        return text;
+    }
     let skip = if count < 0 { -i64::from(count) } else { i64::from(length(text)) - i64::from(count) };
     text.get(byte_at(text, usize::try_from(skip).unwrap_or(0))..).unwrap_or("")
 }

@@ -20,6 +20,9 @@ fn searchable(array: &ArrayValue) -> Result<i32> {
 fn position(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
     let Some(array) = optional(args, 0) else { return Ok(Datum::Null) };
     let lower = searchable(array)?;
+    if array.dimensions.is_empty() {
+        return Ok(Datum::Null);
+    }
     let start = match args.get(2) {
         None => lower,
         Some(Datum::I32(start)) => *start,

@@ -175,10 +175,11 @@ fn instr(args: &[Datum], call: &CallContext<'_>) -> Result<Datum> {
     }
     let group = number(args, 6, "subexpr", 0, 0)?;
     let regular = single(args, 5, "regexp_instr", call)?;
-    if group > regular.groups() {
+    if group > regular.groups().max(1) {
         return Ok(Datum::I32(0));
     }
-    let found = regular.locate(text(args, 0)?, start - 1, n, group, &|| call.query.cancel.check())?;
+    let found = regular
+        .locate(text(args, 0)?, start - 1, n, group.min(regular.groups()), &|| call.query.cancel.check())?;
     Ok(Datum::I32(found.map_or(0, |(from, to)| 1 + if end == 1 { to } else { from } as i32)))
 }
 
@@ -187,11 +188,12 @@ fn substr(args: &[Datum], call: &CallContext<'_>) -> Result<Datum> {
     let n = number(args, 3, "n", 1, 1)?;
     let group = number(args, 5, "subexpr", 0, 0)?;
     let regular = single(args, 4, "regexp_substr", call)?;
-    if group > regular.groups() {
+    if group > regular.groups().max(1) {
         return Ok(Datum::Null);
     }
     let value = text(args, 0)?;
-    let found = regular.locate(value, start - 1, n, group, &|| call.query.cancel.check())?;
+    let found =
+        regular.locate(value, start - 1, n, group.min(regular.groups()), &|| call.query.cancel.check())?;
     Ok(found.map_or(Datum::Null, |(from, to)| {
         Datum::text(value.chars().skip(from).take(to - from).collect::<String>())
     }))

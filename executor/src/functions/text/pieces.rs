@@ -6,7 +6,7 @@ use types::text::{ident, strings};
 use types::{ArrayValue, Datum, Result, TypeRef, interrupt, oids, size};
 
 use crate::functions::arguments::{boolean, int4, text};
-use crate::functions::{CallContext, FunctionEntry, output_text, row, set};
+use crate::functions::{CallContext, FunctionEntry, RowStream, output_text, row, stream};
 
 fn optional(args: &[Datum], index: usize) -> Option<&str> {
     match args.get(index) {
@@ -23,38 +23,46 @@ fn pieces(args: &[Datum]) -> Option<impl Iterator<Item = Datum> + '_> {
     Some(strings::string_to_pieces(text, optional(args, 1)).map(piece))
 }
 
-/// Returns the pieces in a list, with looks at the cancel flag.
-fn gathered<T>(
-    pieces: Option<impl Iterator<Item = Datum>>,
-    wrap: impl Fn(Datum) -> T,
-) -> Result<Option<Vec<T>>> {
-    let Some(pieces) = pieces else { return Ok(None) };
-    let mut pace = interrupt::Pace::default();
-    let mut list = Vec::new();
-    for piece in pieces {
-        pace.step()?;
-        list.push(wrap(piece));
-    }
-    Ok(Some(list))
-}
-
 /// Returns an array of text.
 pub(in crate::functions) fn text_array(elements: Vec<Datum>) -> Datum {
     Datum::Array(Arc::new(ArrayValue::one_dimensional(oids::TEXT, elements)))
 }
 
 fn to_array(args: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
-    match gathered(pieces(args), |piece| piece)? {
-        Some(elements) => {
-            crate::functions::arrays::check_size(&elements)?;
-            Ok(text_array(elements))
-        }
-        None => Ok(Datum::Null),
+    let Some(pieces) = pieces(args) else { return Ok(Datum::Null) };
+    let mut pace = interrupt::Pace::default();
+    let mut elements = Vec::new();
+    for piece in pieces {
+        pace.step()?;
+        elements.push(piece);
     }
+    crate::functions::arrays::check_size(&elements)?;
+    Ok(text_array(elements))
 }
 
-fn to_table(args: &[Datum], _: &CallContext<'_>) -> Result<Vec<Vec<Datum>>> {
-    Ok(gathered(pieces(args), |piece| vec![piece])?.unwrap_or_default())
+fn to_table(args: &[Datum], _: &CallContext<'_>) -> Result<RowStream> {
+    let Some(Datum::Text(text)) = args.first() else { return Ok(Box::new(std::iter::empty())) };
+    let (text, given) = (text.clone(), args.to_vec());
+    let mut at = if text.is_empty() { None } else { Some(0) };
+    Ok(Box::new(std::iter::from_fn(move || {
+        let start = at?;
+        let rest = text.get(start..)?;
+        let (len, next) = match optional(&given, 1) {
+            None => {
+                let len = rest.chars().next()?.len_utf8();
+                (len, (len < rest.len()).then_some(start + len))
+            }
+            Some("") => (rest.len(), None),
+            Some(delimiter) => match rest.find(delimiter) {
+                Some(len) => (len, Some(start + len + delimiter.len())),
+                None => (rest.len(), None),
+            },
+        };
+        at = next;
+        let piece = rest.get(..len)?;
+        let is_null = optional(&given, 2) == Some(piece);
+        Some(Ok(vec![if is_null { Datum::Null } else { Datum::text(piece) }]))
+    })))
 }
 
 fn array_to_text(args: &[Datum], call: &CallContext<'_>) -> Result<Datum> {
@@ -101,8 +109,8 @@ pub(in crate::functions) const TABLE: &[FunctionEntry] = &[
     row("rpad_880", |args, _| Ok(Datum::text(strings::rpad(text(args, 0)?, int4(args, 1)?, " ")?))),
     row("text_to_array", to_array),
     row("text_to_array_null", to_array),
-    set("text_to_table", to_table),
-    set("text_to_table_null", to_table),
+    stream("text_to_table", to_table),
+    stream("text_to_table_null", to_table),
     row("textoverlay", overlay),
     row("textoverlay_no_len", overlay),
 ];

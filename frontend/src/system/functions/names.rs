@@ -73,6 +73,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("pg_typeof", |_, context| {
         Ok(Datum::I64(context.arg_types.first().map_or(0, |ty| i64::from(ty.oid))))
     }),
+    row("text_regclass", text_regclass),
     row("to_regclass", to_regclass),
 ];
 
@@ -223,6 +224,22 @@ fn publishable(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
 }
 
 fn to_regclass(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
-    let found = access(context)?.names.find_relation(text_at(args, 0))?;
-    Ok(found.map_or(Datum::Null, |oid| Datum::I64(i64::from(oid))))
+    let text = text_at(args, 0);
+    if !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && let Ok(oid) = text.parse::<u32>()
+    {
+        return Ok(Datum::I64(i64::from(oid)));
+    }
+    match access(context)?.names.find_relation(text) {
+        Ok(found) => Ok(found.map_or(Datum::Null, |oid| Datum::I64(i64::from(oid)))),
+        Err(error) if error.sqlstate() == types::SqlState::INVALID_NAME => Ok(Datum::Null),
+        Err(error) => Err(error),
+    }
+}
+
+/// The cast from text, which takes names only.
+fn text_regclass(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let oid = access(context)?.names.named_relation(text_at(args, 0))?;
+    Ok(Datum::I64(i64::from(oid)))
 }
