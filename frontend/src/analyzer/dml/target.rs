@@ -7,12 +7,16 @@ use executor::expr::{ColumnId, Expr, ExprKind};
 use executor::plan::{ForeignKey, ModifyKind, ReferentialAction, Target, TargetColumn, TargetKey};
 use types::{Datum, PgError, Result};
 
+use crate::analyzer::ddl::index::parenthesized;
 use crate::analyzer::state::Analyzer;
 use crate::analyzer::{self, ExpressionUse};
+use crate::catalog::Catalog;
 use crate::catalog::ForeignKey as CatalogKey;
+use crate::catalog::deparse::Deparse;
 use crate::catalog::{
     Constraint, ConstraintKind, ForeignKeyAction, Generated, Index, IndexKeySource, Relation,
 };
+use crate::session::settings::quote_identifier;
 
 /// What happens to the rows of a table.
 #[derive(Debug, Clone, Copy)]
@@ -157,7 +161,7 @@ impl Analyzer<'_> {
             }
         }
         for index in relation.indexes.iter().filter(|index| index.unique) {
-            keys.push(unique_index(relation, index, &analyze)?);
+            keys.push(unique_index(relation, index, self.context.catalog, &analyze)?);
         }
         checks.sort_by(|(left, _), (right, _)| left.cmp(right));
         keys.sort_by_key(|key: &TargetKey| key.index);
@@ -226,9 +230,21 @@ fn named_column(relation: &Relation, position: usize) -> Result<(Expr, EcoString
     Ok((Expr::column(id, info.ty), info.name.clone()))
 }
 
+/// Returns a key over positions as messages show it.
+fn shown_key(relation: &Relation, expr: &Expr, catalog: &Catalog) -> Option<EcoString> {
+    let column = |id: ColumnId| {
+        let column = relation.columns.get(id.0 as usize)?;
+        Some(quote_identifier(&column.name))
+    };
+    let path = &[types::oids::PG_CATALOG_NAMESPACE, types::oids::PUBLIC_NAMESPACE];
+    let deparse = Deparse { catalog, path, column: &column, stored: false, pretty: true };
+    Some(parenthesized(deparse.expression(expr)?.into()))
+}
+
 fn unique_index(
     relation: &Relation,
     index: &Index,
+    catalog: &Catalog,
     analyze: &dyn Fn(&str, ExpressionUse) -> Result<Expr>,
 ) -> Result<TargetKey> {
     let constraint = relation.constraints.iter().find(|constraint| constraint.oid == index.constraint);
@@ -238,7 +254,9 @@ fn unique_index(
         columns.push(match &key.source {
             IndexKeySource::Column(position) => named_column(relation, *position)?,
             IndexKeySource::Expression { definition, .. } => {
-                (analyze(definition, ExpressionUse::Index)?, definition.clone())
+                let expr = analyze(definition, ExpressionUse::Index)?;
+                let shown = shown_key(relation, &expr, catalog).unwrap_or_else(|| definition.clone());
+                (expr, shown)
             }
         });
     }
