@@ -4,7 +4,7 @@ use storage::{ColumnDefinition, RangeEnd, ScanPredicate, ScanValue};
 use types::{Datum, PhysicalType, Result, oids};
 
 use crate::execute::Run;
-use crate::expr::{Expr, ExprKind};
+use crate::expr::{Expr, ExprKind, Volatility};
 use crate::rows::RowEvaluator;
 
 /// The six comparisons.
@@ -158,23 +158,25 @@ pub(super) fn translate(
     }
 }
 
-/// Returns the value of a part without columns, subqueries and calls.
+/// Returns the value of a part without columns, subqueries and volatile calls; `None` for NULL, and where it raises an
+/// error, which is for the first row to raise.
 fn constant(run: &Run<'_>, expr: &Expr) -> Result<Option<Datum>> {
     let mut plain = true;
     expr.walk(&mut |part| {
-        plain &= matches!(
-            part.kind,
+        plain &= match &part.kind {
             ExprKind::Const(_)
-                | ExprKind::Param(_)
-                | ExprKind::Outer(_)
-                | ExprKind::Relabel(_)
-                | ExprKind::Array { .. }
-        );
+            | ExprKind::Param(_)
+            | ExprKind::Outer(_)
+            | ExprKind::Relabel(_)
+            | ExprKind::Array { .. } => true,
+            ExprKind::Call { function, .. } => function.volatility != Volatility::Volatile,
+            _ => false,
+        };
     });
     if !plain {
         return Ok(None);
     }
-    let value = RowEvaluator::new(run).evaluate(expr, &[])?;
+    let value = RowEvaluator::new(run).evaluate(expr, &[]).unwrap_or_default();
     Ok((!value.is_null()).then_some(value))
 }
 
