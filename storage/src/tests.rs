@@ -258,6 +258,96 @@ fn who_comes_second_to_a_row_waits() {
 }
 
 #[test]
+fn who_does_not_wait_gets_an_error() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..10);
+    let row = row_id(&store.begin(), 4);
+    let mut first = store.begin();
+    delete(&mut first, &[row]);
+    insert(&mut first, 100..101);
+    let mut second = store.begin();
+    second.set_isolation(IsolationLevel::RepeatableRead);
+    second.set_optimistic(true);
+    let conflict = Err(StorageError::OptimisticConflict);
+    assert_eq!(second.delete_row(TABLE, row), conflict);
+    assert_eq!(second.lock_row(TABLE, row, RowLockMode::KeyShare, WaitPolicy::Wait), conflict);
+    // The same key as a row in flight.
+    let taken = new_row(&second, 100);
+    assert_eq!(second.insert_row(TABLE, &taken).map(|_| ()), Err(StorageError::OptimisticConflict));
+    first.commit().unwrap();
+    assert_eq!(second.delete_row(TABLE, row), conflict);
+    drop(second);
+    // A table that changes underneath.
+    let mut changes = store.begin();
+    changes.set_catalog_image(vec![1]);
+    let mut reader = store.begin();
+    reader.set_isolation(IsolationLevel::RepeatableRead);
+    reader.set_optimistic(true);
+    assert_eq!(reader.require_catalog(), Ok(()));
+    changes.commit().unwrap();
+    assert_eq!(reader.require_catalog(), Err(StorageError::OptimisticCatalog));
+    insert(&mut reader, 200..201);
+    assert_eq!(reader.commit().map(|_| ()), Err(StorageError::OptimisticCatalog));
+    assert_sound(&store);
+}
+
+#[test]
+fn a_session_between_statements_keeps_nothing_from_being_removed() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..10);
+    let mut idle = store.begin();
+    let before = store.horizon();
+    let mut writer = store.begin();
+    insert(&mut writer, 100..101);
+    writer.commit().unwrap();
+    assert_eq!(store.horizon(), before);
+    idle.release_snapshot();
+    assert!(store.horizon() > before);
+    idle.refresh_snapshot();
+    assert_eq!(ids(&idle), (0..10).chain([100]).collect::<Vec<_>>());
+    // Above READ COMMITTED the snapshot stays.
+    idle.set_isolation(IsolationLevel::RepeatableRead);
+    let kept = store.horizon();
+    idle.release_snapshot();
+    let mut writer = store.begin();
+    insert(&mut writer, 101..102);
+    writer.commit().unwrap();
+    assert_eq!(store.horizon(), kept);
+}
+
+#[test]
+fn write_skew_is_prevented_at_serializable_only() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..10);
+    let outcomes = |level: IsolationLevel, at: i64| {
+        let begin = || {
+            let mut transaction = store.begin();
+            transaction.set_isolation(level);
+            transaction.begin_serializable(false, false).unwrap();
+            transaction
+        };
+        let (mut one, mut other) = (begin(), begin());
+        for transaction in [&one, &other] {
+            transaction.scan(TABLE).unwrap().track_read().unwrap();
+        }
+        for (transaction, id) in [(&mut one, at), (&mut other, at + 1)] {
+            let row = row_id(transaction, id);
+            assert_eq!(transaction.delete_row(TABLE, row), Ok(WriteOutcome::Done(row)));
+        }
+        [one.commit().map(|_| ()), other.commit().map(|_| ())]
+    };
+    assert_eq!(outcomes(IsolationLevel::RepeatableRead, 2), [Ok(()), Ok(())]);
+    let refused = "Canceled on identification as a pivot, during commit attempt.".to_owned();
+    let refused = StorageError::Unserializable { reason: refused };
+    assert_eq!(outcomes(IsolationLevel::Serializable, 4), [Ok(()), Err(refused)]);
+    assert_eq!(store.list_reads(), []);
+    assert_sound(&store);
+}
+
+#[test]
 fn sessions_that_wait_for_each_other_are_told() {
     let directory = Directory::new();
     let store = directory.open();
