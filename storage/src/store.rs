@@ -169,7 +169,12 @@ impl Store {
 
     /// Returns the processes for which a process waits.
     pub fn blocking_processes(&self, process_id: i32) -> Vec<i32> {
-        self.waits.blockers(process_id)
+        self.waits.blockers(process_id, false)
+    }
+
+    /// Returns the processes of which a READ ONLY DEFERRABLE transaction waits to see whether its snapshot is safe.
+    pub fn processes_that_endanger(&self, process_id: i32) -> Vec<i32> {
+        self.waits.blockers(process_id, true)
     }
 
     /// Returns the numbers of the transactions in flight that write, and the next number.

@@ -66,6 +66,9 @@ const NAP: Duration = Duration::from_millis(10);
 /// How a wait for a transaction is named.
 pub(crate) const ON_TRANSACTION: &str = "ShareLock on transaction ";
 
+/// How the wait of a READ ONLY DEFERRABLE transaction is named.
+pub(crate) const SAFE_SNAPSHOT: &str = "a safe snapshot";
+
 /// What a waiter is told.
 pub(crate) enum Step<T> {
     /// It has what it waits for.
@@ -142,10 +145,11 @@ impl Waits {
         edges.values().filter_map(transaction).collect()
     }
 
-    /// Returns for whom each waiting session waits, for `pg_blocking_pids`.
-    pub(crate) fn blockers(&self, process_id: i32) -> Vec<i32> {
+    /// Returns for whom a session waits: who holds what it wants, or (`safe_snapshot`) who may endanger its snapshot.
+    pub(crate) fn blockers(&self, process_id: i32, safe_snapshot: bool) -> Vec<i32> {
         let edges = self.edges.lock();
-        let waiting = edges.values().find(|edge| edge.process_id == process_id);
+        let wanted = |edge: &&Edge| (edge.what == SAFE_SNAPSHOT) == safe_snapshot;
+        let waiting = edges.values().find(|edge| edge.process_id == process_id).filter(wanted);
         waiting.map_or_else(Vec::new, |edge| {
             edge.blockers.iter().map(|blocker| i32::try_from(*blocker).unwrap_or(0)).collect()
         })

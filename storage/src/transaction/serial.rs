@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::heap::Heap;
 use crate::index::IndexId;
 use crate::index::key::{Key, key_of_row};
-use crate::mvcc::waits::Step;
+use crate::mvcc::waits::{SAFE_SNAPSHOT, Step};
 use crate::serializable::Safety;
 use crate::table::{RowId, TableId};
 
@@ -44,7 +44,7 @@ impl Transaction {
         let safe = self.store.waits().wait(
             self.owner,
             self.waiter.as_ref(),
-            || "a safe snapshot".to_owned(),
+            || SAFE_SNAPSHOT.to_owned(),
             || {
                 Ok(match tracker.safety() {
                     Safety::Safe => Step::Done(true),

@@ -38,6 +38,10 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("pg_is_in_recovery", |_, _| Ok(Datum::Bool(false))),
     row("pg_isolation_test_session_is_blocked", session_is_blocked),
     row("pg_postmaster_start_time", |_, context| Ok(Datum::I64(access(context)?.engine.started_at))),
+    row("pg_safe_snapshot_blocking_pids", |args, context| {
+        let pids = endangering(args, context)?.into_iter().map(Datum::I32);
+        Ok(array(oids::INT4, pids.collect()))
+    }),
     row("pg_sleep", pg_sleep),
     row("pg_terminate_backend", pg_terminate_backend),
     row("pgsql_version", |_, _| Ok(Datum::text(version()))),
@@ -70,8 +74,16 @@ fn pg_blocking_pids(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> 
     Ok(array(oids::INT4, blockers.into_iter().map(Datum::I32).collect()))
 }
 
-/// `pg_isolation_test_session_is_blocked`: whether a process waits for one of a list.
+fn endangering(args: &[Datum], context: &CallContext<'_>) -> Result<Vec<i32>> {
+    let Some(Datum::I32(process_id)) = args.first() else { return Ok(Vec::new()) };
+    Ok(access(context)?.engine.store.processes_that_endanger(*process_id))
+}
+
+/// `pg_isolation_test_session_is_blocked`: whether a process waits for one of a list, or for a safe snapshot.
 fn session_is_blocked(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    if !endangering(args, context)?.is_empty() {
+        return Ok(Datum::Bool(true));
+    }
     let blockers = blockers(args, context)?;
     let Some(Datum::Array(interesting)) = args.get(1) else { return Ok(Datum::Bool(false)) };
     let blocked = blockers.iter().any(|blocker| interesting.elements.contains(&Datum::I32(*blocker)));
