@@ -5,6 +5,8 @@
 //! strings of a vector can be decompressed without the others.
 #![expect(unsafe_code, reason = "takes over the bytes that the decompressor has written")]
 
+use std::sync::OnceLock;
+
 use arrow_buffer::Buffer;
 use kernels::vector::{Bitmap, INLINE_BYTES, VECTOR_LANES, Views};
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,10 @@ pub(crate) struct Strings {
     pub(crate) lengths: Packed,
     /// For each vector, and after the last one, the position of its first byte.
     pub(crate) starts: Vec<u32>,
+    /// The position of the first byte of every `MARK_LANES`th string, made when a few strings are first asked for; empty
+    /// when lengths and positions disagree.
+    #[serde(skip)]
+    marks: OnceLock<Vec<u32>>,
 }
 
 /// Strings compressed with a symbol table.
@@ -36,6 +42,9 @@ pub(crate) struct SymbolTable {
     lengths: [u8; 255],
 }
 
+/// Tuning constants: strings between two marks, and the most strings that are found by marks.
+const MARK_LANES: usize = 32;
+const MARKED_MAX: usize = 8;
 /// A tuning constant: chunks with fewer bytes of strings are not compressed.
 const FSST_BYTES_MIN: usize = 4096;
 /// A tuning constant: bytes shown to the training of the symbol table.
@@ -110,7 +119,7 @@ impl Strings {
             vector.iter().for_each(|lane| out.extend_from_slice(lane));
         }
         starts.push(out.len() as u32);
-        Self { lengths, starts }
+        Self { lengths, starts, marks: OnceLock::new() }
     }
 
     pub(super) fn derive_and_check(&mut self, len: usize, chunk_len: usize) -> bool {
@@ -129,6 +138,26 @@ impl Strings {
         let end = *self.starts.get(vector_index + 1)? as usize;
         let total: usize = lengths.iter().map(|&length| length as usize).sum();
         (start + total == end).then_some((lengths, start, end))
+    }
+
+    /// Returns where the string at a position of a vector is, and its length.
+    fn locate(&self, chunk: &[u8], vector_index: usize, position: usize) -> Option<(usize, u32)> {
+        let marks = self.marks.get_or_init(|| self.make_marks(chunk).unwrap_or_default());
+        let mark = position / MARK_LANES;
+        let mut offset = *marks.get(vector_index * (VECTOR_LANES / MARK_LANES) + mark)? as usize;
+        for before in mark * MARK_LANES..position {
+            offset += length_at(&self.lengths, chunk, vector_index, before) as usize;
+        }
+        Some((offset, length_at(&self.lengths, chunk, vector_index, position)))
+    }
+
+    fn make_marks(&self, chunk: &[u8]) -> Option<Vec<u32>> {
+        let mut marks = Vec::with_capacity(self.lengths.len as usize / MARK_LANES + 1);
+        for vector_index in 0..self.starts.len().saturating_sub(1) {
+            let (lengths, start, _) = self.vector(chunk, vector_index)?;
+            marks.extend(offsets_of(&lengths, start).iter().step_by(MARK_LANES));
+        }
+        Some(marks)
     }
 
     /// Returns the strings of a vector; they refer to `chunk`.
@@ -151,6 +180,14 @@ impl Strings {
 
     /// Returns the strings at `positions` of a vector.
     pub(crate) fn decode_at(&self, chunk: &Buffer, vector_index: usize, positions: &[u16]) -> Option<Views> {
+        if positions.len() <= MARKED_MAX {
+            let view = |&position: &u16| {
+                let (offset, length) = self.locate(chunk, vector_index, position.into())?;
+                Some(view_of(chunk, offset, length))
+            };
+            let views = positions.iter().map(view).collect::<Option<Vec<u128>>>()?;
+            return Some(Views { views: views.into(), buffers: vec![chunk.clone()].into() });
+        }
         let (lengths, start, _) = self.vector(chunk, vector_index)?;
         let offsets = offsets_of(&lengths, start);
         let views = positions
@@ -171,6 +208,12 @@ fn unpack_lengths(lengths: &Packed, chunk: &[u8], vector_index: usize) -> Vec<u3
         |base| base as u32,
         |base, unit, multiplier| base.wrapping_add((unit * multiplier) as u32),
     )
+}
+
+/// Returns the length of one string.
+fn length_at(lengths: &Packed, chunk: &[u8], vector_index: usize, position: usize) -> u32 {
+    let unit = lengths.unit_at(chunk, vector_index, position);
+    (lengths.base as u32).wrapping_add((unit * lengths.multiplier) as u32)
 }
 
 fn offsets_of(lengths: &[u32], start: usize) -> Vec<u32> {
@@ -272,14 +315,22 @@ impl Fsst {
         vector_index: usize,
         positions: &[u16],
     ) -> Option<Views> {
-        let (compressed, start, _) = self.compressed.vector(chunk, vector_index)?;
-        let offsets = offsets_of(&compressed, start);
-        let lengths = unpack_lengths(&self.lengths, chunk, vector_index);
         let (mut codes, mut chosen) = (Vec::new(), Vec::with_capacity(positions.len()));
-        for &position in positions {
-            let (offset, length) = (*offsets.get(usize::from(position))?, compressed[usize::from(position)]);
-            codes.extend_from_slice(&chunk[offset as usize..(offset + length) as usize]);
-            chosen.push(lengths[usize::from(position)]);
+        if positions.len() <= MARKED_MAX {
+            for &position in positions {
+                let (offset, length) = self.compressed.locate(chunk, vector_index, position.into())?;
+                codes.extend_from_slice(&chunk[offset..offset + length as usize]);
+                chosen.push(length_at(&self.lengths, chunk, vector_index, position.into()));
+            }
+        } else {
+            let (compressed, start, _) = self.compressed.vector(chunk, vector_index)?;
+            let offsets = offsets_of(&compressed, start);
+            let lengths = unpack_lengths(&self.lengths, chunk, vector_index);
+            for position in positions.iter().map(|&position| usize::from(position)) {
+                let (offset, length) = (*offsets.get(position)?, compressed[position]);
+                codes.extend_from_slice(&chunk[offset as usize..(offset + length) as usize]);
+                chosen.push(lengths[position]);
+            }
         }
         let total = chosen.iter().map(|&length| length as usize).sum();
         let bytes = Buffer::from(table.decompress(&codes, total)?);
