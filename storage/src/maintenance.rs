@@ -10,6 +10,7 @@ use crate::compaction::{Thresholds, compact};
 use crate::durable::checkpoint::checkpoint;
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;
+use crate::heap::group::Form;
 use crate::store::Store;
 use crate::table::TableId;
 
@@ -23,6 +24,15 @@ const GARBAGE_BUDGET: usize = 1 << 16;
 
 /// Starts the thread, which ends with the store.
 pub(crate) fn start(store: &Arc<Store>, interval: Duration) -> Result<()> {
+    let watched = Arc::downgrade(store);
+    let changed = move |name: &str| {
+        if let Some(store) = watched.upgrade() {
+            store.distrust(name);
+        }
+    };
+    let segments = store.directory().join("segments");
+    // Where that is not to be had, what was verified once counts as good.
+    let _ = store.disk().watch(&segments, Box::new(changed));
     let store = Arc::downgrade(store);
     std::thread::Builder::new()
         .name("maintenance".to_owned())
@@ -86,6 +96,19 @@ impl Store {
             }
         }
         if compacted { checkpoint(self, false) } else { Ok(()) }
+    }
+
+    /// A file was written to that nobody should write to.
+    fn distrust(&self, name: &str) {
+        for (_, heap) in self.heaps(&[]) {
+            for group in heap.groups().iter() {
+                if let Form::Frozen { segment, .. } = group.form()
+                    && segment.name == name
+                {
+                    segment.distrust();
+                }
+            }
+        }
     }
 
     fn heaps(&self, tables: &[TableId]) -> Vec<(TableId, Arc<Heap>)> {

@@ -299,6 +299,37 @@ async fn damage_anywhere_in_a_segment_stops_only_those_who_need_it() {
     assert_eq!(segments(&directory).len(), harms.len() - harms.len() / 2 + 1);
 }
 
+/// A file that is damaged while the server has it open, and has read it.
+#[tokio::test]
+async fn damage_under_a_running_server_is_seen() {
+    let data_dir = fresh_data_dir(env!("CARGO_TARGET_TMPDIR"), "damage-running");
+    let server = SurusServer::start(&data_dir, &[]).await;
+    let client = connect(&server.url()).await;
+    let sums = |table: &str| format!("select sum(a) + sum(length(b)) from {table}");
+    let expected = (9_000 * 8_999 / 2 + 9_000 * 40).to_string();
+    let mut files: Vec<PathBuf> = Vec::new();
+    for table in ["flipped", "shortened", "whole"] {
+        run(&client, &format!("create table {table} (a int, b text)")).await;
+        copy(&client, &format!("copy {table} from stdin"), rows(9_000)).await.expect("rows are loaded");
+        assert_eq!(value(&client, &sums(table)).await.expect("a sound table"), expected);
+        let new = segments(&data_dir.join("segments")).into_iter().find(|file| !files.contains(file));
+        files.push(new.expect("a new segment"));
+    }
+    let open = |file: &PathBuf| fs::File::options().read(true).write(true).open(file).expect("the segment");
+    let mut byte = [0];
+    open(&files[0]).read_exact_at(&mut byte, 1000).expect("a byte");
+    open(&files[0]).write_all_at(&[!byte[0]], 1000).expect("the damage");
+    open(&files[1]).set_len(5000).expect("the damage");
+    // The operating system tells the server of it.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    refused(&client, &sums("flipped"), &files[0]).await;
+    refused(&client, &sums("shortened"), &files[1]).await;
+    assert_eq!(value(&client, &sums("whole")).await.expect("a sound table"), expected);
+    open(&files[0]).write_all_at(&byte, 1000).expect("the repair");
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(value(&client, &sums("flipped")).await.expect("a repaired table"), expected);
+}
+
 /// The same for the file of rows that are in memory, where several tables have parts.
 #[tokio::test]
 async fn damage_in_the_file_of_rows_stops_only_those_who_need_it() {

@@ -2,11 +2,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_buffer::Buffer;
+use rustix::fs::inotify;
 
 use super::{Disk, DiskFile, DiskLock};
 
@@ -63,6 +65,21 @@ impl Disk for LocalDisk {
         let file = File::create(path)?;
         rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
         Ok(Box::new(file))
+    }
+
+    fn watch(&self, directory: &Path, changed: Box<dyn Fn(&str) + Send>) -> io::Result<()> {
+        let watcher = inotify::init(inotify::CreateFlags::CLOEXEC)?;
+        inotify::add_watch(&watcher, directory, inotify::WatchFlags::MODIFY)?;
+        let run = move || {
+            let mut buffer = [MaybeUninit::uninit(); 4096];
+            let mut events = inotify::Reader::new(watcher, &mut buffer);
+            while let Ok(event) = events.next() {
+                if let Some(name) = event.file_name() {
+                    changed(&name.to_string_lossy());
+                }
+            }
+        };
+        std::thread::Builder::new().name("disk watcher".to_owned()).spawn(run).map(drop)
     }
 }
 

@@ -67,6 +67,12 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// See above.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
+    /// Has `changed` called with the names of files in a directory that anybody writes to, from now on, if the disk can
+    /// tell.
+    ///
+    /// # Errors
+    /// See above.
+    fn watch(&self, directory: &Path, changed: Box<dyn Fn(&str) + Send>) -> io::Result<()>;
 }
 
 /// A file open for writing.

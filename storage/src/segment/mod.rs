@@ -137,6 +137,8 @@ pub(crate) struct Segment {
     pub(crate) checksum: u64,
     /// What is in it, or why that cannot be read.
     content: Result<Content>,
+    /// What became of the file since it was opened, if that makes it unreadable.
+    broken: OnceLock<StorageError>,
     /// Whether the file goes when this goes: it belongs to no committed transaction.
     temporary: AtomicBool,
 }
@@ -174,11 +176,27 @@ impl Segment {
 
     fn new(store: &Arc<dyn SegmentStore>, name: &str, checksum: u64, content: Result<Content>) -> Self {
         let temporary = AtomicBool::new(false);
-        Self { name: name.to_owned(), store: Arc::clone(store), checksum, content, temporary }
+        let broken = OnceLock::new();
+        Self { name: name.to_owned(), store: Arc::clone(store), checksum, content, broken, temporary }
     }
 
     fn content(&self) -> Result<&Content> {
-        self.content.as_ref().map_err(StorageError::clone)
+        match self.broken.get() {
+            None => self.content.as_ref().map_err(StorageError::clone),
+            Some(error) => Err(error.clone()),
+        }
+    }
+
+    /// Verifies the file again when it is touched next: somebody has written to it. What is not there any more must not
+    /// be touched at all.
+    pub(crate) fn distrust(&self) {
+        let Ok(content) = &self.content else { return };
+        match self.store.open(&self.name) {
+            Ok(now) if now.len() >= content.bytes.len() => {}
+            Ok(_) => drop(self.broken.set(StorageError::corrupt(&self.path(), "it has become shorter"))),
+            Err(error) => drop(self.broken.set(error)),
+        }
+        content.chunks.iter().for_each(|chunk| chunk.verified.store(false, Ordering::Release));
     }
 
     /// Fails when nothing can be read from the file.
@@ -188,7 +206,7 @@ impl Segment {
 
     /// Returns what is wrong with the file outside of column chunks, apart from [`Self::check`].
     pub(crate) fn verify_padding(&self) -> Option<String> {
-        let content = self.content.as_ref().ok()?;
+        let content = self.content().ok()?;
         let mut position = MAGIC.len();
         for entry in content.footer.groups.iter().flatten() {
             let start = entry.offset as usize;

@@ -431,6 +431,10 @@ impl Disk for SimulatedDisk {
     fn lock(&self, _path: &Path) -> io::Result<Box<dyn DiskLock>> {
         Ok(Box::new(Unlocked))
     }
+
+    fn watch(&self, _directory: &Path, _changed: Box<dyn Fn(&str) + Send>) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[derive(Debug)]

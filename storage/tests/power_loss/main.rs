@@ -91,6 +91,9 @@ fn fail_everywhere(seed: u64, size: Size, stride: u64) {
         }
         let history = Arc::new(Mutex::new(History::default()));
         let mut script = Script::new(disk, seed, size, Arc::clone(&history));
+        if fault.is_some() {
+            println!("{fault:?}");
+        }
         script.run();
         let what = format!("seed {seed}, {fault:?}, then a power loss");
         let mut random = Random(seed);
@@ -124,10 +127,11 @@ fn power_losses_and_failures_lose_nothing() {
             fail_everywhere(first + 2, Size { steps: 20, bulk: 100, freezes: false }, 3);
         }
         Some(wanted) => {
+            let images = variable("SURUS_IMAGES").unwrap_or(8);
             let mut seed = first;
             while LOSSES.load(Ordering::Relaxed) < wanted {
                 let size = size_of(seed);
-                lose_power_everywhere(seed, size, if size.freezes { 1 } else { 8 });
+                lose_power_everywhere(seed, size, if size.freezes { 1 } else { images });
                 fail_everywhere(seed, size, if size.freezes { 7 } else { 1 });
                 seed += 1;
                 println!(
