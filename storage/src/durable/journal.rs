@@ -82,6 +82,8 @@ pub(crate) struct JournalContent {
     good_len: u64,
     /// Whether something follows that.
     torn: bool,
+    /// The size that it says the file before had.
+    before: u64,
     salt: u64,
 }
 
@@ -116,10 +118,11 @@ pub(crate) fn read(disk: &dyn Disk, directory: &Path, numbers: &[u64]) -> Result
             if !begun {
                 return Err(StorageError::corrupt(&path, "it is not a journal, or its beginning is damaged"));
             }
-            contents.push(JournalContent { number, payloads: Vec::new(), good_len: 0, torn: true, salt: 0 });
+            let payloads = Vec::new();
+            contents.push(JournalContent { number, payloads, good_len: 0, torn: true, before: 0, salt: 0 });
             continue;
         };
-        let content = frames(&bytes, number, salt);
+        let content = frames(&bytes, number, (salt, before));
         let end = content.good_len;
         if content.torn || end < proven {
             let proves =
@@ -149,14 +152,14 @@ fn header(bytes: &[u8]) -> Option<(u64, u64)> {
     Some((u64::from_le_bytes(*header[16..].first_chunk()?), u64::from_le_bytes(*header[24..].first_chunk()?)))
 }
 
-fn frames(bytes: &[u8], number: u64, salt: u64) -> JournalContent {
+fn frames(bytes: &[u8], number: u64, (salt, before): (u64, u64)) -> JournalContent {
     let mut payloads = Vec::new();
     let mut position = FILE_HEADER;
     while let Some((payload, _)) = frame_at(bytes, position, salt) {
         payloads.push(payload.to_vec());
         position += FRAME_HEADER + payload.len();
     }
-    JournalContent { number, payloads, good_len: position as u64, torn: position < bytes.len(), salt }
+    JournalContent { number, payloads, good_len: position as u64, torn: position < bytes.len(), before, salt }
 }
 
 /// Returns the payload of a good frame and the durable position it states.
@@ -191,8 +194,11 @@ impl FileJournal {
             Some((last, earlier)) => (Some(last), earlier),
             None => (None, &[][..]),
         };
-        for content in earlier.iter().filter(|content| content.torn) {
-            cut(disk.as_ref(), directory, content)?;
+        for (content, next) in contents.iter().zip(contents.iter().skip(1)) {
+            // The rotation that began the next file made it durable, or failed.
+            if content.torn || next.before < content.good_len {
+                rewrite(disk.as_ref(), directory, content)?;
+            }
         }
         let tail = match last {
             Some(last) if last.good_len > 0 => Tail {
@@ -237,17 +243,6 @@ impl FileJournal {
             }
         }
     }
-}
-
-/// Cuts off what follows the good part of a file.
-fn cut(disk: &dyn Disk, directory: &Path, content: &JournalContent) -> Result<()> {
-    let path = file_path(directory, content.number);
-    let cut = || {
-        let file = disk.open(&path)?;
-        file.set_len(content.good_len)?;
-        file.sync()
-    };
-    cut().map_err(|error| StorageError::io("could not cut journal file", &path, &error))
 }
 
 /// Writes the good part of a file again, durable, and returns the file. What was read may be in the operating system's
