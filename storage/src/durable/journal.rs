@@ -127,7 +127,10 @@ pub(crate) fn read(disk: &dyn Disk, directory: &Path, numbers: &[u64]) -> Result
         if content.torn || end < proven {
             let proves =
                 |later: usize| frame_at(&bytes, later, salt).is_some_and(|(_, durable)| durable > end);
-            let damaged = later_has_records || end < proven || (end as usize + 1..bytes.len()).any(proves);
+            // What follows the proven part of a file that is over was left there when the disk was full.
+            let damaged = end < proven
+                || later_has_records && end > proven
+                || (end as usize + 1..bytes.len()).any(proves);
             if damaged {
                 return Err(StorageError::corrupt(
                     &path,

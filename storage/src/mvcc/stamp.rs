@@ -9,7 +9,7 @@ pub(crate) const IN_FLIGHT: u64 = 1 << 63;
 /// What has not happened and is not about to.
 pub(crate) const NEVER: u64 = IN_FLIGHT - 1;
 /// What happened before every snapshot.
-pub(crate) const ALWAYS: u64 = 1;
+pub(crate) const ALWAYS: u64 = 0;
 /// Commands of one transaction that write.
 pub(crate) const COMMANDS_MAX: u32 = (1 << 24) - 1;
 

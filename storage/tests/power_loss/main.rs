@@ -84,6 +84,15 @@ fn lose_power_everywhere(seed: u64, size: Size, images: u64) {
 
 /// Runs a script with one call failing, for every call (or every `stride`th).
 fn fail_everywhere(seed: u64, size: Size, stride: u64) {
+    if let Some(many) = variable("SURUS_PLAIN") {
+        for plain in seed..seed + many {
+            println!("plain {plain}");
+            let disk = SimulatedDisk::new(plain);
+            let history = Arc::new(Mutex::new(History::default()));
+            Script::new(disk, plain, size, Arc::clone(&history)).run();
+        }
+        return;
+    }
     let run = |fault: Option<(u64, Fault)>| {
         let disk = SimulatedDisk::new(seed);
         if let Some((call, fault)) = fault {

@@ -50,7 +50,11 @@ impl Script {
                 self.transaction(&store, &|script, transaction, work| script.fill(transaction, work));
                 continue;
             }
-            match self.random.below(15) {
+            let what = self.random.below(15);
+            if std::env::var_os("SURUS_TRACE").is_some() {
+                println!("step {what}");
+            }
+            match what {
                 // Nothing is to be seen of it, whether it succeeds or not.
                 3 => drop(store.vacuum(&[])),
                 0 | 1 => {
@@ -117,6 +121,9 @@ impl Script {
             work = model::content(store).unwrap();
         }
         if body(self, &mut transaction, &mut work).is_err() || self.random.chance(8) {
+            if std::env::var_os("SURUS_TRACE").is_some() {
+                println!("  rollback");
+            }
             return transaction.rollback();
         }
         if !transaction.has_writes() {
@@ -127,6 +134,9 @@ impl Script {
         // From here on the transaction may be there.
         self.history.lock().unwrap().states.push(work);
         let committed = transaction.commit();
+        if std::env::var_os("SURUS_TRACE").is_some() {
+            println!("  commit {committed:?}");
+        }
         let mut history = self.history.lock().unwrap();
         match committed {
             Ok(_) => {
@@ -172,7 +182,11 @@ impl Script {
                 work.table(table);
                 continue;
             }
-            match self.random.below(24) {
+            let what = self.random.below(24);
+            if std::env::var_os("SURUS_TRACE").is_some() {
+                println!("  table {table}: {what}, {} rows", work.table(table).rows.len());
+            }
+            match what {
                 0 => {
                     transaction.drop_table(TableId(table))?;
                     work.tables.remove(&table);
