@@ -300,11 +300,20 @@ impl Journal for FileJournal {
         frame.extend(checksum(tail.salt, len, durable, payload).to_le_bytes());
         frame.extend(durable.to_le_bytes());
         frame.extend(payload);
-        // When the disk is full a torn tail is left, which the next record overwrites.
-        write_all(tail.file.as_ref(), &frame, tail.len).map_err(|error| {
+        if let Err(error) = write_all(tail.file.as_ref(), &frame, tail.len) {
             let path = file_path(&self.directory, tail.number);
-            self.failed(StorageError::io("could not write to journal file", &path, &error))
-        })?;
+            let error = self.failed(StorageError::io("could not write to journal file", &path, &error));
+            // What was written of it goes, durably: what an earlier attempt has left behind it might make it whole.
+            let cut = tail.file.set_len(tail.len).and_then(|()| tail.file.sync());
+            return match cut {
+                Ok(()) => Err(error),
+                Err(uncut) => {
+                    let reason = format!("could not cut \"{}\": {uncut}", path.display());
+                    self.poison(reason.clone());
+                    Err(StorageError::Poisoned { reason })
+                }
+            };
+        }
         tail.len += frame.len() as u64;
         Ok(tail.start + tail.len)
     }

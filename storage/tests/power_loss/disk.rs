@@ -483,7 +483,7 @@ impl DiskFile for SimulatedFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let (mut state, fault) = self.disk.call(true);
+        let (mut state, fault) = self.disk.call(false);
         let mut random = Random(state.random.next());
         let file = &mut state.files[self.number];
         let pending = std::mem::take(&mut file.pending);

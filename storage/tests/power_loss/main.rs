@@ -50,8 +50,10 @@ fn recover(disk: SimulatedDisk, history: &Arc<Mutex<History>>, what: &str, rando
         let possible = &history.states[history.floor..];
         assert!(
             possible.contains(&found),
-            "{what}: none of {} states: {}",
+            "{what}: none of {} states (but {:?} of {}): {}",
             possible.len(),
+            history.states.iter().position(|state| *state == found),
+            history.states.len(),
             history.states[history.floor].difference(&found)
         );
     }
@@ -84,15 +86,6 @@ fn lose_power_everywhere(seed: u64, size: Size, images: u64) {
 
 /// Runs a script with one call failing, for every call (or every `stride`th).
 fn fail_everywhere(seed: u64, size: Size, stride: u64) {
-    if let Some(many) = variable("SURUS_PLAIN") {
-        for plain in seed..seed + many {
-            println!("plain {plain}");
-            let disk = SimulatedDisk::new(plain);
-            let history = Arc::new(Mutex::new(History::default()));
-            Script::new(disk, plain, size, Arc::clone(&history)).run();
-        }
-        return;
-    }
     let run = |fault: Option<(u64, Fault)>| {
         let disk = SimulatedDisk::new(seed);
         if let Some((call, fault)) = fault {
@@ -100,9 +93,6 @@ fn fail_everywhere(seed: u64, size: Size, stride: u64) {
         }
         let history = Arc::new(Mutex::new(History::default()));
         let mut script = Script::new(disk, seed, size, Arc::clone(&history));
-        if fault.is_some() {
-            println!("{fault:?}");
-        }
         script.run();
         let what = format!("seed {seed}, {fault:?}, then a power loss");
         let mut random = Random(seed);
@@ -112,7 +102,6 @@ fn fail_everywhere(seed: u64, size: Size, stride: u64) {
         script.disk().calls()
     };
     let calls = run(None);
-    println!("seed {seed}: {calls} calls");
     for fault in [Fault::Broken, Fault::Full] {
         let first = Random(seed).below(stride);
         for call in (first..calls).step_by(stride as usize) {

@@ -50,11 +50,7 @@ impl Script {
                 self.transaction(&store, &|script, transaction, work| script.fill(transaction, work));
                 continue;
             }
-            let what = self.random.below(15);
-            if std::env::var_os("SURUS_TRACE").is_some() {
-                println!("step {what}");
-            }
-            match what {
+            match self.random.below(15) {
                 // Nothing is to be seen of it, whether it succeeds or not.
                 3 => drop(store.vacuum(&[])),
                 0 | 1 => {
@@ -121,9 +117,6 @@ impl Script {
             work = model::content(store).unwrap();
         }
         if body(self, &mut transaction, &mut work).is_err() || self.random.chance(8) {
-            if std::env::var_os("SURUS_TRACE").is_some() {
-                println!("  rollback");
-            }
             return transaction.rollback();
         }
         if !transaction.has_writes() {
@@ -134,9 +127,6 @@ impl Script {
         // From here on the transaction may be there.
         self.history.lock().unwrap().states.push(work);
         let committed = transaction.commit();
-        if std::env::var_os("SURUS_TRACE").is_some() {
-            println!("  commit {committed:?}");
-        }
         let mut history = self.history.lock().unwrap();
         match committed {
             Ok(_) => {
@@ -182,11 +172,7 @@ impl Script {
                 work.table(table);
                 continue;
             }
-            let what = self.random.below(24);
-            if std::env::var_os("SURUS_TRACE").is_some() {
-                println!("  table {table}: {what}, {} rows", work.table(table).rows.len());
-            }
-            match what {
+            match self.random.below(24) {
                 0 => {
                     transaction.drop_table(TableId(table))?;
                     work.tables.remove(&table);
