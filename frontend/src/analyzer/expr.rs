@@ -78,8 +78,10 @@ impl Analyzer<'_> {
                 Ok(Expr { kind: ExprKind::Row(items, Vec::new()), ty: plain(oids::RECORD) })
             }
             NodeEnum::CoalesceExpr(coalesce) => {
+                let before = self.level().set_calls.0;
                 let items = self.exprs(&coalesce.args)?;
                 let (items, ty) = self.to_common(items, "COALESCE")?;
+                self.refuse_sets_since(before, "COALESCE")?;
                 Ok(Expr { kind: ExprKind::Coalesce(items), ty })
             }
             NodeEnum::MinMaxExpr(expr) => {
@@ -326,7 +328,19 @@ impl Analyzer<'_> {
         Ok(Expr { kind: ExprKind::BoolTest { arg: Box::new(arg), test: kind }, ty: plain(oids::BOOL) })
     }
 
+    /// Refuses set-returning functions in a part that is not always evaluated.
+    fn refuse_sets_since(&mut self, before: u32, place: &str) -> Result<()> {
+        let (calls, location) = self.level().set_calls;
+        if calls == before {
+            return Ok(());
+        }
+        let message = format!("set-returning functions are not allowed in {place}");
+        let hint = "You might be able to move the set-returning function into a LATERAL FROM item.";
+        Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, location).with_hint(hint))
+    }
+
     fn case(&mut self, case: &CaseExpr) -> Result<Expr> {
+        let before = self.level().set_calls.0;
         let operand = match raw::inner(&case.arg) {
             None => None,
             Some(node) => {
@@ -358,6 +372,7 @@ impl Analyzer<'_> {
         let (mut results, ty) = self.to_common(results, "CASE")?;
         let otherwise = Box::new(results.remove(0));
         let arms = conditions.into_iter().zip(results).collect();
+        self.refuse_sets_since(before, "CASE")?;
         Ok(Expr { kind: ExprKind::Case { operand: operand.map(Box::new), arms, otherwise }, ty })
     }
 

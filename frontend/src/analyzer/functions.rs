@@ -273,6 +273,8 @@ impl Analyzer<'_> {
                 let message = format!("set-returning functions are not allowed in {place}");
                 return Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, location));
             }
+            let calls = &mut self.level().set_calls;
+            *calls = (calls.0 + 1, location);
             if let ExprKind::Call { function, args, input_collation } = call.kind {
                 call.kind = ExprKind::SetCall { function, args, input_collation };
             }

@@ -312,6 +312,8 @@ pub(super) struct Level {
     pub(super) merge_action: Option<ColumnId>,
     /// Whether FROM refers to the recursion whose term this is.
     pub(super) recurs: bool,
+    /// Calls of set-returning functions so far, and where the last one is (`p_last_srf`).
+    pub(super) set_calls: (u32, Location),
 }
 
 impl Level {
@@ -337,6 +339,7 @@ impl Level {
             arms: Vec::new(),
             merge_action: None,
             recurs: false,
+            set_calls: (0, None),
         }
     }
 }

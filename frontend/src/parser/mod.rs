@@ -131,6 +131,10 @@ fn syntax_error(sql: &str, failure: binding::Failure) -> PgError {
         SqlState::FEATURE_NOT_SUPPORTED
     } else if message.starts_with("invalid Unicode escape") && !message.contains("character") {
         SqlState::INVALID_ESCAPE_SEQUENCE
+    } else if message.starts_with("precision for type float must") {
+        SqlState::INVALID_PARAMETER_VALUE
+    } else if message.starts_with("frame start") || message.starts_with("frame end") {
+        SqlState::WINDOWING_ERROR
     } else if message.starts_with("invalid byte sequence") {
         SqlState::CHARACTER_NOT_IN_REPERTOIRE
     } else if message.starts_with("unsafe use of") {
