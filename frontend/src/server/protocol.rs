@@ -219,6 +219,9 @@ impl Session {
         // As in exec_bind_message, planning is part of Bind: an error of it comes before the columns are described.
         self.running_types.clone_from(&prepared.param_types);
         let planned = self.plan_prepared(&prepared, &params)?;
+        if let (Some(source), Some(_)) = (&prepared.source, &planned) {
+            statements::refuse_read_only(self, source.node()?)?;
+        }
         let portal = Portal {
             prepared: Some(prepared),
             params,
