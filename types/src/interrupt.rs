@@ -134,11 +134,11 @@ pub fn stoppable<T>(body: impl FnOnce(&(dyn Fn() + Sync)) -> T) -> Result<T> {
             resume_unwind(Box::new(Stopped));
         }
     };
-    catch_unwind(AssertUnwindSafe(|| body(&look))).or_else(|payload| {
+    catch_unwind(AssertUnwindSafe(|| body(&look))).map_err(|payload| {
         if !payload.is::<Stopped>() {
             resume_unwind(payload);
         }
-        Err(flag.error())
+        flag.error()
     })
 }
 

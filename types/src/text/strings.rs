@@ -10,12 +10,21 @@ const PIECE_SIZE: usize = 1 << 20;
 pub(super) fn in_pieces<'a>(text: &'a str, mut body: impl FnMut(&'a str) -> Result<()>) -> Result<()> {
     let mut rest = text;
     while !rest.is_empty() {
-        let (piece, others) = rest.split_at(rest.floor_char_boundary(PIECE_SIZE));
+        let (piece, others) = rest.split_at(boundary(rest, PIECE_SIZE));
         body(piece)?;
         rest = others;
         interrupt::check()?;
     }
     Ok(())
+}
+
+/// Returns the start of the character that byte `at` is in; the end past the end.
+fn boundary(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }
 
 /// Returns the characters of `text` as `map` gives them.
@@ -209,7 +218,7 @@ pub fn reverse(text: &str) -> Result<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
-        let (others, piece) = rest.split_at(rest.ceil_char_boundary(rest.len().saturating_sub(PIECE_SIZE)));
+        let (others, piece) = rest.split_at(boundary(rest, rest.len().saturating_sub(PIECE_SIZE)));
         out.extend(piece.chars().rev());
         rest = others;
         interrupt::check()?;
