@@ -90,7 +90,8 @@ impl Lookup {
         let columns = scan.columns.iter().zip(&types).map(|(&column, ty)| Some((column, (*ty)?)));
         let all_filters: Vec<&Expr> = plan.conditions.iter().chain(&scan.filters).collect();
         // The nulls at the end of a range, and what an end without a value in the column leaves.
-        let filters = if ends.is_empty() { scan.filters.iter().collect() } else { all_filters.clone() };
+        let ranged = plan.keys.iter().any(|key| matches!(key, IndexKey::Range { .. }));
+        let filters = if ranged { all_filters.clone() } else { scan.filters.iter().collect() };
         // Rows that are looked at by themselves have no outer row.
         if !bindings.is_empty() && scan.row_id.is_some() {
             return None;

@@ -170,8 +170,10 @@ impl Planner<'_> {
                     .subqueries
                     .get(*index as usize)
                     .is_some_and(|subquery| self.free_columns(&subquery.plan).is_empty());
-                let hashable = functions::equality(comparison)
-                    .is_some_and(|equality| functions::hash_keys(&equality).is_some());
+                // Without a key on the outer side there is nothing to hash, and only a hash join knows of the nulls.
+                let hashable = !expressions::columns_of(comparison).is_empty()
+                    && functions::equality(comparison)
+                        .is_some_and(|equality| functions::hash_keys(&equality).is_some());
                 if uncorrelated && hashable {
                     let mark = self.fresh(TypeRef::plain(oids::BOOL));
                     let kind = LogicalJoinKind::MarkNullAware(mark);
