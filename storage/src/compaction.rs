@@ -1,4 +1,5 @@
-//! Compaction: row groups with many dead rows are written again without them.
+//! Compaction: row groups with many dead rows are written again without them, and so are those in memory that are to
+//! go into segments although they are not full.
 //!
 //! 1. When nobody has changed a table since the oldest snapshot, its dead rows are dead for everybody. Row groups with
 //!    many of them are chosen; those without any other rows just go.
@@ -19,12 +20,13 @@ use crate::durable::record::{CommitRecord, GroupRecord, TableRecord};
 use crate::error::{Result, StorageError};
 use crate::heap::group::{Form, Group};
 use crate::heap::{EndAttempt, Heap};
+use crate::index::build::unfill_group;
 use crate::locks::{Acquired, RowLockMode, TableLockMode};
 use crate::mvcc::stamp::{ALWAYS, NEVER};
 use crate::scan::{TableScan, positions};
 use crate::segment::Segment;
 use crate::store::Store;
-use crate::table::{RowId, SEGMENT_ROW_GROUPS, TableId};
+use crate::table::{ROW_GROUP_ROWS, RowId, SEGMENT_ROW_GROUPS, TableId};
 use crate::transaction::{Transaction, WaitPolicy};
 use crate::version::Changes;
 
@@ -35,7 +37,14 @@ pub(crate) struct Thresholds {
     pub(crate) group: usize,
     /// Of a segment's rows, one in so many.
     pub(crate) segment: usize,
+    /// Whether row groups in memory are moved, too.
+    pub(crate) memory: bool,
 }
+
+/// Tuning constants: with fewer places than this row groups in memory stay as they are, and with as many live rows they
+/// are moved even if none is dead.
+const MEMORY_PLACES_MIN: usize = 2048;
+const MEMORY_ROWS_MIN: usize = 8192;
 
 /// A row of a chosen row group, and where it will be.
 struct Moved {
@@ -59,6 +68,7 @@ pub(crate) fn compact(store: &Arc<Store>, table: TableId, thresholds: Thresholds
     if changed_at > horizon {
         return Ok(false);
     }
+    remove_dead(store, &heap, horizon)?;
     let chosen = choose(&heap, thresholds);
     if chosen.is_empty() {
         return Ok(false);
@@ -101,7 +111,60 @@ fn choose(heap: &Heap, thresholds: Thresholds) -> Vec<Arc<Group>> {
         };
         chosen.extend(run.iter().filter(is_chosen).map(|group| Arc::clone(group)));
     }
+    choose_in_memory(&groups, thresholds, &mut chosen);
     chosen
+}
+
+/// Adds row groups in memory, when there are enough rows or many dead ones, and small frozen ones before them, so
+/// that what grows little by little does not end up in many small files.
+fn choose_in_memory(groups: &[Arc<Group>], thresholds: Thresholds, chosen: &mut Vec<Arc<Group>>) {
+    if !thresholds.memory || chosen.len() >= SEGMENT_ROW_GROUPS {
+        return;
+    }
+    let hot: Vec<&Arc<Group>> = groups.iter().filter(|group| group.is_hot()).collect();
+    let places: usize = hot.iter().map(|group| group.len()).sum();
+    let mut live: usize = hot.iter().map(|group| group.live_rows(group.len())).sum();
+    let many_dead = places >= MEMORY_PLACES_MIN && (places - live.min(places)) * thresholds.group > places;
+    if !many_dead && live < MEMORY_ROWS_MIN {
+        return;
+    }
+    let is_small = |group: &&&Arc<Group>, live: usize| {
+        let Form::Frozen { segment, .. } = group.form() else { return false };
+        segment.group_count() == 1 && group.len() < ROW_GROUP_ROWS && group.len() <= 2 * live
+    };
+    chosen.extend(hot.into_iter().cloned());
+    for group in groups.iter().rev().filter(|group| !group.is_hot()) {
+        if !is_small(&&group, live) || chosen.iter().any(|chosen| chosen.id == group.id) {
+            break;
+        }
+        live += group.len();
+        chosen.push(Arc::clone(group));
+    }
+    chosen.sort_by_key(|group| group.id);
+    chosen.truncate(SEGMENT_ROW_GROUPS);
+}
+
+/// Removes frozen row groups all of whose rows ended before every snapshot: nobody has to be kept away for that.
+fn remove_dead(store: &Arc<Store>, heap: &Arc<Heap>, horizon: u64) -> Result<()> {
+    let groups = heap.groups();
+    let is_dead = |group: &&Arc<Group>| !group.is_hot() && group.is_over(horizon);
+    let dead: Vec<Arc<Group>> = groups.iter().filter(is_dead).cloned().collect();
+    if dead.is_empty() {
+        return Ok(());
+    }
+    let removed = dead.iter().map(|group| group.id).collect();
+    let mut payload = vec![0; CommitRecord::NUMBER_BYTES];
+    let record = TableRecord { removed, ..TableRecord::default() };
+    CommitRecord { tables: vec![(heap.table, record)], catalog: None }.write(&mut payload)?;
+    let commit = match store.commit(payload, &Changes::default(), std::iter::once(heap), &[], None, false) {
+        // The table is being dropped or has another heap.
+        Err(StorageError::WriteConflict { .. }) => return Ok(()),
+        commit => commit?,
+    };
+    dead.iter().for_each(|group| unindex_group(heap, group));
+    heap.retire(commit, &dead);
+    heap.exchange_groups(&dead, &[]);
+    Ok(())
 }
 
 /// Writes the rows that are there to new segments; returns them, and which rows these are in order.
@@ -176,7 +239,8 @@ fn move_rows(
     let stamp = transaction.own_xid().xid;
     let mut ended = 0;
     for Moved { row, to } in &moved {
-        let attempt = heap.try_end(*row, (stamp, 0), RowLockMode::NoKeyUpdate, true, store.xids());
+        // Nobody has a row locked, since nobody else has the table; marks of locks that were may still be there.
+        let attempt = heap.try_end(*row, (stamp, 0), RowLockMode::NoKeyUpdate, false, store.xids());
         if attempt != EndAttempt::Ended {
             break;
         }
@@ -192,6 +256,7 @@ fn move_rows(
         heap.exchange_groups(old, &new);
         outcome = commit(store, &mut transaction, heap, record, segments).map(|commit| {
             moved.iter().for_each(|moved| heap.set_end(moved.row, commit));
+            old.iter().for_each(|group| leave_memory(heap, group));
             heap.retire(commit, old);
             true
         });
@@ -218,6 +283,18 @@ fn commit(
     CommitRecord { tables: vec![(heap.table, record)], catalog: None }.write(&mut payload)?;
     let xid = Arc::clone(transaction.own_xid());
     store.commit(payload, &Changes::default(), std::iter::once(heap), segments, Some(&xid), false)
+}
+
+/// Takes a row group in memory out of the trees of indexes, and its places from those that are given away.
+fn leave_memory(heap: &Heap, group: &Group) {
+    if !group.is_hot() {
+        return;
+    }
+    heap.retire_places(group.id);
+    for index in heap.indexes().iter() {
+        // A row that has no key has no entry.
+        let _ = unfill_group(heap, group, index);
+    }
 }
 
 impl Heap {

@@ -1,7 +1,8 @@
 //! Tidying up: what VACUUM does by command and a thread does from time to time.
 //!
 //! Rows that nobody sees any more are removed, full row groups in memory freeze, row groups with many dead rows are
-//! compacted, and the journal is kept short.
+//! compacted, and the journal is kept short. When a table has been quiet for a while, its rows go into segments and what
+//! is left of stamps goes, so that it is scanned as if it had just been loaded.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -15,8 +16,11 @@ use crate::store::Store;
 use crate::table::TableId;
 
 /// Tuning constants: when rows are moved by the thread, and when by VACUUM.
-const BACKGROUND: Thresholds = Thresholds { group: 16, segment: 16 };
-const COMMAND: Thresholds = Thresholds { group: 64, segment: 64 };
+const BACKGROUND: Thresholds = Thresholds { group: 16, segment: 16, memory: false };
+const QUIET: Thresholds = Thresholds { memory: true, ..BACKGROUND };
+const COMMAND: Thresholds = Thresholds { group: 64, segment: 64, memory: true };
+/// A tuning constant: a table is quiet when nothing has changed in so many turns of the thread.
+const QUIET_TURNS: u32 = 5;
 /// A tuning constant: with more full row groups than this in memory a checkpoint is made to freeze them.
 const HOT_GROUPS_MAX: usize = 16;
 /// A tuning constant: rows removed at a time.
@@ -59,11 +63,16 @@ impl Store {
         let mut hot = 0;
         for (table, heap) in self.heaps(&[]) {
             self.remove_garbage(&heap)?;
-            hot += full_groups(&heap);
+            let turns = heap.count_quiet();
+            if turns > 0 && turns.is_multiple_of(QUIET_TURNS) {
+                heap.settle(self.horizon());
+            }
+            let thresholds = if turns < QUIET_TURNS { BACKGROUND } else { QUIET };
             let mut compacted = false;
-            while compact(self, table, BACKGROUND)? {
+            while compact(self, table, thresholds)? {
                 compacted = true;
             }
+            hot += full_groups(&heap);
             if compacted {
                 checkpoint(self, false)?;
             }
@@ -81,21 +90,18 @@ impl Store {
     /// Failures of the disk.
     pub fn vacuum(self: &Arc<Self>, tables: &[TableId]) -> Result<()> {
         let heaps = self.heaps(tables);
-        let mut hot = 0;
-        for (_, heap) in &heaps {
+        let (mut hot, mut compacted) = (0, false);
+        for (table, heap) in &heaps {
             self.remove_garbage(heap)?;
-            hot += full_groups(heap);
-        }
-        if hot > 0 {
-            checkpoint(self, true)?;
-        }
-        let mut compacted = false;
-        for (table, _) in heaps {
-            while compact(self, table, COMMAND)? {
+            while compact(self, *table, COMMAND)? {
                 compacted = true;
             }
+            heap.settle(self.horizon());
+            heap.forget_retired(self.horizon());
+            hot += full_groups(heap);
         }
-        if compacted { checkpoint(self, false) } else { Ok(()) }
+        // What others keep from being moved freezes where it is.
+        if hot > 0 || compacted { checkpoint(self, hot > 0) } else { Ok(()) }
     }
 
     /// A file was written to that nobody should write to.

@@ -721,7 +721,7 @@ fn compaction_is_recovered_from_the_journal() {
     let gone: Vec<RowId> = scan.into_iter().filter(|(id, _)| id % 3 == 1).map(|(_, row)| row).collect();
     delete(&mut transaction, &gone);
     transaction.commit().unwrap();
-    let thresholds = crate::compaction::Thresholds { group: 16, segment: 16 };
+    let thresholds = crate::compaction::Thresholds { group: 16, segment: 16, memory: false };
     assert_eq!(crate::compaction::compact(&store, TABLE, thresholds), Ok(true));
     assert_eq!(crate::compaction::compact(&store, TABLE, thresholds), Ok(false));
     let mut transaction = store.begin();
@@ -739,5 +739,107 @@ fn compaction_is_recovered_from_the_journal() {
     drop(store);
     let store = copy.open();
     assert_eq!(ids(&store.begin()), expected);
+    assert_sound(&store);
+}
+
+/// Returns how many row groups are in memory, and how many vectors are masked.
+fn unsettled(store: &Arc<Store>) -> (usize, usize) {
+    let scan = store.begin().scan(TABLE).unwrap();
+    let groups: Vec<RowGroup> = (0..scan.row_group_count()).map(|group| scan.row_group(group)).collect();
+    let hot = groups.iter().filter(|group| group.zone_map(0).null_count.is_none()).count();
+    let masked =
+        |group: &RowGroup| (0..group.vector_count()).filter(|&at| group.visible(at).is_some()).count();
+    (hot, groups.iter().map(masked).sum())
+}
+
+/// Deletes rows and inserts them again.
+fn rewrite(store: &Arc<Store>, wanted: impl Fn(i64) -> bool) {
+    let mut transaction = store.begin();
+    let found = read(&transaction.scan(TABLE).unwrap()).unwrap();
+    let (changed, gone): (Vec<i64>, Vec<RowId>) = found.into_iter().filter(|(id, _)| wanted(*id)).unzip();
+    delete(&mut transaction, &gone);
+    transaction.advance_command();
+    insert(&mut transaction, changed.into_iter());
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn settled_rows_leave_memory_although_row_groups_are_not_full() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..1);
+    load(&store, 1..30_001);
+    let sorted = |store: &Arc<Store>| {
+        let mut found = ids(&store.begin());
+        found.sort_unstable();
+        found
+    };
+    let expected: Vec<i64> = (0..30_001).collect();
+    for turn in 0..3 {
+        // A row that was locked and is not any more is as good as any.
+        let mut locker = store.begin();
+        let row = read(&locker.scan(TABLE).unwrap()).unwrap()[7].1;
+        locker.lock_row(TABLE, row, RowLockMode::KeyShare, WaitPolicy::Wait).unwrap();
+        drop(locker);
+        rewrite(&store, |id| id % 3 == turn);
+        assert!(unsettled(&store).0 > 0);
+        store.vacuum(&[]).unwrap();
+        assert_eq!(unsettled(&store), (0, 0), "turn {turn}");
+        assert_eq!(sorted(&store), expected);
+        assert_sound(&store);
+        assert_eq!(directory.files("segments").len(), 1, "turn {turn}");
+    }
+    // What comes later goes elsewhere, and a key is still found once.
+    let mut transaction = store.begin();
+    insert(&mut transaction, 30_001..30_003);
+    assert!(transaction.insert(TABLE, &rows(4..5)).is_err());
+    drop(transaction);
+    rewrite(&store, |id| id < 5000);
+    let copy = directory.copy_of();
+    assert_eq!(sorted(&copy.open()), expected);
+    store.vacuum(&[]).unwrap();
+    rewrite(&store, |id| id < 100);
+    let copy = directory.copy_of();
+    drop(store);
+    for directory in [copy, directory] {
+        let store = directory.open();
+        assert_eq!(sorted(&store), expected);
+        assert_sound(&store);
+    }
+}
+
+#[test]
+fn stamps_go_when_everybody_sees_the_same() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..1);
+    load(&store, 1..70_001);
+    // Too few for their row group to be written again.
+    rewrite(&store, |id| id % 1000 == 999);
+    let mut old = store.begin();
+    old.set_isolation(IsolationLevel::RepeatableRead);
+    let before = ids(&old);
+    rewrite(&store, |id| id % 1000 == 998);
+    let mut transaction = store.begin();
+    let found = read(&transaction.scan(TABLE).unwrap()).unwrap();
+    delete(&mut transaction, &[found[17].1]);
+    transaction.commit().unwrap();
+    for _ in 0..2 {
+        store.vacuum(&[]).unwrap();
+        assert_eq!(ids(&old), before);
+        assert_eq!(store.begin().scan(TABLE).unwrap().row_count(), 70_000);
+    }
+    drop(old);
+    let after = ids(&store.begin());
+    store.vacuum(&[]).unwrap();
+    assert_eq!(ids(&store.begin()), after);
+    // A row whose stamps are gone can be ended, and the end taken back.
+    let mut transaction = store.begin();
+    let found = read(&transaction.scan(TABLE).unwrap()).unwrap();
+    delete(&mut transaction, &[found[20].1, found[after.len() - 1].1]);
+    drop(transaction);
+    assert_eq!(ids(&store.begin()), after);
+    rewrite(&store, |id| id % 1000 == 997);
+    assert_eq!(store.begin().scan(TABLE).unwrap().row_count(), 70_000);
     assert_sound(&store);
 }

@@ -166,6 +166,25 @@ impl Group {
         page.read().visible(snapshot, lanes)
     }
 
+    /// Lets go of stamps that say the same to everybody.
+    pub(crate) fn settle(&self, horizon: u64) {
+        for page in self.pages.iter().filter(|page| page.is_touched()) {
+            if page.read().is_unsettled(horizon) {
+                page.write().settle(horizon);
+            }
+        }
+    }
+
+    /// Returns whether all rows have ended at `horizon` or before.
+    pub(crate) fn is_over(&self, horizon: u64) -> bool {
+        let len = self.len();
+        let is_over = |(index, page): (usize, &Page)| {
+            let lanes = len.saturating_sub(index * VECTOR_LANES).min(VECTOR_LANES);
+            lanes == 0 || page.is_touched() && page.read().is_over(horizon, lanes)
+        };
+        self.begin() <= horizon && self.pages.iter().enumerate().all(is_over)
+    }
+
     /// Adds the stamps that stand for what a snapshot does not see.
     pub(crate) fn unseen(&self, snapshot: &Snapshot, found: &mut BTreeSet<u64>) {
         let begin = self.begin();
@@ -218,7 +237,7 @@ impl Group {
             if !page.has_rows() {
                 return Ok(None);
             }
-            if lanes < VECTOR_LANES {
+            if !page.keeps_columns(lanes) {
                 return page.build_column(layout, definition, column, 0..lanes).map(Some);
             }
         }

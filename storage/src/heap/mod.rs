@@ -44,6 +44,8 @@ pub(crate) struct Heap {
     indexes: RwLock<Arc<Vec<Arc<Index>>>>,
     /// The newest commit that changed a row.
     pub(crate) changed_at: AtomicU64,
+    /// That commit when the table was looked at last, and how many times in a row it has been the same.
+    quiet: Mutex<(u64, u32)>,
     /// Why the rows cannot be read, if they cannot.
     pub(crate) damage: OnceLock<Damage>,
 }
@@ -68,6 +70,7 @@ impl Heap {
             garbage: Mutex::default(),
             indexes: RwLock::default(),
             changed_at: AtomicU64::new(0),
+            quiet: Mutex::default(),
             damage: OnceLock::new(),
         }
     }
@@ -88,12 +91,17 @@ impl Heap {
 
     /// Returns a row group.
     pub(crate) fn group(&self, id: u64) -> Option<Arc<Group>> {
-        let groups = self.groups.read();
-        if let Ok(index) = groups.binary_search_by_key(&id, |group| group.id) {
-            return Some(Arc::clone(&groups[index]));
+        if let Some(group) = self.listed_group(id) {
+            return Some(group);
         }
-        drop(groups);
         self.retired.read().iter().map(|(_, group)| group).find(|group| group.id == id).cloned()
+    }
+
+    /// Returns a row group that is in the list.
+    pub(crate) fn listed_group(&self, id: u64) -> Option<Arc<Group>> {
+        let groups = self.groups.read();
+        let index = groups.binary_search_by_key(&id, |group| group.id).ok()?;
+        Some(Arc::clone(&groups[index]))
     }
 
     /// Puts row groups in the place of others, at once for all who look at the list of row groups.
@@ -122,7 +130,7 @@ impl Heap {
     /// Lets go of what nobody can hold identifiers of.
     pub(crate) fn forget_retired(&self, horizon: u64) {
         if !self.retired.read().is_empty() {
-            self.retired.write().retain(|(commit, _)| *commit >= horizon);
+            self.retired.write().retain(|(commit, _)| *commit > horizon);
         }
     }
 
@@ -208,6 +216,20 @@ impl Heap {
             group.directories.forget(id);
         }
         removed
+    }
+
+    /// Returns how many times in a row nothing has changed since the last call.
+    pub(crate) fn count_quiet(&self) -> u32 {
+        let changed_at = self.changed_at.load(Ordering::Relaxed);
+        let mut quiet = self.quiet.lock();
+        *quiet =
+            if quiet.0 == changed_at { (changed_at, quiet.1.saturating_add(1)) } else { (changed_at, 0) };
+        quiet.1
+    }
+
+    /// Lets go of stamps that say the same to everybody.
+    pub(crate) fn settle(&self, horizon: u64) {
+        self.groups().iter().for_each(|group| group.settle(horizon));
     }
 
     /// Notes a commit that changed rows.

@@ -32,8 +32,12 @@ pub(crate) struct PageState {
     rows: Vec<Option<Box<[u8]>>>,
     /// Begin stamps; empty when all rows began with their row group.
     begin: Vec<u64>,
+    /// Whether they are empty because all rows of a full page began before every snapshot.
+    begun: bool,
     /// End stamps; empty when no row has ended.
     end: Vec<u64>,
+    /// Bits of rows that ended before every snapshot and have no stamp any more; empty when there are none.
+    dead: Vec<u64>,
     /// Newer versions of ended rows; empty when there are none.
     newer: Vec<u64>,
     /// Bits of rows that may be locked in the lock table; empty when there are none.
@@ -46,9 +50,11 @@ pub(crate) struct PageState {
     free: usize,
     /// Rows whose end stamp is not `NEVER`.
     ended: usize,
-    /// Columns of a full page, as vectors.
+    /// Columns of a full or quiet page, as vectors.
     columns: Vec<Option<Vector>>,
-    /// What everybody sees of a full page from a commit on, until a stamp changes.
+    /// Whether nobody has placed a row for a while.
+    quiet: bool,
+    /// What everybody sees of the page from a commit on, until a stamp changes.
     seen: OnceLock<(u64, Bitmap)>,
 }
 
@@ -74,7 +80,7 @@ impl PageState {
     }
 
     pub(crate) fn end(&self, lane: usize) -> u64 {
-        self.end.get(lane).copied().unwrap_or(NEVER)
+        if bit(&self.dead, lane) { ALWAYS } else { self.end.get(lane).copied().unwrap_or(NEVER) }
     }
 
     pub(crate) fn newer(&self, lane: usize) -> Option<RowId> {
@@ -92,6 +98,7 @@ impl PageState {
         }
         self.rows[lane] = Some(row);
         self.columns = Vec::new();
+        self.quiet = false;
         self.set_begin(lane, begin);
         if self.end(lane) != NEVER {
             self.set_end(lane, NEVER);
@@ -109,6 +116,7 @@ impl PageState {
             *row = None;
         }
         self.columns = Vec::new();
+        self.quiet = false;
         self.set_begin(lane, NEVER);
         if self.end(lane) != NEVER {
             self.set_end(lane, NEVER);
@@ -117,6 +125,10 @@ impl PageState {
 
     pub(crate) fn set_begin(&mut self, lane: usize, stamp: u64) {
         self.seen = OnceLock::new();
+        if self.begun {
+            self.begin = vec![ALWAYS; VECTOR_LANES];
+            self.begun = false;
+        }
         if self.begin.len() <= lane {
             self.free += lane + 1 - self.begin.len();
             self.begin.resize(lane + 1, NEVER);
@@ -138,7 +150,9 @@ impl PageState {
         if self.end.len() <= lane {
             self.end.resize(lane + 1, NEVER);
         }
-        let before = std::mem::replace(&mut self.end[lane], stamp);
+        let before = if bit(&self.dead, lane) { ALWAYS } else { self.end[lane] };
+        set_bit(&mut self.dead, lane, false);
+        self.end[lane] = stamp;
         self.ended += usize::from(stamp != NEVER);
         self.ended -= usize::from(before != NEVER);
     }
@@ -191,17 +205,16 @@ impl PageState {
         if all_began && self.ended == 0 {
             return None;
         }
-        if lanes == VECTOR_LANES
-            && let Some((since, seen)) = self.seen.get()
+        if let Some((since, seen)) = self.seen.get()
             && *since <= snapshot.commit
+            && seen.len() == lanes
         {
             return Some(seen.clone());
         }
         let seen = Bitmap::from_bools((0..lanes).map(|lane| {
             (all_began || snapshot.is_past(self.begin(lane))) && !snapshot.is_past(self.end(lane))
         }));
-        if lanes == VECTOR_LANES
-            && let Some(since) = self.settled_since()
+        if let Some(since) = self.settled_since()
             && since <= snapshot.commit
         {
             let _ = self.seen.set((since, seen.clone()));
@@ -213,6 +226,48 @@ impl PageState {
     fn settled_since(&self) -> Option<u64> {
         let newest_end = self.end.iter().copied().filter(|end| *end != NEVER).max().unwrap_or(0);
         (self.in_flight == 0 && newest_end < IN_FLIGHT).then(|| newest_end.max(self.newest_begin))
+    }
+
+    /// Returns whether [`Self::settle`] would change something.
+    pub(crate) fn is_unsettled(&self, horizon: u64) -> bool {
+        !self.quiet || self.all_begun(horizon) || !self.end.is_empty() && self.all_ended(horizon)
+    }
+
+    /// Lets go of the stamps of what is the same for everybody: all began, and whatever ended did so, at `horizon` or
+    /// before.
+    pub(crate) fn settle(&mut self, horizon: u64) {
+        self.quiet = true;
+        if self.all_begun(horizon) {
+            self.begin = Vec::new();
+            self.begun = true;
+        }
+        if self.all_ended(horizon) {
+            let end = std::mem::take(&mut self.end);
+            for lane in (0..end.len()).filter(|&lane| end[lane] != NEVER) {
+                set_bit(&mut self.dead, lane, true);
+            }
+            // Whoever might have followed a link has a snapshot that is older.
+            self.newer = Vec::new();
+            self.key_kept = Vec::new();
+        }
+    }
+
+    fn all_begun(&self, horizon: u64) -> bool {
+        self.begin.len() == VECTOR_LANES
+            && self.in_flight == 0
+            && self.free == 0
+            && self.newest_begin <= horizon
+    }
+
+    fn all_ended(&self, horizon: u64) -> bool {
+        self.end.iter().all(|&end| end == NEVER || end <= horizon)
+    }
+
+    /// Returns whether each of the first `lanes` rows has ended at `horizon` or before.
+    pub(crate) fn is_over(&self, horizon: u64, lanes: usize) -> bool {
+        self.in_flight == 0
+            && self.live_rows(lanes) == 0
+            && (0..lanes).all(|lane| self.begin(lane) == NEVER || self.end(lane) <= horizon)
     }
 
     /// Returns how many rows are neither free nor ended.
@@ -241,9 +296,14 @@ impl PageState {
         self.columns.get(column)?.as_ref()
     }
 
-    /// Keeps the vector of a column of a full page, until a row of it changes.
+    /// Returns whether a column's first `lanes` values would be kept.
+    pub(crate) fn keeps_columns(&self, lanes: usize) -> bool {
+        self.rows.len() == lanes && (lanes == VECTOR_LANES || self.quiet)
+    }
+
+    /// Keeps the vector of a column of a full or quiet page, until a row of it changes.
     pub(crate) fn keep_column(&mut self, column: usize, columns: usize, vector: Vector) {
-        if self.rows.len() == VECTOR_LANES {
+        if self.keeps_columns(vector.len()) {
             self.columns.resize(columns, None);
             self.columns[column] = Some(vector);
         }

@@ -63,6 +63,8 @@ impl Heap {
         let (group, lane) = self.take_place(&mut tail);
         let (page, place) = group.page_of(lane);
         page.write().place(place, row, begin);
+        // A scan that finds the place finds its stamp.
+        group.set_len(group.len().max(lane + 1));
         RowId::new(group.id, lane)
     }
 
@@ -70,7 +72,7 @@ impl Heap {
         while tail.free.len() >= FREE_PLACES_MIN
             && let Some(row) = tail.free.pop()
         {
-            if let Some(group) = self.group(row.group()).filter(|group| group.is_hot()) {
+            if let Some(group) = self.listed_group(row.group()).filter(|group| group.is_hot()) {
                 group.note_change();
                 return (group, row.lane());
             }
@@ -85,7 +87,6 @@ impl Heap {
             }
         };
         let lane = group.len();
-        group.set_len(lane + 1);
         (group, lane)
     }
 

@@ -75,6 +75,11 @@ pub(crate) fn fill_group(heap: &Heap, group: &Group, index: &Index) -> Result<()
     each_row(heap, group, index, |key, row| index.insert(key, row))
 }
 
+/// Removes the rows of a row group in memory from an index.
+pub(crate) fn unfill_group(heap: &Heap, group: &Group, index: &Index) -> Result<()> {
+    each_row(heap, group, index, |key, row| index.remove(key, row))
+}
+
 fn each_row(heap: &Heap, group: &Group, index: &Index, mut each: impl FnMut(Key, RowId)) -> Result<()> {
     for lane in 0..group.len() {
         let (page, place) = group.page_of(lane);
