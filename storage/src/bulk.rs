@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use kernels::vector::{Bitmap, Values, Vector};
+use types::PhysicalType;
 
 use crate::builder::ColumnBuilder;
 use crate::error::Result;
@@ -40,6 +41,8 @@ pub(crate) struct SegmentsWriter {
     store: Arc<Store>,
     table: TableId,
     columns: Arc<[ColumnDefinition]>,
+    /// As stored: the table's columns, and who has made the rows.
+    stored: Vec<ColumnDefinition>,
     builders: Vec<ColumnBuilder>,
     writer: Option<SegmentWriter>,
     done: Vec<Arc<Segment>>,
@@ -64,7 +67,9 @@ impl<'a> BulkWriter<'a> {
         for (_, order) in &mut self.orders {
             order.observe(vectors);
         }
-        self.segments.append(vectors)
+        let rows = vectors.first().map_or(0, Vector::len);
+        let origin = self.transaction.own_xid().xid as u32;
+        self.segments.append(vectors, &vec![origin; rows])
     }
 
     /// Writes what is left and makes the rows visible to the transaction. Returns how many were appended.
@@ -73,8 +78,9 @@ impl<'a> BulkWriter<'a> {
             && self.segments.writer.is_none()
             && self.rows < SEGMENT_ROWS_MIN as u64
         {
-            let vectors: Vec<Vector> =
-                self.segments.builders.into_iter().map(ColumnBuilder::finish_vector).collect();
+            let columns = self.segments.columns.len();
+            let builders = self.segments.builders.into_iter().take(columns);
+            let vectors: Vec<Vector> = builders.map(ColumnBuilder::finish_vector).collect();
             self.transaction.insert(self.table, &vectors)?;
         } else {
             self.segments.flush_group()?;
@@ -90,8 +96,9 @@ impl<'a> BulkWriter<'a> {
 
 impl SegmentsWriter {
     pub(crate) fn new(store: Arc<Store>, table: TableId, columns: Arc<[ColumnDefinition]>) -> Self {
-        let builders = Self::empty_builders(&columns);
-        Self { store, table, columns, builders, writer: None, done: Vec::new() }
+        let stored: Vec<ColumnDefinition> = columns.iter().cloned().chain([origin_column()]).collect();
+        let builders = Self::empty_builders(&stored);
+        Self { store, table, columns, stored, builders, writer: None, done: Vec::new() }
     }
 
     fn empty_builders(columns: &[ColumnDefinition]) -> Vec<ColumnBuilder> {
@@ -102,12 +109,15 @@ impl SegmentsWriter {
         self.builders.first().map_or(0, ColumnBuilder::len)
     }
 
-    pub(crate) fn append(&mut self, vectors: &[Vector]) -> Result<()> {
-        let rows = vectors.first().map_or(0, Vector::len);
+    /// Appends rows: a vector for each column, and who has made them.
+    pub(crate) fn append(&mut self, vectors: &[Vector], origins: &[u32]) -> Result<()> {
+        let rows = origins.len();
+        let origins: Vec<i32> = origins.iter().map(|origin| *origin as i32).collect();
+        let origins = Vector::flat(Values::I32(origins.into()), None);
         let mut from = 0;
         while from < rows {
             let count = (rows - from).min(ROW_GROUP_ROWS - self.buffered());
-            for (builder, vector) in self.builders.iter_mut().zip(vectors) {
+            for (builder, vector) in self.builders.iter_mut().zip(vectors.iter().chain([&origins])) {
                 builder.append(vector, from, count)?;
             }
             from += count;
@@ -124,18 +134,18 @@ impl SegmentsWriter {
         if self.buffered() == 0 {
             return Ok(());
         }
-        let builders = std::mem::replace(&mut self.builders, Self::empty_builders(&self.columns));
+        let builders = std::mem::replace(&mut self.builders, Self::empty_builders(&self.stored));
         let lanes: Vec<_> = builders.into_iter().map(ColumnBuilder::finish).collect();
         self.write_group(&lanes)
     }
 
-    /// Writes a row group.
+    /// Writes a row group: the columns as stored.
     pub(crate) fn write_group(&mut self, lanes: &[(Values, Option<Bitmap>)]) -> Result<()> {
         let mut writer = match self.writer.take() {
             Some(writer) => writer,
-            None => self.store.create_segment(self.table, self.columns.len())?,
+            None => self.store.create_segment(self.table, self.stored.len())?,
         };
-        writer.write_group(&self.columns, lanes)?;
+        writer.write_group(&self.stored, lanes)?;
         if writer.is_full() {
             self.finish_segment(writer)
         } else {
@@ -157,5 +167,15 @@ impl SegmentsWriter {
             self.finish_segment(writer)?;
         }
         Ok(self.done)
+    }
+}
+
+/// Returns the column after those of a table, which says who has made the rows.
+pub(crate) fn origin_column() -> ColumnDefinition {
+    ColumnDefinition {
+        physical: PhysicalType::I32,
+        fixed_scale: None,
+        nullable: false,
+        name: "xmin".to_owned(),
     }
 }

@@ -191,7 +191,8 @@ fn write_rows(
             let vectors: Result<Vec<_>> = (0..heap.columns().len())
                 .map(|column| group.vector_at(column, vector_index, &live))
                 .collect();
-            writer.append(&vectors?)?;
+            let origins = group.origins(vector_index, &live)?;
+            writer.append(&vectors?, &origins)?;
             rows.extend(live.iter().map(|lane| group.row_id(vector_index, usize::from(*lane))));
         }
     }
@@ -280,8 +281,8 @@ fn commit(
     segments: &[Arc<Segment>],
 ) -> Result<u64> {
     let mut payload = vec![0; CommitRecord::NUMBER_BYTES];
-    CommitRecord { tables: vec![(heap.table, record)], catalog: None }.write(&mut payload)?;
     let xid = Arc::clone(transaction.own_xid());
+    CommitRecord { xid: xid.xid, tables: vec![(heap.table, record)], catalog: None }.write(&mut payload)?;
     store.commit(payload, &Changes::default(), std::iter::once(heap), segments, Some(&xid), false)
 }
 

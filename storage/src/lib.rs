@@ -29,6 +29,7 @@ mod zone_map;
 
 pub use bulk::BulkWriter;
 pub use error::{Result, StorageError};
+pub use heap::SystemColumns;
 pub use heap::row::{Lane, NewRow, StoredRow};
 pub use index::{IndexColumn, IndexCursor, IndexDefinition, IndexId, IndexRange};
 pub use locks::{Acquired, AdvisoryKey, LockInfo, LockTag, RowLockMode, TableLockMode};

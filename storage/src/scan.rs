@@ -13,7 +13,7 @@ use crate::filter;
 use crate::heap::Heap;
 use crate::heap::group::{Form, Group, INCONSISTENT};
 use crate::heap::row::NewRow;
-use crate::heap::write::holder_in;
+use crate::heap::write::{UNKNOWN_ORIGIN, holder_in};
 use crate::index::{IndexCursor, IndexDefinition, IndexId, IndexRange};
 use crate::mvcc::snapshot::Snapshot;
 use crate::mvcc::xids::XidTable;
@@ -364,6 +364,22 @@ impl RowGroup {
             Form::Frozen { segment, index } => {
                 let vector = segment.chunk(index, column)?.vector_at(vector_index, positions);
                 vector.ok_or_else(|| segment.corrupt(index, column, INCONSISTENT))
+            }
+        }
+    }
+
+    /// Returns which transactions have made the rows at `positions` of a vector.
+    pub fn origins(&self, vector_index: usize, positions: &[u16]) -> Result<Vec<u32>> {
+        let heap = &self.scan.heap;
+        if let Form::Hot = self.form
+            && let Some(found) = self.group.hot_origins(&heap.layout, vector_index, positions)
+        {
+            return Ok(found);
+        }
+        match self.settled_form() {
+            Form::Hot => Ok(vec![UNKNOWN_ORIGIN; positions.len()]),
+            Form::Frozen { segment, index } => {
+                segment.origins(index, heap.columns().len(), vector_index, positions)
             }
         }
     }

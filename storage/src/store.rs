@@ -183,6 +183,11 @@ impl Store {
         (self.xids.running(), next)
     }
 
+    /// Returns the transaction that has changed the catalog last; after a start, one before all others.
+    pub fn catalog_xid(&self) -> u32 {
+        self.xids.xid_or_older(self.published_version().catalog_commit)
+    }
+
     /// Writes everything to segments and the manifest and shortens the journal; the store stays usable. To be
     /// called at a clean shutdown; without it the next start replays the journal.
     pub fn checkpoint(self: &Arc<Self>) -> Result<()> {
@@ -339,6 +344,7 @@ impl Store {
             && first.commit <= commit
         {
             if let Some(xid) = &first.xid {
+                self.xids.note_commit(first.commit, xid.xid);
                 xid.set_committed(first.commit);
             }
             published.commit = first.commit;

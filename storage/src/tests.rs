@@ -843,3 +843,73 @@ fn stamps_go_when_everybody_sees_the_same() {
     assert_eq!(store.begin().scan(TABLE).unwrap().row_count(), 70_000);
     assert_sound(&store);
 }
+
+/// Returns the transactions that have made the rows, by id.
+fn origins(store: &Arc<Store>) -> std::collections::BTreeMap<i64, u32> {
+    let transaction = store.begin();
+    let scan = transaction.scan(TABLE).unwrap();
+    let rows = read(&scan).unwrap().into_iter().filter(|(id, _)| id % 70 < 2);
+    let system = |row| transaction.system_columns(TABLE, row).unwrap().unwrap();
+    let origins: Vec<(i64, u32, u32)> =
+        rows.map(|(id, row)| (id, system(row).xmin, system(row).xmax)).collect();
+    assert!(origins.iter().all(|(_, _, xmax)| *xmax == 0));
+    origins.into_iter().map(|(id, origin, _)| (id, origin)).collect()
+}
+
+#[test]
+fn rows_keep_the_transaction_that_made_them() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..1);
+    load(&store, 1..20_001);
+    let mut made = Vec::new();
+    for part in 0..14 {
+        let mut transaction = store.begin();
+        insert(&mut transaction, 20_001 + part * 5_000..20_001 + (part + 1) * 5_000);
+        made.push(((20_070 + part * 5_000) / 70 * 70, transaction.assign_xid() as u32));
+        transaction.commit().unwrap();
+    }
+    let mut transaction = store.begin();
+    let row = row_id(&transaction, 35_000);
+    let new = new_row(&transaction, 35_000);
+    assert!(matches!(transaction.update_row(TABLE, row, &new), Ok(WriteOutcome::Done(_))));
+    let xid = transaction.assign_xid() as u32;
+    let system = transaction.system_columns(TABLE, row).unwrap().unwrap();
+    assert_eq!(system.xmax, xid);
+    transaction.commit().unwrap();
+    let expected = origins(&store);
+    assert_eq!(expected[&35_000], xid);
+    assert!(expected.range(1..20_001).all(|(_, origin)| *origin == expected[&1]));
+    assert!(made.iter().all(|(id, xid)| expected[id] == *xid));
+    // Freezing.
+    store.vacuum(&[]).unwrap();
+    crate::durable::checkpoint::checkpoint(&store, true).unwrap();
+    assert_eq!(origins(&store), expected);
+    // Compaction.
+    let mut transaction = store.begin();
+    let scan = read(&transaction.scan(TABLE).unwrap()).unwrap();
+    let gone: Vec<RowId> = scan.into_iter().filter(|(id, _)| id % 3 == 1).map(|(_, row)| row).collect();
+    delete(&mut transaction, &gone);
+    transaction.commit().unwrap();
+    store.vacuum(&[]).unwrap();
+    let expected: std::collections::BTreeMap<i64, u32> =
+        expected.into_iter().filter(|(id, _)| id % 3 != 1).collect();
+    assert_eq!(origins(&store), expected);
+    assert_sound(&store);
+    // Numbers of transactions are not used again, whatever has become of those between two commits.
+    (0..5).for_each(|_| assert!(store.begin().assign_xid() > 0));
+    let mut transaction = store.begin();
+    insert(&mut transaction, 210_000..210_001);
+    let newest = transaction.assign_xid();
+    transaction.commit().unwrap();
+    let copy = directory.copy_of();
+    drop(store);
+    for directory in [copy, directory] {
+        let store = directory.open();
+        let mut found = origins(&store);
+        assert_eq!(found.remove(&210_000), Some(newest as u32));
+        assert_eq!(found, expected);
+        assert!(store.begin().assign_xid() > newest);
+        assert_sound(&store);
+    }
+}

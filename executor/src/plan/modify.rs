@@ -1,7 +1,7 @@
 //! Changing tables: what a statement does with each row, and what the tables demand of their rows.
 //!
 //! Expressions of actions and RETURNING are computed over a *wide row*: the old row, the new row and the current one
-//! (the new row, or the old one where it is deleted), each followed by its row id and its `xmax`, then the name of
+//! (the new row, or the old one where it is deleted), each followed by its row id and a column that is not null, then the name of
 //! MERGE's action, then the input's further columns. Without an old (new) row its part is NULL. Expressions of a
 //! [`Target`] are over one row of its table.
 
@@ -12,7 +12,7 @@ use types::TypeRef;
 use super::{PlanNode, ScanMark};
 use crate::expr::Expr;
 
-/// System columns that follow each row in a wide row: row id and `xmax`.
+/// What follows each row in a wide row: its row id, and what says that there is one.
 pub const SYSTEM_COLUMNS: usize = 2;
 
 /// Which statement.

@@ -9,9 +9,9 @@ use types::{PgError, Result, SqlState};
 
 use super::coerce::plain;
 use super::raw;
-use super::state::{Analyzer, ColumnMention, Location, NamespaceItem, at, error, unsupported};
-use crate::catalog::ObjectRef;
+use super::state::{Analyzer, Clause, ColumnMention, Location, NamespaceItem, at, error};
 use crate::catalog::dependency::classes;
+use crate::catalog::{ObjectRef, RelationKind};
 
 impl Analyzer<'_> {
     /// Resolves a column reference.
@@ -170,7 +170,7 @@ impl Analyzer<'_> {
         let names = item.columns.iter().map(|column| column.name.clone()).collect();
         fields.iter().for_each(|field| self.mention(field, location));
         let row = Expr { kind: ExprKind::Row(fields, names), ty: plain(oids::RECORD) };
-        // OLD and NEW are NULL as a whole where there is no such row; `xmax` is NULL then and only then.
+        // OLD and NEW are NULL as a whole where there is no such row.
         let Some(xmax) = item.system.filter(|system| system.nullable).and_then(|system| system.xmax) else {
             return Ok(row);
         };
@@ -190,6 +190,7 @@ impl Analyzer<'_> {
         if !is_system_column(name) {
             return Ok(None);
         }
+        self.refuse_system_column(name, location)?;
         for depth in (0..self.levels.len()).rev() {
             let level = &self.levels[depth];
             let items: Vec<NamespaceItem> = level
@@ -217,6 +218,25 @@ impl Analyzer<'_> {
         Ok(None)
     }
 
+    /// Refuses system columns in what is kept with a table.
+    fn refuse_system_column(&self, name: &str, location: Location) -> Result<()> {
+        let clause = self.levels.last().map(|level| level.clause);
+        let invalid = |message| Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, location));
+        match clause {
+            Some(Clause::Check) if name != "tableoid" => {
+                invalid(format!("system column \"{name}\" reference in check constraint is invalid"))
+            }
+            Some(Clause::Generated) if name != "tableoid" => {
+                invalid(format!("cannot use system column \"{name}\" in column generation expression"))
+            }
+            Some(Clause::Index | Clause::IndexPredicate) => Err(PgError::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "index creation on system columns is not supported",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns a system column of a table.
     fn system_column(
         &mut self,
@@ -229,30 +249,29 @@ impl Analyzer<'_> {
             let value = types::Datum::I64(i64::from(relation));
             return Ok(Some(Expr::constant(value, plain(oids::OID))));
         }
-        let Some(system) = item.system else { return Ok(None) };
-        let expr = match (name, system.xmax) {
-            ("ctid", _) => {
-                let row_id = Expr::column(system.row_id, plain(oids::INT8));
-                self.mention(&row_id, location);
-                let function = FunctionRef {
-                    oid: 0,
-                    prosrc: "surus_ctid".into(),
-                    name: "ctid".into(),
-                    strict: true,
-                    volatility: Volatility::Immutable,
-                };
-                let kind = ExprKind::Call { function, args: vec![row_id], input_collation: 0 };
-                Expr { kind, ty: plain(oids::TID) }
+        let kind = self.context.catalog.relation(relation).map(|relation| &relation.kind);
+        let system = match (kind, item.system) {
+            (Some(RelationKind::View { .. }), _) => return Ok(None),
+            (Some(RelationKind::System), None)
+                if crate::catalog::builtin::relations::is_system_table(relation) =>
+            {
+                return Ok(Some(catalog_column(name)));
             }
-            ("xmax", Some(xmax)) => {
-                let xmax = Expr::column(xmax, plain(oids::XID));
-                self.mention(&xmax, location);
-                xmax
-            }
-            ("xmax", None) => Expr::constant(types::Datum::I64(0), plain(oids::XID)),
-            _ => return Err(unsupported(format!("system column {name}"), location)),
+            (_, None) => return Ok(None),
+            (_, Some(system)) => system,
         };
-        Ok(Some(expr))
+        let row_id = Expr::column(system.row_id, plain(oids::INT8));
+        self.mention(&row_id, location);
+        let table = Expr::constant(types::Datum::I64(i64::from(relation)), plain(oids::OID));
+        let (prosrc, args, ty) = match name {
+            "ctid" => ("surus_ctid", vec![row_id], oids::TID),
+            "xmin" => ("surus_xmin", vec![table, row_id], oids::XID),
+            "xmax" => ("surus_xmax", vec![table, row_id], oids::XID),
+            // Both are one field of a row.
+            _ => ("surus_command", vec![table, row_id], oids::CID),
+        };
+        let volatility = if args.len() == 1 { Volatility::Immutable } else { Volatility::Stable };
+        Ok(Some(system_call(prosrc, name, args, volatility, ty)))
     }
 
     /// Records where columns are used.
@@ -335,6 +354,22 @@ impl Analyzer<'_> {
         }
         PgError::new(SqlState::UNDEFINED_TABLE, format!("missing FROM-clause entry for table \"{name}\""))
     }
+}
+
+/// Returns a system column of a table of the catalog, whose rows have no places.
+fn catalog_column(name: &str) -> Expr {
+    let constant = |value, ty| Expr::constant(types::Datum::I64(value), plain(ty));
+    match name {
+        "xmin" => system_call("surus_catalog_xmin", name, Vec::new(), Volatility::Stable, oids::XID),
+        "xmax" => constant(0, oids::XID),
+        "ctid" => constant(0, oids::TID),
+        _ => constant(0, oids::CID),
+    }
+}
+
+fn system_call(prosrc: &str, name: &str, args: Vec<Expr>, volatility: Volatility, ty: types::Oid) -> Expr {
+    let function = FunctionRef { oid: 0, prosrc: prosrc.into(), name: name.into(), strict: true, volatility };
+    Expr { kind: ExprKind::Call { function, args, input_collation: 0 }, ty: plain(ty) }
 }
 
 fn is_system_column(name: &str) -> bool {

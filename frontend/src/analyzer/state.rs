@@ -220,7 +220,7 @@ pub(super) struct NamespaceItem {
 pub(super) struct SystemIds {
     /// The row id.
     pub(super) row_id: ColumnId,
-    /// `xmax`, where it is not 0.
+    /// A column that is null when there is no row, where that can be.
     pub(super) xmax: Option<ColumnId>,
     /// Whether there may be no row (OLD and NEW of RETURNING), as a row id that is NULL or not tells for OLD.
     pub(super) nullable: bool,

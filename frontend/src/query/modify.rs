@@ -40,7 +40,7 @@ pub struct Modify {
 /// Ids of the columns of a wide row.
 #[derive(Debug, Clone, Default)]
 pub struct WideRow {
-    /// The old row: table columns, row id, `xmax`.
+    /// The old row: table columns, row id, and a column that is null when there is no row.
     pub old: Vec<(ColumnId, TypeRef)>,
     /// The new row.
     pub new: Vec<(ColumnId, TypeRef)>,

@@ -177,7 +177,15 @@ fn lanes_of(heap: &Heap, group: &Group) -> Result<Vec<(Values, Option<Bitmap>)>>
         }
         Ok(builder.finish())
     };
-    heap.columns().iter().enumerate().map(lanes_of_column).collect()
+    let mut lanes = heap.columns().iter().enumerate().map(lanes_of_column).collect::<Result<Vec<_>>>()?;
+    let mut origins: Vec<i32> = Vec::with_capacity(ROW_GROUP_ROWS);
+    for vector_index in 0..ROW_GROUP_ROWS / VECTOR_LANES {
+        let page = group.page(vector_index).read();
+        let origin = |lane| page.row(lane).map_or(0, |row| heap.layout.origin(row) as i32);
+        origins.extend((0..VECTOR_LANES).map(origin));
+    }
+    lanes.push((Values::I32(origins.into()), None));
+    Ok(lanes)
 }
 
 /// Removes entries of frozen row groups from the trees of indexes, once nobody relies on them.

@@ -12,7 +12,7 @@ use crate::disk::{SegmentSink, SegmentStore};
 use crate::error::{Result, StorageError};
 use crate::table::RowId;
 
-const MAGIC: &[u8; 8] = b"SURUHOT2";
+const MAGIC: &[u8; 8] = b"SURUHOT3";
 /// A tuning constant: bytes gathered before they are written.
 const BUFFER_BYTES: usize = 1 << 20;
 

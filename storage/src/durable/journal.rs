@@ -24,7 +24,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::disk::{Disk, DiskFile, sync_directory_of, write_all};
 use crate::error::{Result, StorageError};
 
-const FILE_MAGIC: &[u8; 16] = b"SURUS JOURNAL 5\n";
+const FILE_MAGIC: &[u8; 16] = b"SURUS JOURNAL 6\n";
 const FILE_HEADER: usize = 36;
 const FRAME_MAGIC: [u8; 4] = [0xf3, b'S', b'J', b'R'];
 const FRAME_HEADER: usize = 20;

@@ -14,7 +14,7 @@ use crate::index::IndexDefinition;
 use crate::table::{ColumnDefinition, TableId};
 
 const MAGIC: &[u8; 12] = b"SURUS MANIF\n";
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 const HEADER: usize = 24;
 /// The manifest's name in the data directory.
 pub(crate) const FILE_NAME: &str = "manifest";

@@ -13,6 +13,8 @@ use crate::table::{ColumnDefinition, TableId};
 /// One commit.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct CommitRecord {
+    /// The transaction.
+    pub(crate) xid: u64,
     pub(crate) tables: Vec<(TableId, TableRecord)>,
     pub(crate) catalog: Option<RowBytes>,
 }

@@ -48,6 +48,7 @@ struct Recovery<'a> {
     version: StoreVersion,
     commit: u64,
     next_heap: u64,
+    next_xid: u64,
 }
 
 /// Recovers the newest durable version, and removes files that belong to nothing.
@@ -94,8 +95,8 @@ pub(crate) fn recover(
     let next_segment = remove_orphans(segments.as_ref(), &manifest_segments, &live)?;
     let loaded = live.difference(&manifest_segments).cloned().collect();
     Ok(Recovered {
-        // Every transaction that committed had a number; those that did not are of no interest.
-        next_xid: manifest.next_xid + (recovery.commit - manifest.commit),
+        // Rows tell transactions apart by these; those that did not commit are of no interest.
+        next_xid: recovery.next_xid,
         next_heap: recovery.next_heap,
         version: recovery.version,
         commit: recovery.commit,
@@ -122,6 +123,7 @@ impl<'a> Recovery<'a> {
             },
             commit: manifest.commit,
             next_heap: manifest.next_heap.max(1),
+            next_xid: manifest.next_xid,
         };
         for table in &manifest.tables {
             recovery.add_manifest_table(table, &directory.join(manifest::FILE_NAME))?;
@@ -217,6 +219,7 @@ impl<'a> Recovery<'a> {
             self.version.catalog_commit = commit;
         }
         self.commit = commit;
+        self.next_xid = self.next_xid.max(record.xid + 1);
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use types::{Datum, Oid};
 
 use super::page::Page;
 use super::row::{RowLayout, StoredRow, datum_of, lane_at};
+use super::write::UNKNOWN_ORIGIN;
 use crate::error::{Result, StorageError};
 use crate::index::directory::Directories;
 use crate::mvcc::snapshot::Snapshot;
@@ -270,6 +271,18 @@ impl Group {
         page.build_column(layout, definition, column, lanes).map(Some)
     }
 
+    /// Returns which transactions have made the rows at `positions` of a vector; `None` when these are not in memory.
+    pub(crate) fn hot_origins(
+        &self,
+        layout: &RowLayout,
+        vector_index: usize,
+        positions: &[u16],
+    ) -> Option<Vec<u32>> {
+        let page = self.pages[vector_index].read();
+        let origin = |position: &u16| page.row(usize::from(*position)).map_or(0, |row| layout.origin(row));
+        page.has_rows().then(|| positions.iter().map(origin).collect())
+    }
+
     /// Returns a row, whatever its stamps; `None` when the place is free.
     pub(crate) fn row(&self, layout: &Arc<RowLayout>, lane: usize) -> Result<Option<StoredRow>> {
         if lane >= self.len() {
@@ -321,6 +334,14 @@ impl Group {
             out.push(datum_of(definition, lane_at(definition, &vector, 0)?, oid)?);
         }
         Ok(true)
+    }
+
+    /// Returns the transaction that has made a frozen row; `columns` is the number of the table's columns.
+    pub(crate) fn origin_of(&self, lane: usize, columns: usize) -> Result<u32> {
+        let Form::Frozen { segment, index } = self.form() else { return Ok(UNKNOWN_ORIGIN) };
+        let position = [(lane % VECTOR_LANES) as u16];
+        let origins = segment.origins(index, columns, lane / VECTOR_LANES, &position)?;
+        Ok(origins.first().copied().unwrap_or(UNKNOWN_ORIGIN))
     }
 
     /// Puts a segment's values in the place of those in memory.

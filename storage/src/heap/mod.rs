@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 
+pub use write::SystemColumns;
 pub(crate) use write::{EndAttempt, Holder, Placed};
 
 use crate::durable::manifest::Damage;

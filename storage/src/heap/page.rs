@@ -44,6 +44,8 @@ pub(crate) struct PageState {
     locked: Vec<u64>,
     /// Bits of rows that were ended by an update that keeps their keys; empty when there are none.
     key_kept: Vec<u64>,
+    /// Who has locked rows, or has failed to end them; empty when there is nobody.
+    xmax: Vec<u32>,
     /// The newest commit among the begin stamps, how many of them are in flight, and how many places are free.
     newest_begin: u64,
     in_flight: usize,
@@ -108,6 +110,9 @@ impl PageState {
         }
         self.set_locked(lane, false);
         self.set_key_kept(lane, false);
+        if let Some(xmax) = self.xmax.get_mut(lane) {
+            *xmax = 0;
+        }
     }
 
     /// Makes a place free.
@@ -165,6 +170,17 @@ impl PageState {
             self.newer.resize(lane + 1, NONE);
         }
         self.newer[lane] = newer.map_or(NONE, |newer| newer.0);
+    }
+
+    pub(crate) fn xmax(&self, lane: usize) -> u32 {
+        self.xmax.get(lane).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn set_xmax(&mut self, lane: usize, xmax: u32) {
+        if self.xmax.len() <= lane {
+            self.xmax.resize(lane + 1, 0);
+        }
+        self.xmax[lane] = xmax;
     }
 
     pub(crate) fn is_locked(&self, lane: usize) -> bool {

@@ -1,8 +1,9 @@
 //! Rows as point statements read and write them: one run of bytes.
 //!
 //! ```text
-//! null bits | fixed part: a place for every column | strings
+//! null bits | fixed part: a place for every column | origin | strings
 //! ```
+//! The origin is the number of the transaction that has made the row (its last 32 bits).
 //! The place of a string holds its offset and length. A decimal has eight bytes; one that does not fit is a string of
 //! sixteen bytes, and its place holds the offset below the least 64-bit numbers, which are decimals of that kind, too.
 
@@ -44,6 +45,8 @@ pub enum Lane<'a> {
 pub(crate) struct RowLayout {
     columns: Arc<[ColumnDefinition]>,
     offsets: Vec<u32>,
+    /// Where the origin is.
+    origin_at: usize,
     /// Bytes before the strings.
     fixed_bytes: usize,
 }
@@ -84,7 +87,7 @@ impl RowLayout {
             offsets.push(end as u32);
             end += fixed_size(column);
         }
-        Self { columns, offsets, fixed_bytes: end }
+        Self { columns, offsets, origin_at: end, fixed_bytes: end + 4 }
     }
 
     pub(crate) fn columns(&self) -> &Arc<[ColumnDefinition]> {
@@ -93,6 +96,18 @@ impl RowLayout {
 
     pub(crate) fn column_count(&self) -> usize {
         self.columns.len()
+    }
+
+    /// Returns the number of the transaction that has made a row.
+    pub(crate) fn origin(&self, bytes: &[u8]) -> u32 {
+        u32::from_le_bytes(array(bytes, self.origin_at))
+    }
+
+    /// Sets that number.
+    pub(crate) fn set_origin(&self, bytes: &mut [u8], origin: u32) {
+        if let Some(place) = bytes.get_mut(self.origin_at..self.origin_at + 4) {
+            place.copy_from_slice(&origin.to_le_bytes());
+        }
     }
 
     /// Returns the bytes of the row in `lane` of `vectors`.

@@ -68,16 +68,47 @@ impl XidState {
     }
 }
 
+/// A tuning constant: commits whose transactions are known by number.
+const RECENT_COMMITS: usize = 1 << 14;
+
 /// All of them, by number.
 #[derive(Debug)]
 pub(crate) struct XidTable {
     next: AtomicU64,
+    /// The number that the first one got.
+    first: u64,
+    /// The transactions of the newest commits: commit `n` and its transaction are at `n` modulo the size.
+    recent: Box<[(AtomicU64, AtomicU64)]>,
     states: RwLock<HashMap<u64, Arc<XidState>, FixedState>>,
 }
 
 impl XidTable {
     pub(crate) fn new(next: u64) -> Self {
-        Self { next: AtomicU64::new(next), states: RwLock::default() }
+        let recent = (0..RECENT_COMMITS).map(|_| (AtomicU64::new(0), AtomicU64::new(0))).collect();
+        Self { next: AtomicU64::new(next), first: next, recent, states: RwLock::default() }
+    }
+
+    /// Notes whose commit has which number.
+    pub(crate) fn note_commit(&self, commit: u64, xid: u64) {
+        let (of, place) = &self.recent[commit as usize % RECENT_COMMITS];
+        of.store(0, Ordering::Release);
+        place.store(xid, Ordering::Release);
+        of.store(commit, Ordering::Release);
+    }
+
+    /// Returns the transaction of a commit; of one that is long past, one that is older than all that are not.
+    pub(crate) fn xid_or_older(&self, commit: u64) -> u32 {
+        self.xid_of_commit(commit).unwrap_or(self.first.saturating_sub(1) as u32)
+    }
+
+    /// Returns the transaction of a commit that is not long past.
+    pub(crate) fn xid_of_commit(&self, commit: u64) -> Option<u32> {
+        let (of, place) = &self.recent[commit as usize % RECENT_COMMITS];
+        if of.load(Ordering::Acquire) != commit {
+            return None;
+        }
+        let xid = place.load(Ordering::Acquire);
+        (of.load(Ordering::Acquire) == commit).then_some(xid as u32)
     }
 
     /// Begins a transaction that writes.

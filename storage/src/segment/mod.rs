@@ -3,7 +3,7 @@
 //! ```text
 //! magic | column chunks, each aligned to 64 bytes | footer | footer length, footer checksum, version, magic
 //! ```
-//! The footer (postcard) holds the layout of every chunk, its zone map and its xxh3 checksum, and a sketch of
+//! After a table's columns comes one more: which transactions have made the rows. The footer (postcard) holds the layout of every chunk, its zone map and its xxh3 checksum, and a sketch of
 //! every column. It is verified when the segment is opened; a chunk when it is first touched.
 //!
 //! A file that is missing or whose footer is damaged makes a segment that answers every question for values with that
@@ -21,13 +21,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arrow_buffer::Buffer;
-use kernels::vector::{Bitmap, Values};
+use kernels::vector::{Bitmap, Values, Vector};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::disk::{SegmentSink, SegmentStore};
 use crate::error::{Result, StorageError};
+use crate::heap::group::INCONSISTENT;
+use crate::heap::write::UNKNOWN_ORIGIN;
 use crate::sketch::Sketch;
 use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, SEGMENT_ROW_GROUPS};
 use crate::zone_map::ZoneMap;
@@ -237,7 +239,11 @@ impl Segment {
     pub(crate) fn has_shape(&self, group: usize, rows: usize, columns: usize) -> bool {
         self.content.as_ref().map_or(true, |content| {
             let footer = &content.footer;
-            footer.columns as usize == columns && group < footer.groups.len() && self.rows(group) == rows
+            let found = footer.columns as usize;
+            // Segments without origins are older than these.
+            (found == columns + 1 || found == columns && columns > 0)
+                && group < footer.groups.len()
+                && self.rows(group) == rows
         })
     }
 
@@ -271,6 +277,26 @@ impl Segment {
             open.verified.store(true, Ordering::Release);
         }
         Ok(Chunk { bytes: &open.bytes, layout: &entry.layout, kept: &open.kept })
+    }
+
+    /// Returns which transactions have made the rows at `positions` of a vector of a table with so many columns: the
+    /// column after these.
+    pub(crate) fn origins(
+        &self,
+        group: usize,
+        columns: usize,
+        vector_index: usize,
+        positions: &[u16],
+    ) -> Result<Vec<u32>> {
+        if self.content()?.footer.columns as usize <= columns {
+            return Ok(vec![UNKNOWN_ORIGIN; positions.len()]);
+        }
+        let vector =
+            self.chunk(group, columns)?.vector_at(vector_index, positions).map(|found| found.to_flat());
+        match vector.as_ref().map(Vector::values) {
+            Some(Values::I32(lanes)) => Ok(lanes.iter().map(|lane| *lane as u32).collect()),
+            Some(_) | None => Err(self.corrupt(group, columns, INCONSISTENT)),
+        }
     }
 
     /// Returns the error of a chunk that is damaged.

@@ -127,7 +127,8 @@ impl Transaction {
             }
         }
         let catalog = self.changes.catalog.as_ref().map(|(image, _)| RowBytes(image.as_slice().into()));
-        Ok(CommitRecord { tables: tables.into_iter().collect(), catalog })
+        let xid = self.xid().unwrap_or(0);
+        Ok(CommitRecord { xid, tables: tables.into_iter().collect(), catalog })
     }
 
     fn record_insert(&self, heap: &Heap, row: RowId, record: &mut TableRecord) {

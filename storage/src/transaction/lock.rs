@@ -112,6 +112,7 @@ impl Transaction {
         // Nobody else can get at a row that is not committed.
         let is_own = |(begin, end, _)| begin > IN_FLIGHT && end == NEVER && Some(xid_of(begin)) == self.xid();
         if heap.stamps(row).is_some_and(is_own) {
+            heap.note_locker(row, self.own_xid().xid);
             return Ok(WriteOutcome::Done(row));
         }
         // A transaction that locks rows is one that others may have to wait for.

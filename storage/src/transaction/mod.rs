@@ -18,9 +18,9 @@ pub(crate) use write::duplicate;
 pub use write::{InsertOutcome, IsolationLevel, WaitPolicy, WriteOutcome};
 
 use crate::error::{Result, StorageError};
-use crate::heap::Heap;
 use crate::heap::group::Group;
 use crate::heap::row::{NewRow, StoredRow};
+use crate::heap::{Heap, SystemColumns};
 use crate::index::cursor::find_unique;
 use crate::index::tree::Index;
 use crate::index::{IndexCursor, IndexId, IndexRange};
@@ -278,6 +278,11 @@ impl Transaction {
             Some(group) => group.row_datums(&heap.layout, row.lane(), columns, out),
             None => Ok(false),
         }
+    }
+
+    /// Returns the system columns of a row, visible or not; `None` when there is no such row.
+    pub fn system_columns(&self, table: TableId, row: RowId) -> Result<Option<SystemColumns>> {
+        self.table(table)?.heap.system_columns(row, self.store.xids())
     }
 
     /// Returns whether this transaction's snapshot sees a row.

@@ -241,6 +241,11 @@ impl Transaction {
                 heap.mark_locked(newer);
             }
         }
+        // Who has locked a row and then changes it is said to have locked the newer version, too.
+        let own = self.xid().unwrap_or(0);
+        if own != 0 && heap.kept_xmax(row) == own as u32 {
+            heap.note_locker(newer, own);
+        }
     }
 
     /// Deletes a row that a scan of this transaction has shown (or [`WriteOutcome::ConcurrentlyUpdated`] has named),

@@ -113,6 +113,18 @@ fn verify_group(scan: &TableScan, row_group: &RowGroup, report: &mut Report) {
             problem(format!("column \"{}\": {what}", definition.name));
         }
     }
+    if let Err(error) = verify_origins(row_group) {
+        problem(error.to_string());
+    }
+}
+
+/// Decodes who has made the rows.
+fn verify_origins(row_group: &RowGroup) -> Result<()> {
+    for index in 0..row_group.vector_count() {
+        let positions: Vec<u16> = (0..row_group.lanes(index) as u16).collect();
+        row_group.origins(index, &positions)?;
+    }
+    Ok(())
 }
 
 /// Decodes a column chunk and compares it with its zone map.

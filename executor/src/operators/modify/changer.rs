@@ -24,17 +24,15 @@ pub(super) struct Change {
     /// The row before.
     pub(super) old: Option<(RowId, Vec<Datum>)>,
     /// The row after.
-    pub(super) new: Option<Vec<Datum>>,
-    /// `xmax` of the new row.
-    pub(super) xmax: i64,
+    pub(super) new: Option<(RowId, Vec<Datum>)>,
     /// What `merge_action()` says.
     pub(super) action: &'static str,
 }
 
 impl Change {
     /// Returns the change that an inserted row is.
-    pub(super) fn inserted(new: Vec<Datum>, action: &'static str) -> Self {
-        Self { old: None, new: Some(new), xmax: 0, action }
+    pub(super) fn inserted(id: RowId, new: Vec<Datum>, action: &'static str) -> Self {
+        Self { old: None, new: Some((id, new)), action }
     }
 }
 
@@ -188,28 +186,23 @@ impl<'r> Changer<'r> {
     }
 
     /// Inserts a row and returns it as stored.
-    pub(super) fn insert(&mut self, target: usize, mut row: Vec<Datum>) -> Result<Vec<Datum>> {
+    pub(super) fn insert(&mut self, target: usize, mut row: Vec<Datum>) -> Result<(RowId, Vec<Datum>)> {
         self.check_row(target, &mut row)?;
-        self.insert_checked(target, row)
-    }
-
-    /// Inserts a row that [`Self::check_row`] has passed.
-    pub(super) fn insert_checked(&mut self, target: usize, row: Vec<Datum>) -> Result<Vec<Datum>> {
         self.take_keys(target, None, &row)?;
-        self.store(target, None, &row)?;
+        let id = self.store(target, None, &row)?;
         self.check_options(target, &row)?;
         self.child_event(target, None, &row);
-        Ok(row)
+        Ok((id, row))
     }
 
     /// Inserts a row that [`Self::check_row`] has passed, unless a row has the same key in an index that is among the
-    /// arbiters (any, when there are none named). Returns that row.
+    /// arbiters (any, when there are none named). Returns which row is there now, or (`Err`) that row.
     pub(super) fn insert_unless(
         &mut self,
         target: usize,
         row: &[Datum],
         arbiters: Option<&[usize]>,
-    ) -> Result<Option<RowId>> {
+    ) -> Result<std::result::Result<RowId, RowId>> {
         let run = self.run;
         let table = self.table(target)?;
         let (reference, id) = (table.target, TableId(table.target.table));
@@ -221,16 +214,15 @@ impl<'r> Changer<'r> {
             })
         };
         let outcome = run.context.transaction()?.lock().insert_unless_conflict(id, &new, &arbiter);
-        match outcome.map_err(|error| self.violation(target, row, error))? {
-            InsertOutcome::Done(made) => {
-                self.table(target)?.made.insert(made);
-            }
-            InsertOutcome::Conflict(_, other) => return Ok(Some(other)),
-        }
+        let made = match outcome.map_err(|error| self.violation(target, row, error))? {
+            InsertOutcome::Done(made) => made,
+            InsertOutcome::Conflict(_, other) => return Ok(Err(other)),
+        };
+        self.table(target)?.made.insert(made);
         self.take_keys(target, None, row)?;
         self.check_options(target, row)?;
         self.child_event(target, None, row);
-        Ok(None)
+        Ok(Ok(made))
     }
 
     /// Returns whether this statement has made a row.
@@ -239,7 +231,7 @@ impl<'r> Changer<'r> {
     }
 
     /// Puts a new row, or the newer version of one that was taken, into storage.
-    fn store(&mut self, target: usize, old: Option<(RowId, &[Datum])>, row: &[Datum]) -> Result<()> {
+    fn store(&mut self, target: usize, old: Option<(RowId, &[Datum])>, row: &[Datum]) -> Result<RowId> {
         let run = self.run;
         let notes_made = self.plan.conflict.is_some();
         let table = self.table(target)?;
@@ -259,7 +251,7 @@ impl<'r> Changer<'r> {
         if notes_made {
             self.table(target)?.made.insert(made);
         }
-        Ok(())
+        Ok(made)
     }
 
     /// Returns the error of a row that storage has refused.
@@ -332,17 +324,17 @@ impl<'r> Changer<'r> {
         id: RowId,
         old: &[Datum],
         mut new: Vec<Datum>,
-    ) -> Result<Vec<Datum>> {
+    ) -> Result<(RowId, Vec<Datum>)> {
         self.check_row(target, &mut new)?;
         self.take_keys(target, Some((id, old)), &new)?;
-        self.store(target, Some((id, old)), &new)?;
+        let newer = self.store(target, Some((id, old)), &new)?;
         self.check_options(target, &new)?;
         self.parent_event(target, old, Some(&new));
         self.child_event(target, Some(old), &new);
         if !self.plan.foreign_keys.is_empty() {
             self.table(target)?.gone.insert(id);
         }
-        Ok(new)
+        Ok((newer, new))
     }
 
     /// Notes that a row which was taken is deleted.

@@ -10,9 +10,6 @@ use super::keys::Holder;
 use super::wide::assemble;
 use crate::plan::{Conflict, ConflictUpdate};
 
-/// What `xmax` of a row is that DO UPDATE has locked and replaced: anything but 0 tells it from an inserted one.
-const UPDATED_XMAX: i64 = 1;
-
 impl Statement<'_> {
     /// Inserts a row, or does what ON CONFLICT says when a key of it is taken.
     pub(super) fn insert_or(
@@ -24,16 +21,16 @@ impl Statement<'_> {
         self.changer.check_row(0, &mut new)?;
         let arbiters = conflict.arbiters.as_deref();
         loop {
-            let other = match self.changer.conflicting(0, &new, arbiters)? {
-                Some(Holder::Stored(id)) => Some(id),
+            let id = match self.changer.conflicting(0, &new, arbiters)? {
+                Some(Holder::Stored(id)) => id,
                 Some(Holder::Fresh) if conflict.update.is_some() => {
                     return Err(integrity::conflict_row_twice());
                 }
                 Some(Holder::Fresh) => return Ok(()),
-                None => self.changer.insert_unless(0, &new, arbiters)?,
-            };
-            let Some(id) = other else {
-                return self.changed(Change::inserted(new, "INSERT"), input);
+                None => match self.changer.insert_unless(0, &new, arbiters)? {
+                    Ok(made) => return self.changed(Change::inserted(made, new, "INSERT"), input),
+                    Err(other) => other,
+                },
             };
             let Some(update) = &conflict.update else {
                 return self.changer.require_visible(0, id);
@@ -60,8 +57,8 @@ impl Statement<'_> {
         self.changer.require_visible(0, id)?;
         let old = self.changer.stored_row(0, id)?;
         let wide = assemble(
-            Some((Some(id), &old, 0)),
-            Some((None, new, 0)),
+            Some((Some(id), &old)),
+            Some((None, new)),
             "",
             self.changer.width(),
             input.get(self.plan.shape.extra..).unwrap_or_default(),
@@ -78,9 +75,6 @@ impl Statement<'_> {
             return Err(integrity::conflict_row_twice());
         }
         let new = self.changer.update(0, id, &old, values)?;
-        self.changed(
-            Change { old: Some((id, old)), new: Some(new), xmax: UPDATED_XMAX, action: "UPDATE" },
-            input,
-        )
+        self.changed(Change { old: Some((id, old)), new: Some(new), action: "UPDATE" }, input)
     }
 }

@@ -28,7 +28,7 @@ impl Statement<'_> {
         };
         let extra = input.get(shape.extra..).unwrap_or_default();
         let wide =
-            assemble(old.as_ref().map(|(id, old)| (Some(*id), old.as_slice(), 0)), None, "", width, extra);
+            assemble(old.as_ref().map(|(id, old)| (Some(*id), old.as_slice())), None, "", width, extra);
         let evaluator = self.changer.evaluator();
         for arm in self.plan.arms.iter().filter(|arm| arm.kind == kind) {
             if let Some(condition) = &arm.condition
@@ -42,8 +42,8 @@ impl Statement<'_> {
             let change = match (&arm.action, old) {
                 (MergeAction::Nothing, _) => return Ok(()),
                 (MergeAction::Insert(exprs), _) => {
-                    let new = self.changer.insert(0, values(exprs)?)?;
-                    Change::inserted(new, "INSERT")
+                    let (id, new) = self.changer.insert(0, values(exprs)?)?;
+                    Change::inserted(id, new, "INSERT")
                 }
                 (MergeAction::Update(exprs), Some((id, old))) => {
                     let new = values(exprs)?;
@@ -56,7 +56,7 @@ impl Statement<'_> {
                         Taken::Newer(newest) => return self.merge_again(Some(newest), input),
                     }
                     let new = self.changer.update(0, id, &old, new)?;
-                    Change { old: Some((id, old)), new: Some(new), xmax: 0, action: "UPDATE" }
+                    Change { old: Some((id, old)), new: Some(new), action: "UPDATE" }
                 }
                 (MergeAction::Delete, Some((id, old))) => {
                     if !self.changer.claim(id) {
@@ -68,7 +68,7 @@ impl Statement<'_> {
                         Taken::Newer(newest) => return self.merge_again(Some(newest), input),
                     }
                     self.changer.delete(0, id, &old)?;
-                    Change { old: Some((id, old)), new: None, xmax: 0, action: "DELETE" }
+                    Change { old: Some((id, old)), new: None, action: "DELETE" }
                 }
                 (MergeAction::Update(_) | MergeAction::Delete, None) => return Ok(()),
             };

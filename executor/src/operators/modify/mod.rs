@@ -103,8 +103,8 @@ impl Statement<'_> {
                 match &self.plan.conflict {
                     Some(conflict) => self.insert_or(conflict, new, &input),
                     None => {
-                        let new = self.changer.insert(0, new)?;
-                        self.changed(Change::inserted(new, "INSERT"), &input)
+                        let (id, new) = self.changer.insert(0, new)?;
+                        self.changed(Change::inserted(id, new, "INSERT"), &input)
                     }
                 }
             }
@@ -114,19 +114,13 @@ impl Statement<'_> {
                 let old = part(&input, shape.old, width)?;
                 let new = part(&input, shape.new, width)?;
                 let new = self.changer.update(0, row_id, &old, new)?;
-                self.changed(
-                    Change { old: Some((row_id, old)), new: Some(new), xmax: 0, action: "UPDATE" },
-                    &input,
-                )
+                self.changed(Change { old: Some((row_id, old)), new: Some(new), action: "UPDATE" }, &input)
             }
             ModifyKind::Delete => {
                 let Some((row_id, input)) = self.take(input)? else { return Ok(()) };
                 let old = part(&input, shape.old, self.changer.width())?;
                 self.changer.delete(0, row_id, &old)?;
-                self.changed(
-                    Change { old: Some((row_id, old)), new: None, xmax: 0, action: "DELETE" },
-                    &input,
-                )
+                self.changed(Change { old: Some((row_id, old)), new: None, action: "DELETE" }, &input)
             }
             ModifyKind::Merge => self.merge(&input),
         }

@@ -8,13 +8,13 @@ use crate::plan::SYSTEM_COLUMNS;
 
 /// Returns the wide row of a change.
 pub(super) fn row(change: &Change, width: usize, extra: &[Datum]) -> Vec<Datum> {
-    let old = change.old.as_ref().map(|(id, old)| (Some(*id), old.as_slice(), 0));
-    let new = change.new.as_ref().map(|new| (None, new.as_slice(), change.xmax));
+    let old = change.old.as_ref().map(|(id, old)| (Some(*id), old.as_slice()));
+    let new = change.new.as_ref().map(|(id, new)| (Some(*id), new.as_slice()));
     assemble(old, new, change.action, width, extra)
 }
 
-/// A row with its system columns: row id, values, `xmax`.
-pub(super) type Part<'a> = Option<(Option<RowId>, &'a [Datum], i64)>;
+/// A row: row id, values.
+pub(super) type Part<'a> = Option<(Option<RowId>, &'a [Datum])>;
 
 /// Builds a wide row; the current row is the new one, or else the old one.
 pub(super) fn assemble(
@@ -27,10 +27,11 @@ pub(super) fn assemble(
     let mut wide = Vec::with_capacity(3 * (width + SYSTEM_COLUMNS) + 1 + extra.len());
     for part in [old, new, new.or(old)] {
         match part {
-            Some((id, values, xmax)) => {
+            Some((id, values)) => {
                 wide.extend(values.iter().cloned());
                 wide.push(id.map_or(Datum::Null, |id| Datum::I64(id.0 as i64)));
-                wide.push(Datum::I64(xmax));
+                // There is a row.
+                wide.push(Datum::I64(0));
             }
             None => wide.extend(std::iter::repeat_n(Datum::Null, width + SYSTEM_COLUMNS)),
         }

@@ -309,7 +309,7 @@ pub(super) fn column_position(
         return view.position(column, insert);
     }
     named.column_position(name).ok_or_else(|| {
-        if is_system_column(name) {
+        if is_system_column(name) && !insert {
             let message = format!("cannot assign to system column \"{name}\"");
             return error(SqlState::FEATURE_NOT_SUPPORTED, message, location);
         }

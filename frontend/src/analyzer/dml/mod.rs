@@ -133,7 +133,7 @@ impl Analyzer<'_> {
         version: bool,
     ) -> Result<NamespaceItem> {
         let width = table.relation.columns.len();
-        let ids: Vec<ColumnId> = row.iter().take(width).map(|(id, _)| *id).collect();
+        let ids: Vec<ColumnId> = row.iter().take(width + 1).map(|(id, _)| *id).collect();
         let mut item = self.changed_item(table, name, &ids)?;
         item.schema = item.schema.filter(|_| !version);
         item.columns_visible = !version;
@@ -143,7 +143,8 @@ impl Analyzer<'_> {
         Ok(item)
     }
 
-    /// Returns the namespace item of the changed table (or of the view over it) over ids of the table's columns.
+    /// Returns the namespace item of the changed table (or of the view over it) over ids of the table's columns, after
+    /// which that of the row id may come.
     pub(super) fn changed_item(
         &mut self,
         table: &Changed<'_>,
@@ -187,8 +188,9 @@ impl Analyzer<'_> {
         let (columns, row_id) = (columns.clone(), *row_id);
         let mut filters = Vec::new();
         if let Some(view) = &table.view {
-            namespace = vec![self.changed_item(table, &table.name, &columns)?];
-            filters.extend(view.filters.iter().map(|(_, filter)| view::over(filter, &columns)));
+            let ids: Vec<ColumnId> = columns.iter().copied().chain([row_id]).collect();
+            namespace = vec![self.changed_item(table, &table.name, &ids)?];
+            filters.extend(view.filters.iter().map(|(_, filter)| view::over(filter, &ids)));
         }
         Ok(PlacedTable { item, namespace, columns, row_id, filters })
     }

@@ -12,7 +12,7 @@ use types::errors::views::{ViewChange, view_column_not_updatable, view_not_updat
 use types::{PgError, Result};
 
 use crate::analyzer::raw;
-use crate::analyzer::state::{Analyzer, Clause, Level};
+use crate::analyzer::state::{Analyzer, Clause, Level, SystemIds};
 use crate::catalog::{CheckOption, Relation, RelationKind};
 
 /// Views inside views, at most.
@@ -160,6 +160,11 @@ impl Analyzer<'_> {
         let columns = columns.into_iter().map(|(name, value)| (name, value, None)).collect();
         let mut item = self.item_over(&name, columns, alias)?;
         item.relation = Some(below.oid);
+        if inner.is_none() {
+            // The row id follows the columns.
+            let row_id = ColumnId(base.columns.len() as u32);
+            item.system = Some(SystemIds { row_id, xmax: None, nullable: false });
+        }
         if alias.is_none() {
             item.schema = Some(below.schema);
         }
@@ -194,7 +199,7 @@ impl Analyzer<'_> {
                     _ => None,
                 };
                 let system = matches!(&target.expr.kind,
-                    ExprKind::Call { function, .. } if function.prosrc == "surus_ctid");
+                    ExprKind::Call { function, .. } if function.oid == 0 && function.prosrc.starts_with("surus_"));
                 ViewColumn { name, value: target.expr, base, system }
             })
             .collect();

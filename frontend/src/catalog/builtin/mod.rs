@@ -6,7 +6,7 @@
 mod classes;
 mod functions;
 mod operators;
-mod relations;
+pub mod relations;
 mod types;
 
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
 //! The relations of `pg_catalog` and `information_schema`, from `pg_class` and `pg_attribute`.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock};
 
 use datasets::catalog as rows;
 use types::{Oid, TypeRef};
@@ -45,6 +45,15 @@ fn view_texts() -> HashMap<Oid, String> {
         .map(|row| (row.oid("ev_class"), row.text("ev_action").into_owned()))
         .filter(|(_, text)| !SESSION_FUNCTIONS.iter().any(|function| text.contains(function)))
         .collect()
+}
+
+/// Returns whether a relation is a table of PostgreSQL's catalog.
+pub fn is_system_table(oid: Oid) -> bool {
+    static TABLES: LazyLock<HashSet<Oid>> = LazyLock::new(|| {
+        let tables = rows::rows(rows::PG_CLASS).filter(|row| row.char("relkind") == 'r');
+        tables.map(|row| row.oid("oid")).collect()
+    });
+    TABLES.contains(&oid)
 }
 
 pub(super) fn load() -> HashMap<Oid, Arc<Relation>> {

@@ -9,6 +9,7 @@ mod objects;
 mod privileges;
 mod privileges_text;
 mod routines;
+mod rows;
 mod sequences;
 mod session;
 mod sizes;
@@ -29,6 +30,7 @@ pub fn register() {
     executor::functions::register(session::TABLE);
     executor::functions::register(privileges::TABLE);
     executor::functions::register(routines::TABLE);
+    executor::functions::register(rows::TABLE);
     for table in [
         information::TABLE,
         lists::TABLE,
