@@ -155,7 +155,7 @@ fn remove_dead(store: &Arc<Store>, heap: &Arc<Heap>, horizon: u64) -> Result<()>
     let removed = dead.iter().map(|group| group.id).collect();
     let mut payload = vec![0; CommitRecord::NUMBER_BYTES];
     let record = TableRecord { removed, ..TableRecord::default() };
-    CommitRecord { tables: vec![(heap.table, record)], catalog: None }.write(&mut payload)?;
+    CommitRecord { xid: 0, tables: vec![(heap.table, record)], catalog: None }.write(&mut payload)?;
     let commit = match store.commit(payload, &Changes::default(), std::iter::once(heap), &[], None, false) {
         // The table is being dropped or has another heap.
         Err(StorageError::WriteConflict { .. }) => return Ok(()),
