@@ -62,7 +62,7 @@ impl Transaction {
         self.lock(LockTag::Catalog, Mode::Advisory { shared: false, session: false }, WaitPolicy::Wait)
     }
 
-    fn acquire(&self, tag: LockTag, mode: Mode, policy: WaitPolicy) -> Result<Acquired> {
+    pub(super) fn acquire(&self, tag: LockTag, mode: Mode, policy: WaitPolicy) -> Result<Acquired> {
         let session = (self.owner, self.waiter.as_ref());
         if self.optimistic && !matches!(tag, LockTag::Advisory(_)) && policy == WaitPolicy::Wait {
             return match (self.store.locks().try_acquire(self.owner, tag, mode), tag) {
@@ -83,6 +83,9 @@ impl Transaction {
         if self.locks.contains(tag, mode) {
             return Ok(Acquired::AtOnce);
         }
+        if !matches!(tag, LockTag::Row(..)) {
+            self.end_turns();
+        }
         let acquired = self.acquire(tag, mode, policy)?;
         if acquired != Acquired::No {
             self.locks.push(tag, mode);
@@ -92,6 +95,7 @@ impl Transaction {
 
     /// Gives back the locks after the first `len`.
     pub(crate) fn unlock_to(&mut self, len: usize) {
+        self.end_turns();
         for (tag, mode) in self.locks.split_off(len).into_iter().rev() {
             self.store.locks().release(self.owner, tag, mode);
         }
@@ -117,10 +121,9 @@ impl Transaction {
         }
         // A transaction that locks rows is one that others may have to wait for.
         self.own_xid();
-        let mut turn = None;
-        let outcome = self.lock_in_turn(&heap, row, (mode, policy), &mut turn);
-        self.end_turn(turn);
-        outcome
+        self.go_on_with(heap.id, row);
+        let outcome = self.lock_in_turn(&heap, row, (mode, policy));
+        self.note_outcome(&heap, outcome)
     }
 
     fn lock_in_turn(
@@ -128,7 +131,6 @@ impl Transaction {
         heap: &Heap,
         row: RowId,
         (mode, policy): (RowLockMode, WaitPolicy),
-        turn: &mut Option<(LockTag, Mode)>,
     ) -> Result<WriteOutcome> {
         loop {
             match heap.prepare_lock(row, self.xid().unwrap_or(0), mode, self.store.xids()) {
@@ -153,36 +155,11 @@ impl Transaction {
                 EndAttempt::InFlight(_) | EndAttempt::Locked if policy == WaitPolicy::NoWait => {
                     return Ok(WriteOutcome::WouldBlock);
                 }
-                EndAttempt::InFlight(other) => self.wait_in_turn(heap, row, mode, other, turn)?,
+                EndAttempt::InFlight(other) => self.wait_in_turn(heap, row, mode, other)?,
                 EndAttempt::Locked => {}
-                EndAttempt::Replaced(newer) => return self.replaced(heap, newer, policy),
+                EndAttempt::Replaced(newer) => return self.replaced(heap, newer, mode, policy),
                 EndAttempt::Deleted => return self.locked_too_late(),
             }
-        }
-    }
-
-    /// Waits for a transaction that is at a row, one after the other with those who also want to get at it.
-    pub(super) fn wait_in_turn(
-        &mut self,
-        heap: &Heap,
-        row: RowId,
-        mode: RowLockMode,
-        other: u64,
-        turn: &mut Option<(LockTag, Mode)>,
-    ) -> Result<()> {
-        if turn.is_some() {
-            return self.wait_for(other);
-        }
-        let (tag, mode) = (LockTag::Turn(heap.id, row), Mode::Table(mode.tuple_mode()));
-        self.acquire(tag, mode, WaitPolicy::Wait)?;
-        *turn = Some((tag, mode));
-        Ok(())
-    }
-
-    /// Lets the next one of those who wait for a row go on.
-    pub(super) fn end_turn(&self, turn: Option<(LockTag, Mode)>) {
-        if let Some((tag, mode)) = turn {
-            self.store.locks().release(self.owner, tag, mode);
         }
     }
 
@@ -218,9 +195,9 @@ impl Transaction {
                 EndAttempt::InFlight(_) if policy == WaitPolicy::NoWait => {
                     return Ok(Some(WriteOutcome::WouldBlock));
                 }
-                EndAttempt::InFlight(other) => self.wait_for(other)?,
+                EndAttempt::InFlight(other) => self.wait_until_over(other)?,
                 EndAttempt::Own | EndAttempt::Locked => return Ok(None),
-                EndAttempt::Replaced(newest) => return self.replaced(heap, newest, policy).map(Some),
+                EndAttempt::Replaced(newest) => return self.replaced(heap, newest, mode, policy).map(Some),
                 EndAttempt::Deleted => return self.locked_too_late().map(Some),
             }
         }

@@ -8,6 +8,7 @@ mod commit;
 mod lock;
 mod serial;
 mod structure;
+mod turn;
 mod write;
 
 use std::sync::Arc;
@@ -67,6 +68,8 @@ pub struct Transaction {
     optimistic: bool,
     /// Locks held until the end, in the order in which they were taken.
     locks: HeldLocks,
+    /// The turn at a row that somebody else has replaced.
+    turn: Option<turn::Turn>,
 }
 
 /// A point to which a transaction can return.
@@ -108,6 +111,7 @@ impl Transaction {
             serializable: false,
             optimistic: false,
             locks: HeldLocks::default(),
+            turn: None,
         }
     }
 
@@ -127,6 +131,7 @@ impl Transaction {
 
     /// Begins a new command, which sees what this transaction has written so far.
     pub fn advance_command(&mut self) {
+        self.end_turns();
         if self.command_wrote {
             self.command = (self.command + 1).min(COMMANDS_MAX);
             self.command_wrote = false;
@@ -373,6 +378,7 @@ impl Transaction {
 
     /// Lets go of the snapshot, until the next statement takes another.
     pub fn release_snapshot(&mut self) {
+        self.end_turns();
         if self.isolation == IsolationLevel::ReadCommitted {
             self.held = self.held.let_go();
         }

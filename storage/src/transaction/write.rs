@@ -9,9 +9,8 @@ use crate::error::{Result, StorageError};
 use crate::heap::row::{NewRow, datum_of};
 use crate::heap::{EndAttempt, Heap, Holder, Placed};
 use crate::index::tree::Index;
-use crate::locks::{LockTag, Mode, RowLockMode};
-use crate::mvcc::stamp::{COMMANDS_MAX, IN_FLIGHT, NEVER, in_flight, xid_of};
-use crate::mvcc::waits::{ON_TRANSACTION, Step};
+use crate::locks::{LockTag, RowLockMode};
+use crate::mvcc::stamp::{COMMANDS_MAX, in_flight, xid_of};
 use crate::segment::Segment;
 use crate::table::{RowId, TableId};
 use crate::version::check_rows;
@@ -270,10 +269,9 @@ impl Transaction {
 
     /// Ends a row version.
     fn end(&mut self, heap: &Arc<Heap>, row: RowId, mode: RowLockMode) -> Result<WriteOutcome> {
-        let mut turn = None;
-        let outcome = self.end_in_turn(heap, row, mode, &mut turn);
-        self.end_turn(turn);
-        outcome
+        self.go_on_with(heap.id, row);
+        let outcome = self.end_in_turn(heap, row, mode);
+        self.note_outcome(heap, outcome)
     }
 
     fn end_in_turn(
@@ -281,7 +279,6 @@ impl Transaction {
         heap: &Arc<Heap>,
         row: RowId,
         mode: RowLockMode,
-        turn: &mut Option<(LockTag, Mode)>,
     ) -> Result<WriteOutcome> {
         let stamp = self.stamp()?;
         let own = (xid_of(stamp), self.command);
@@ -294,12 +291,12 @@ impl Transaction {
                     return Ok(WriteOutcome::Done(row));
                 }
                 EndAttempt::Own => return Ok(WriteOutcome::SelfModified),
-                EndAttempt::InFlight(other) => self.wait_in_turn(heap, row, mode, other, turn)?,
+                EndAttempt::InFlight(other) => self.wait_in_turn(heap, row, mode, other)?,
                 EndAttempt::Locked => {
                     self.lock_row_tag(heap, row, mode, WaitPolicy::Wait)?;
                     check_locks = false;
                 }
-                EndAttempt::Replaced(newer) => return self.replaced(heap, newer, WaitPolicy::Wait),
+                EndAttempt::Replaced(newer) => return self.replaced(heap, newer, mode, WaitPolicy::Wait),
                 EndAttempt::Deleted => return self.deleted(),
             }
         }
@@ -328,64 +325,6 @@ impl Transaction {
                 Err(self.conflict(StorageError::ConcurrentDelete))
             }
         }
-    }
-
-    /// Follows the versions of a row to the newest one, waiting for whoever is changing it.
-    pub(super) fn replaced(
-        &mut self,
-        heap: &Heap,
-        mut newest: RowId,
-        policy: WaitPolicy,
-    ) -> Result<WriteOutcome> {
-        if self.isolation != IsolationLevel::ReadCommitted {
-            return Err(self.conflict(StorageError::ConcurrentUpdate));
-        }
-        loop {
-            let Some((begin, end, newer)) = heap.stamps(newest) else { return self.deleted() };
-            let other = |stamp: u64| {
-                let xid = xid_of(stamp);
-                (stamp > IN_FLIGHT && Some(xid) != self.xid() && self.store.xids().commit_of(xid).is_none())
-                    .then_some(xid)
-            };
-            match (begin, other(begin), end, other(end)) {
-                (NEVER, ..) => return self.deleted(),
-                (_, Some(_), ..) | (_, _, _, Some(_)) if policy == WaitPolicy::NoWait => {
-                    return Ok(WriteOutcome::WouldBlock);
-                }
-                (_, Some(xid), ..) | (_, _, _, Some(xid)) => self.wait_for(xid)?,
-                (_, None, NEVER, None) => return Ok(WriteOutcome::ConcurrentlyUpdated(newest)),
-                (_, None, end, None) if end > IN_FLIGHT && Some(xid_of(end)) == self.xid() => {
-                    return Ok(WriteOutcome::SelfModified);
-                }
-                (_, None, _, None) => match newer {
-                    Some(newer) => newest = newer,
-                    None => return self.deleted(),
-                },
-            }
-        }
-    }
-
-    /// Waits until a transaction is over, or has returned to a savepoint.
-    pub(crate) fn wait_for(&mut self, xid: u64) -> Result<()> {
-        let store = Arc::clone(&self.store);
-        let Some(state) = store.xids().get(xid) else { return Ok(()) };
-        if self.optimistic && !state.is_over() {
-            return Err(StorageError::OptimisticConflict);
-        }
-        let seen = state.releases();
-        store.waits().wait(
-            self.owner,
-            self.waiter.as_ref(),
-            || format!("{ON_TRANSACTION}{xid}"),
-            || {
-                Ok(if state.is_over() || state.releases() != seen {
-                    Step::Done(())
-                } else {
-                    Step::Blocked(vec![state.owner])
-                })
-            },
-            |nap| state.wait(seen, nap),
-        )
     }
 
     /// Makes the row groups of written segments part of this transaction. `ordered`: the indexes whose keys are

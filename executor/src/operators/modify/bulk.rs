@@ -110,8 +110,8 @@ impl Statement<'_> {
                 Taken::Newer(newest) => {
                     let input = rows_of(batch, &self.plan.input.output)?;
                     let input = input.get(lane).map(Vec::as_slice).unwrap_or_default();
-                    match self.recheck(newest, input)? {
-                        Some(_) => id = newest,
+                    match self.recheck_newest(newest, input)? {
+                        Some((newest, _)) => id = newest,
                         None => return Ok(false),
                     }
                 }

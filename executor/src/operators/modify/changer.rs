@@ -265,12 +265,12 @@ impl<'r> Changer<'r> {
         error.into()
     }
 
-    /// Locks a row that is to be updated. Where its keys change, [`Self::take`] wants more.
-    pub(super) fn lock(&self, target: usize, id: RowId) -> Result<Taken> {
+    /// Locks a row that is to be changed. Where the keys of an update change, [`Self::take`] wants more.
+    pub(super) fn lock(&self, target: usize, id: RowId, mode: RowLockMode) -> Result<Taken> {
         let table = self.tables.get(target).ok_or_else(|| PgError::internal("a row of no table"))?;
         let storage = TableId(table.target.table);
         let mut transaction = self.run.context.transaction()?.lock();
-        Ok(match transaction.lock_row(storage, id, RowLockMode::NoKeyUpdate, WaitPolicy::Wait)? {
+        Ok(match transaction.lock_row(storage, id, mode, WaitPolicy::Wait)? {
             WriteOutcome::Done(_) => Taken::Yes,
             WriteOutcome::ConcurrentlyUpdated(newest) => Taken::Newer(newest),
             WriteOutcome::SelfModified | WriteOutcome::ConcurrentlyDeleted | WriteOutcome::WouldBlock => {

@@ -1,6 +1,6 @@
 //! INSERT ... ON CONFLICT.
 
-use storage::RowId;
+use storage::{RowId, RowLockMode};
 use types::errors::integrity;
 use types::{Datum, Result};
 
@@ -38,7 +38,7 @@ impl Statement<'_> {
             if self.changer.has_made(0, id) {
                 return Err(integrity::conflict_row_twice());
             }
-            match self.changer.lock(0, id)? {
+            match self.changer.lock(0, id, RowLockMode::NoKeyUpdate)? {
                 Taken::Yes => return self.update_conflicting(update, id, &new, input),
                 // The row in the way is another one now, or none.
                 Taken::Gone | Taken::Newer(_) => {}

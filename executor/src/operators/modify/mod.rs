@@ -24,7 +24,7 @@ use crate::plan::{InputShape, Modify, ModifyKind, PlanNode};
 pub(crate) use changer::Changer;
 use changer::{Change, Taken};
 pub(crate) use foreign::Event;
-use storage::RowId;
+use storage::{RowId, RowLockMode};
 
 /// Changes the table and pushes the rows of RETURNING, or the number of rows.
 pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Modify, stage: &dyn Stage) -> Result<()> {
@@ -145,15 +145,33 @@ impl Statement<'_> {
             match self.changer.take(0, id, change)? {
                 Taken::Yes => return Ok(Some((id, input))),
                 Taken::Gone => return Ok(None),
-                Taken::Newer(newest) => match self.recheck(newest, &input)? {
-                    Some(again) => input = again,
+                Taken::Newer(newest) => match self.recheck_newest(newest, &input)? {
+                    Some((_, again)) => input = again,
                     None => return Ok(None),
                 },
             }
         }
     }
 
-    /// Computes an input row again over the newest version of its row of the target.
+    /// Computes an input row again over the newest version of its row of the target. A version that is not to be changed
+    /// stays locked, as in PostgreSQL.
+    fn recheck_newest(&self, mut newest: RowId, input: &[Datum]) -> Result<Option<(RowId, Vec<Datum>)>> {
+        let mode = match self.plan.kind {
+            ModifyKind::Delete => RowLockMode::Update,
+            ModifyKind::Insert | ModifyKind::Update | ModifyKind::Merge => RowLockMode::NoKeyUpdate,
+        };
+        loop {
+            if let Some(again) = self.recheck(newest, input)? {
+                return Ok(Some((newest, again)));
+            }
+            match self.changer.lock(0, newest, mode)? {
+                Taken::Newer(newer) => newest = newer,
+                Taken::Yes | Taken::Gone => return Ok(None),
+            }
+        }
+    }
+
+    /// Computes an input row again over a version of its row of the target.
     fn recheck(&self, row: RowId, input: &[Datum]) -> Result<Option<Vec<Datum>>> {
         for again in self.input_over(Some(row), input)? {
             if row_id(&again, &self.plan.shape)? == Some(row) {
