@@ -274,12 +274,7 @@ impl Transaction {
         self.note_outcome(heap, outcome)
     }
 
-    fn end_in_turn(
-        &mut self,
-        heap: &Arc<Heap>,
-        row: RowId,
-        mode: RowLockMode,
-    ) -> Result<WriteOutcome> {
+    fn end_in_turn(&mut self, heap: &Arc<Heap>, row: RowId, mode: RowLockMode) -> Result<WriteOutcome> {
         let stamp = self.stamp()?;
         let own = (xid_of(stamp), self.command);
         let mut check_locks = true;
