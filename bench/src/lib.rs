@@ -5,6 +5,7 @@ pub mod direct;
 pub mod pgbench;
 pub mod process;
 pub mod record;
+pub mod settle;
 pub mod statistics;
 pub mod terminals;
 pub mod tpcc;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bench::{Failure, pgbench, record, tpcc, tpch, versus};
+use bench::{Failure, pgbench, record, settle, tpcc, tpch, versus};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -20,6 +20,8 @@ enum Command {
     Tpcc(tpcc::Options),
     /// pgbench's built-in scripts with prepared statements and the server's CPU time
     Pgbench(pgbench::Options),
+    /// Scans of a table that was updated heavily and has settled, beside the same table just loaded
+    Settle(settle::Options),
     /// Record PostgreSQL's answers to TPC-H as the expected results of the tests
     Record(record::Options),
     /// TPC-H on Surus beside DuckDB and Hyper, alternating between the engines
@@ -50,6 +52,7 @@ async fn run(command: Command) -> Result<bool, Failure> {
         Command::Tpch(options) => tpch::run(options).await,
         Command::Tpcc(options) => tpcc::run(options).await,
         Command::Pgbench(options) => pgbench::run(options).await,
+        Command::Settle(options) => settle::run(options).await,
         Command::Record(options) => record::run(options).await,
         Command::Versus(options) => versus::run(options).await,
     }

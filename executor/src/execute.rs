@@ -225,6 +225,7 @@ pub fn execute(
         only_rows: None,
         runtime_filters: Arc::default(),
     };
+    let losses = storage::losses();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let output = Output {
             sink: Mutex::new(Ordered { sink, next: 0, waiting: HashMap::new(), stopped: false }),
@@ -237,6 +238,7 @@ pub fn execute(
         Ok(result) => result?,
         Err(payload) => return Err(PgError::internal(panic_message(&*payload))),
     }
+    storage::check_losses(losses)?;
     let mut nodes = HashMap::new();
     for (id, counter) in state.counters.lock().iter() {
         nodes.insert(
@@ -275,6 +277,7 @@ pub fn execute_over(
         only_rows: None,
         runtime_filters: Arc::default(),
     };
+    let losses = storage::losses();
     let outcome = catch_unwind(AssertUnwindSafe(|| -> Result<i64> {
         let rows = collect_rows(&run, &plan.root)?.rows(&plan.root.output)?;
         match rows.first().and_then(|row| row.first()) {
@@ -283,6 +286,8 @@ pub fn execute_over(
         }
     }));
     let failed = outcome.unwrap_or_else(|payload| Err(PgError::internal(panic_message(&*payload))));
+    let failed =
+        failed.and_then(|count| storage::check_losses(losses).map(|()| count).map_err(PgError::from));
     failed.map_err(|error| (error, *state.changing_row.lock()))
 }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::bulk::SegmentsWriter;
+use crate::disk::guard;
 use crate::durable::checkpoint::unindex_group;
 use crate::durable::record::{CommitRecord, GroupRecord, TableRecord};
 use crate::error::{Result, StorageError};
@@ -175,6 +176,7 @@ fn write_rows(
     chosen: &[Arc<Group>],
 ) -> Result<(Vec<Arc<Segment>>, Vec<RowId>)> {
     let scan = TableScan::new(heap, transaction.snapshot());
+    let losses = guard::losses();
     let mut writer = SegmentsWriter::new(Arc::clone(store), heap.table, Arc::clone(heap.columns()));
     let mut rows = Vec::new();
     for group in chosen {
@@ -197,7 +199,9 @@ fn write_rows(
         }
     }
     writer.flush_group()?;
-    Ok((writer.finish()?, rows))
+    let segments = writer.finish()?;
+    guard::check_losses(losses)?;
+    Ok((segments, rows))
 }
 
 /// Exchanges the row groups, and commits that.
@@ -291,7 +295,7 @@ fn leave_memory(heap: &Heap, group: &Group) {
     if !group.is_hot() {
         return;
     }
-    heap.retire_places(group.id);
+    heap.retire_places(group);
     for index in heap.indexes().iter() {
         // A row that has no key has no entry.
         let _ = unfill_group(heap, group, index);

@@ -28,6 +28,7 @@ mod version;
 mod zone_map;
 
 pub use bulk::BulkWriter;
+pub use disk::guard::{check_losses, losses};
 pub use error::{Result, StorageError};
 pub use heap::SystemColumns;
 pub use heap::row::{Lane, NewRow, StoredRow};

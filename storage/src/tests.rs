@@ -912,4 +912,54 @@ fn rows_keep_the_transaction_that_made_them() {
         assert!(store.begin().assign_xid() > newest);
         assert_sound(&store);
     }
+
+#[test]
+fn a_page_without_rows_shows_none_after_a_restart() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..7000);
+    let mut transaction = store.begin();
+    let found = read(&transaction.scan(TABLE).unwrap()).unwrap();
+    let gone: Vec<RowId> =
+        found.iter().filter(|(id, _)| (2000..4200).contains(id)).map(|(_, row)| *row).collect();
+    delete(&mut transaction, &gone);
+    transaction.commit().unwrap();
+    let expected = ids(&store.begin());
+    store.checkpoint().unwrap();
+    drop(store);
+    let store = directory.open();
+    assert_eq!(ids(&store.begin()), expected);
+    assert_sound(&store);
+    // The places are used again.
+    let mut transaction = store.begin();
+    insert(&mut transaction, 10_000..13_000);
+    transaction.commit().unwrap();
+    assert_eq!(store.begin().scan(TABLE).unwrap().row_count(), 4800 + 3000);
+    assert_sound(&store);
+}
+
+/// What would be placed there after its page was encoded would be lost, and what was there before would come back.
+#[test]
+fn places_that_come_free_while_a_row_group_freezes_stay_free() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..3000);
+    let heap = Arc::clone(&store.published_version().tables[&TABLE].heap);
+    let group = Arc::clone(&heap.groups()[0]);
+    let mut transaction = store.begin();
+    let found = read(&transaction.scan(TABLE).unwrap()).unwrap();
+    let gone: Vec<RowId> = found.iter().take(2500).map(|(_, row)| *row).collect();
+    delete(&mut transaction, &gone);
+    heap.retire_places(&group);
+    transaction.commit().unwrap();
+    let mut transaction = store.begin();
+    insert(&mut transaction, 5000..5010);
+    transaction.commit().unwrap();
+    let found = read(&store.begin().scan(TABLE).unwrap()).unwrap();
+    assert!(found.iter().all(|(id, row)| *id < 5000 || row.vector().0 != group.id));
+    // And if it does not freeze after all, they are free.
+    heap.reopen_places(&group);
+    rewrite(&store, |id| id < 3000);
+    assert_eq!(store.begin().scan(TABLE).unwrap().row_count(), 510);
+    assert_sound(&store);
 }

@@ -104,10 +104,12 @@ impl PointPlan {
             runtime_filters: Arc::default(),
         };
         context.cancel.check()?;
+        let losses = storage::losses();
         let outcome = match catch_unwind(AssertUnwindSafe(|| self.run_in(&run, sink))) {
             Ok(outcome) => outcome?,
             Err(payload) => return Err(PgError::internal(panic_message(&*payload))),
         };
+        storage::check_losses(losses)?;
         match outcome {
             PointOutcome::Done(_) => self.declined.store(0, Ordering::Relaxed),
             PointOutcome::Declined => {

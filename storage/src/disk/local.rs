@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arrow_buffer::Buffer;
 use rustix::fs::inotify;
 
+use super::guard::GuardedMap;
 use super::{Disk, DiskFile, DiskLock};
 
 /// See the module.
@@ -44,9 +45,10 @@ impl Disk for LocalDisk {
             return Ok(Buffer::from_vec(Vec::<u8>::new()));
         }
         // SAFETY: segments are written under another name, renamed when complete, and never changed or truncated
-        // after that; the directory is locked against other servers.
+        // after that; the directory is locked against other servers. Whoever truncates one all the same is met by the
+        // guard.
         let map = unsafe { memmap2::Mmap::map(&file) }?;
-        Ok(Buffer::from(bytes::Bytes::from_owner(map)))
+        Ok(Buffer::from(bytes::Bytes::from_owner(GuardedMap::new(map, path))))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! The disk: everything durable goes through [`Disk`], so that a test can put one in its place that loses power, tears
 //! writes, or fails.
 
+pub(crate) mod guard;
 mod local;
 mod segments;
 

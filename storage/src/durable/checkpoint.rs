@@ -143,19 +143,21 @@ fn freeze_table(
         if !everything && (changes > CHANGES_MAX || dead > DEAD_ROWS_MAX) {
             continue;
         }
-        heap.retire_places(group.id);
+        heap.retire_places(group);
         if group.has_begun() {
             settled.push(Arc::clone(group));
+        } else {
+            heap.reopen_places(group);
         }
     }
     if settled.is_empty() {
         return Ok(());
     }
-    let mut writer = SegmentsWriter::new(Arc::clone(store), table, Arc::clone(version.columns()));
-    for group in &settled {
-        writer.write_group(&lanes_of(heap, group)?)?;
+    let segments = write_groups(store, table, version, &settled);
+    if segments.is_err() {
+        settled.iter().for_each(|group| heap.reopen_places(group));
     }
-    let segments = writer.finish()?;
+    let segments = segments?;
     let places =
         segments.iter().flat_map(|segment| (0..segment.group_count()).map(move |index| (segment, index)));
     for (group, (segment, index)) in settled.into_iter().zip(places) {
@@ -164,6 +166,20 @@ fn freeze_table(
         state.unindexed.push((store.published_commit(), Arc::clone(heap), group));
     }
     Ok(())
+}
+
+/// Writes row groups in memory to segments.
+fn write_groups(
+    store: &Arc<Store>,
+    table: TableId,
+    version: &TableVersion,
+    groups: &[Arc<Group>],
+) -> Result<Vec<Arc<Segment>>> {
+    let mut writer = SegmentsWriter::new(Arc::clone(store), table, Arc::clone(version.columns()));
+    for group in groups {
+        writer.write_group(&lanes_of(&version.heap, group)?)?;
+    }
+    writer.finish()
 }
 
 /// Returns the values of all rows of a row group in memory.

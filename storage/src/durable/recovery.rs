@@ -317,7 +317,8 @@ fn settle(heap: &Heap) -> Result<()> {
             if page.end(place) != NEVER {
                 page.vacate(place);
             }
-            if page.begin(place) == NEVER {
+            // There may be no row in the whole page, and so no stamps.
+            if page.row(place).is_none() {
                 page.set_begin(place, NEVER);
                 free.push(RowId::new(group.id, lane));
             }

@@ -40,6 +40,9 @@ pub(crate) struct Group {
     in_trees: AtomicBool,
     /// Counts changes of rows, to see whether the row group has cooled down.
     changes: AtomicU64,
+    /// Whether places that come free stay so: what is placed while the row group freezes would be lost. Changes under the
+    /// lock of the heap's tail.
+    closed: AtomicBool,
 }
 
 /// Where the values are.
@@ -79,6 +82,7 @@ impl Group {
             in_directories: AtomicBool::new(frozen),
             in_trees: AtomicBool::new(!frozen),
             changes: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -123,6 +127,14 @@ impl Group {
     /// Says that indexes are to look into directories for its rows.
     pub(crate) fn move_to_directories(&self) {
         self.in_directories.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_closed(&self, closed: bool) {
+        self.closed.store(closed, Ordering::Release);
     }
 
     pub(crate) fn note_change(&self) {

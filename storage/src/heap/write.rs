@@ -73,7 +73,8 @@ impl Heap {
         while tail.free.len() >= FREE_PLACES_MIN
             && let Some(row) = tail.free.pop()
         {
-            if let Some(group) = self.listed_group(row.group()).filter(|group| group.is_hot()) {
+            let usable = |group: &Arc<Group>| group.is_hot() && !group.is_closed();
+            if let Some(group) = self.listed_group(row.group()).filter(usable) {
                 group.note_change();
                 return (group, row.lane());
             }
@@ -96,13 +97,21 @@ impl Heap {
         self.tail.lock().free.extend(rows);
     }
 
-    /// Stops giving away places in a row group, which is about to freeze.
-    pub(crate) fn retire_places(&self, id: u64) {
+    /// Stops giving away places in a row group, which is about to leave memory: those that are free, and those that
+    /// come free meanwhile.
+    pub(crate) fn retire_places(&self, group: &Group) {
         let mut tail = self.tail.lock();
-        tail.free.retain(|row| row.group() != id);
-        if tail.group.as_ref().is_some_and(|group| group.id == id) {
+        group.set_closed(true);
+        tail.free.retain(|row| row.group() != group.id);
+        if tail.group.as_ref().is_some_and(|last| last.id == group.id) {
             tail.group = None;
         }
+    }
+
+    /// Gives places in a row group away again that come free from now on: it stays in memory.
+    pub(crate) fn reopen_places(&self, group: &Group) {
+        let _tail = self.tail.lock();
+        group.set_closed(false);
     }
 
     /// Says where the next row goes, after recovery.

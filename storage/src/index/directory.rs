@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 
 use super::key::{Key, KeyRange, key_of};
 use super::{IndexDefinition, IndexId};
+use crate::disk::guard;
 use crate::error::Result;
 use crate::heap::group::INCONSISTENT;
 use crate::heap::row::{Lane, lane_at};
@@ -62,6 +63,7 @@ impl Directory {
         group: usize,
     ) -> Result<Self> {
         segment.check()?;
+        let losses = guard::losses();
         let rows = segment.rows(group);
         let mut entries = Vec::with_capacity(rows);
         for vector_index in 0..rows.div_ceil(VECTOR_LANES) {
@@ -82,6 +84,7 @@ impl Directory {
                 entries.push((key, (vector_index * VECTOR_LANES + lane) as u16));
             }
         }
+        guard::check_losses(losses)?;
         if !entries.is_sorted() {
             entries.sort_unstable();
         }

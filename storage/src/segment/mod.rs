@@ -26,7 +26,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::disk::{SegmentSink, SegmentStore};
+use crate::disk::{SegmentSink, SegmentStore, guard};
 use crate::error::{Result, StorageError};
 use crate::heap::group::INCONSISTENT;
 use crate::heap::write::UNKNOWN_ORIGIN;
@@ -184,7 +184,10 @@ impl Segment {
 
     fn content(&self) -> Result<&Content> {
         match self.broken.get() {
-            None => self.content.as_ref().map_err(StorageError::clone),
+            None => match &self.content {
+                Ok(content) if guard::is_lost(&content.bytes) => Err(self.become_shorter()),
+                content => content.as_ref().map_err(StorageError::clone),
+            },
             Some(error) => Err(error.clone()),
         }
     }
@@ -195,10 +198,18 @@ impl Segment {
         let Ok(content) = &self.content else { return };
         match self.store.open(&self.name) {
             Ok(now) if now.len() >= content.bytes.len() => {}
-            Ok(_) => drop(self.broken.set(StorageError::corrupt(&self.path(), "it has become shorter"))),
+            Ok(_) => {
+                guard::note_loss();
+                drop(self.become_shorter());
+            }
             Err(error) => drop(self.broken.set(error)),
         }
         content.chunks.iter().for_each(|chunk| chunk.verified.store(false, Ordering::Release));
+    }
+
+    /// Says from now on that the file lacks a part.
+    fn become_shorter(&self) -> StorageError {
+        self.broken.get_or_init(|| StorageError::corrupt(&self.path(), "it has become shorter")).clone()
     }
 
     /// Fails when nothing can be read from the file.

@@ -199,10 +199,10 @@ impl Edges {
             && !from.contains_key(&start)
         {
             for &(to, kind) in self.0[node].iter().filter(|(to, _)| inside.contains(to)) {
-                if !from.contains_key(&to) {
-                    from.insert(to, (node, kind));
+                from.entry(to).or_insert_with(|| {
                     queue.push_back(to);
-                }
+                    (node, kind)
+                });
             }
         }
         let mut lines = Vec::new();
