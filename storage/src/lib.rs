@@ -42,5 +42,5 @@ pub use table::{ColumnDefinition, ROW_GROUP_ROWS, RowId, SEGMENT_ROW_GROUPS, Tab
 pub use transaction::{
     CommitNumber, InsertOutcome, IsolationLevel, Savepoint, Transaction, WaitPolicy, WriteOutcome,
 };
-pub use verify::{Report, verify};
+pub use verify::{Report, verify, verify_in};
 pub use zone_map::ZoneMap;

@@ -6,6 +6,7 @@
 //! 12 are checked on each.
 
 mod analyst;
+mod analytics;
 mod dialogue;
 mod load;
 mod report;

@@ -1,18 +1,23 @@
 //! Holding every stored thing against every other, as amcheck does.
 
 mod indexes;
+mod manifest;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::builder::ColumnBuilder;
 use crate::durable::hot_file;
+use crate::durable::manifest::Manifest;
 use crate::error::{Result, StorageError};
+use crate::heap::Heap;
 use crate::heap::group::Form;
+use crate::locks::TableLockMode;
+use crate::mvcc::snapshot::Snapshot;
 use crate::scan::{RowGroup, TableScan};
 use crate::store::Store;
-use crate::table::ColumnDefinition;
-use crate::version::StoreVersion;
+use crate::table::{ColumnDefinition, TableId};
+use crate::transaction::{Transaction, WaitPolicy};
 use crate::zone_map::ZoneMap;
 
 /// What [`verify`] looked at, and what is wrong.
@@ -31,47 +36,76 @@ pub struct Report {
 }
 
 /// Verifies an open store: checksums, zone maps against values, nulls, indexes against rows, the uniqueness of keys,
-/// and that every file belongs to something. Rows of transactions in flight are let be.
+/// delete masks of the manifest against rows, and that every file belongs to something. Rows of transactions in flight
+/// are let be.
 pub fn verify(store: &Arc<Store>) -> Result<Report> {
-    let transaction = store.begin();
-    let version = store.published_version();
-    let mut report = Report { tables: version.tables.len(), ..Report::default() };
-    for (&table, table_version) in &version.tables {
-        let heap = &table_version.heap;
-        if let Err(error) = heap.check() {
-            report.problems.push(format!("table {}: {error}", table.0));
-            continue;
-        }
-        let scan = TableScan::new(heap, transaction.snapshot());
-        let mut previous = None;
-        for group in heap.groups().iter() {
-            if previous.is_some_and(|previous| previous >= group.id) || group.id >= heap.next_group() {
-                report.problems.push(format!("table {}: row group {} is out of order", table.0, group.id));
-            }
-            previous = Some(group.id);
-        }
-        report.rows += scan.row_count();
-        for index in 0..scan.row_group_count() {
-            report.row_groups += 1;
-            verify_group(&scan, &scan.row_group(index), &mut report);
-        }
-        for index in heap.indexes().iter() {
-            if let Err(error) = indexes::verify_index(&scan, heap, index, &mut report) {
-                let name = &index.definition.name;
-                report.problems.push(format!("table {}, index \"{name}\": {error}", table.0));
-            }
+    verify_in(&mut store.begin())
+}
+
+/// As [`verify`], with a transaction that sees the rows, waits for tables that others have to themselves, and keeps
+/// everybody from taking one until it ends.
+pub fn verify_in(transaction: &mut Transaction) -> Result<Report> {
+    let store = Arc::clone(transaction.store());
+    let tables: Vec<TableId> = store.published_version().tables.keys().copied().collect();
+    let mut report = Report::default();
+    for table in tables {
+        // Rows keep their places while somebody may read the table.
+        transaction.lock_table(table, TableLockMode::AccessShare, WaitPolicy::Wait)?;
+        let version = store.published_version();
+        // It may have been dropped.
+        if let Some(version) = version.tables.get(&table) {
+            report.tables += 1;
+            verify_table(&TableScan::new(&version.heap, transaction.snapshot()), &version.heap, &mut report);
         }
     }
-    verify_files(store, &version, &mut report)?;
+    verify_files(&store, &transaction.snapshot(), &mut report)?;
     Ok(report)
 }
 
+fn verify_table(scan: &TableScan, heap: &Arc<Heap>, report: &mut Report) {
+    let table = heap.table.0;
+    if let Err(error) = heap.check() {
+        report.problems.push(format!("table {table}: {error}"));
+        return;
+    }
+    let mut previous = None;
+    for group in heap.groups().iter() {
+        if previous.is_some_and(|previous| previous >= group.id) || group.id >= heap.next_group() {
+            report.problems.push(format!("table {table}: row group {} is out of order", group.id));
+        }
+        previous = Some(group.id);
+    }
+    report.rows += scan.row_count();
+    for index in 0..scan.row_group_count() {
+        report.row_groups += 1;
+        verify_group(scan, &scan.row_group(index), report);
+    }
+    for index in heap.indexes().iter() {
+        if let Err(error) = indexes::verify_index(scan, heap, index, report) {
+            let name = &index.definition.name;
+            report.problems.push(format!("table {table}, index \"{name}\": {error}"));
+        }
+    }
+}
+
 /// Holds the files against the manifest and the tables.
-fn verify_files(store: &Store, version: &StoreVersion, report: &mut Report) -> Result<()> {
-    let used = version.segments();
-    report.segments = used.len();
+fn verify_files(store: &Store, snapshot: &Snapshot, report: &mut Report) -> Result<()> {
     // Checkpoints wait, so that the files are those of this manifest.
     let state = store.checkpoint_state.lock();
+    let version = store.published_version();
+    let used = version.segments();
+    report.segments = used.len();
+    if let Some(manifest) = Manifest::read(store.disk().as_ref(), store.directory())? {
+        for stored in &manifest.tables {
+            // A table may have got another heap since.
+            if let Some(table) =
+                version.tables.get(&stored.table).filter(|table| table.heap.id == stored.heap)
+                && table.heap.check().is_ok()
+            {
+                manifest::verify_masks(stored, &table.heap, snapshot, report);
+            }
+        }
+    }
     let segments = store.segments();
     let files: BTreeSet<String> = segments.list()?.into_iter().collect();
     for missing in used.union(&state.manifest_segments).filter(|name| !files.contains(*name)) {

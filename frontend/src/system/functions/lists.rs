@@ -23,6 +23,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     set("pg_prepared_xact", |_, _| Ok(Vec::new())),
     set("pg_timezone_abbrevs_abbrevs", |_, context| of_view("pg_timezone_abbrevs", context)),
     set("show_all_settings", |_, context| of_view("pg_settings", context)),
+    set("surus_verify", verify),
 ];
 
 /// The rows of a view that shows exactly what the function returns.
@@ -32,6 +33,13 @@ fn of_view(name: &str, context: &CallContext<'_>) -> Rows {
     let mut maker = Maker::new(&layout);
     views::add(access(context)?, name, &mut maker)?;
     Ok(maker.rows)
+}
+
+/// What contradicts what in the store, a text each; and all locks that tell readers of tables until the transaction ends.
+fn verify(_: &[Datum], context: &CallContext<'_>) -> Rows {
+    let transaction = access(context)?.storage();
+    let report = storage::verify_in(&mut transaction.lock())?;
+    Ok(report.problems.into_iter().map(|problem| vec![Datum::text(problem.as_str())]).collect())
 }
 
 fn keywords(_: &[Datum], _: &CallContext<'_>) -> Rows {
