@@ -912,6 +912,7 @@ fn rows_keep_the_transaction_that_made_them() {
         assert!(store.begin().assign_xid() > newest);
         assert_sound(&store);
     }
+}
 
 #[test]
 fn a_page_without_rows_shows_none_after_a_restart() {

@@ -13,7 +13,6 @@ use crate::error::{Result, StorageError};
 use crate::heap::Heap;
 use crate::heap::group::Form;
 use crate::locks::TableLockMode;
-use crate::mvcc::snapshot::Snapshot;
 use crate::scan::{RowGroup, TableScan};
 use crate::store::Store;
 use crate::table::{ColumnDefinition, TableId};
@@ -58,7 +57,7 @@ pub fn verify_in(transaction: &mut Transaction) -> Result<Report> {
             verify_table(&TableScan::new(&version.heap, transaction.snapshot()), &version.heap, &mut report);
         }
     }
-    verify_files(&store, &transaction.snapshot(), &mut report)?;
+    verify_files(&store, &mut report)?;
     Ok(report)
 }
 
@@ -89,12 +88,14 @@ fn verify_table(scan: &TableScan, heap: &Arc<Heap>, report: &mut Report) {
 }
 
 /// Holds the files against the manifest and the tables.
-fn verify_files(store: &Store, snapshot: &Snapshot, report: &mut Report) -> Result<()> {
+fn verify_files(store: &Arc<Store>, report: &mut Report) -> Result<()> {
     // Checkpoints wait, so that the files are those of this manifest.
     let state = store.checkpoint_state.lock();
     let version = store.published_version();
     let used = version.segments();
     report.segments = used.len();
+    // A snapshot that is newer than the manifest sees nothing that was dead then.
+    let newest = store.begin();
     if let Some(manifest) = Manifest::read(store.disk().as_ref(), store.directory())? {
         for stored in &manifest.tables {
             // A table may have got another heap since.
@@ -102,7 +103,7 @@ fn verify_files(store: &Store, snapshot: &Snapshot, report: &mut Report) -> Resu
                 version.tables.get(&stored.table).filter(|table| table.heap.id == stored.heap)
                 && table.heap.check().is_ok()
             {
-                manifest::verify_masks(stored, &table.heap, snapshot, report);
+                manifest::verify_masks(stored, &table.heap, &newest.snapshot(), report);
             }
         }
     }
