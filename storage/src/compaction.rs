@@ -26,7 +26,7 @@ use crate::locks::{Acquired, RowLockMode, TableLockMode};
 use crate::mvcc::stamp::{ALWAYS, NEVER};
 use crate::scan::{TableScan, positions};
 use crate::segment::Segment;
-use crate::store::Store;
+use crate::store::{Commit, Store};
 use crate::table::{ROW_GROUP_ROWS, RowId, SEGMENT_ROW_GROUPS, TableId};
 use crate::transaction::{Transaction, WaitPolicy};
 use crate::version::Changes;
@@ -157,7 +157,10 @@ fn remove_dead(store: &Arc<Store>, heap: &Arc<Heap>, horizon: u64) -> Result<()>
     let mut payload = vec![0; CommitRecord::NUMBER_BYTES];
     let record = TableRecord { removed, ..TableRecord::default() };
     CommitRecord { xid: 0, tables: vec![(heap.table, record)], catalog: None }.write(&mut payload)?;
-    let commit = match store.commit(payload, &Changes::default(), std::iter::once(heap), &[], None, false) {
+    let changes = Changes::default();
+    let commit =
+        Commit { payload, changes: &changes, added: &[], xid: None, asynchronous: false, prepared: None };
+    let commit = match store.commit(commit, std::iter::once(heap)) {
         // The table is being dropped or has another heap.
         Err(StorageError::WriteConflict { .. }) => return Ok(()),
         commit => commit?,
@@ -287,7 +290,16 @@ fn commit(
     let mut payload = vec![0; CommitRecord::NUMBER_BYTES];
     let xid = Arc::clone(transaction.own_xid());
     CommitRecord { xid: xid.xid, tables: vec![(heap.table, record)], catalog: None }.write(&mut payload)?;
-    store.commit(payload, &Changes::default(), std::iter::once(heap), segments, Some(&xid), false)
+    let changes = Changes::default();
+    let commit = Commit {
+        payload,
+        changes: &changes,
+        added: segments,
+        xid: Some(&xid),
+        asynchronous: false,
+        prepared: None,
+    };
+    store.commit(commit, std::iter::once(heap))
 }
 
 /// Takes a row group in memory out of the trees of indexes, and its places from those that are given away.

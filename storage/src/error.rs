@@ -100,6 +100,26 @@ pub enum StorageError {
         /// The row's position among those that were handed in together; `None` for a single row.
         row: Option<u64>,
     },
+    /// A transaction is prepared under that name already.
+    PreparedExists {
+        /// The name.
+        gid: String,
+    },
+    /// There are as many prepared transactions as there may be.
+    TooManyPrepared {
+        /// How many.
+        count_max: usize,
+    },
+    /// No transaction is prepared under that name.
+    NoSuchPrepared {
+        /// The name.
+        gid: String,
+    },
+    /// Somebody else ends the prepared transaction.
+    PreparedBusy {
+        /// Its name.
+        gid: String,
+    },
     /// A value that this form of the column cannot hold.
     NotSupported(String),
     /// The caller broke the contract: a bug above.
@@ -184,6 +204,18 @@ impl fmt::Display for StorageError {
             Self::DuplicateKey { index, .. } => {
                 write!(formatter, "duplicate key value violates unique constraint \"{index}\"")
             }
+            Self::PreparedExists { gid } => {
+                write!(formatter, "transaction identifier \"{gid}\" is already in use")
+            }
+            Self::TooManyPrepared { .. } => {
+                formatter.write_str("maximum number of prepared transactions reached")
+            }
+            Self::NoSuchPrepared { gid } => {
+                write!(formatter, "prepared transaction with identifier \"{gid}\" does not exist")
+            }
+            Self::PreparedBusy { gid } => {
+                write!(formatter, "prepared transaction with identifier \"{gid}\" is busy")
+            }
             Self::NotSupported(what) => write!(formatter, "{what} is not supported yet"),
             Self::Misuse(what) => formatter.write_str(what),
         }
@@ -228,6 +260,13 @@ impl From<StorageError> for PgError {
                     .with_detail(format!("Key ({columns})=({values}) already exists."));
                 error.fields_mut().constraint = Some(index);
                 error
+            }
+            StorageError::PreparedExists { .. } => Self::new(SqlState::DUPLICATE_OBJECT, message),
+            StorageError::TooManyPrepared { count_max } => Self::new(SqlState::OUT_OF_MEMORY, message)
+                .with_hint(format!("Increase \"max_prepared_transactions\" (currently {count_max}).")),
+            StorageError::NoSuchPrepared { .. } => Self::new(SqlState::UNDEFINED_OBJECT, message),
+            StorageError::PreparedBusy { .. } => {
+                Self::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
             }
             StorageError::NotSupported(_) => Self::new(SqlState::FEATURE_NOT_SUPPORTED, message),
             StorageError::NoSuchTable(_) | StorageError::TableExists(_) | StorageError::Misuse(_) => {

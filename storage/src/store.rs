@@ -15,7 +15,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::disk::{DirectorySegments, Disk, DiskLock, LocalDisk, SegmentStore, sync_directory_of};
 use crate::durable::checkpoint::{self, CheckpointState};
 use crate::durable::journal::Journal;
-use crate::durable::record::CommitRecord;
+use crate::durable::record::JournalRecord;
 use crate::durable::recovery::recover;
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;
@@ -24,6 +24,7 @@ use crate::maintenance;
 use crate::mvcc::snapshot::{Held, Registry};
 use crate::mvcc::waits::{Patient, Waiter, Waits};
 use crate::mvcc::xids::{XidState, XidTable};
+use crate::prepared::Prepared;
 use crate::segment::{Segment, SegmentWriter};
 use crate::serializable::Serializable;
 use crate::table::{RowId, TableId};
@@ -62,6 +63,7 @@ pub struct Store {
     waits: Waits,
     locks: Locks,
     serializable: Arc<Serializable>,
+    prepared: Prepared,
     pub(crate) journal: Box<dyn Journal>,
     segments: Arc<dyn SegmentStore>,
     /// Numbers of the next segment file, the next heap, the next session without a process.
@@ -130,6 +132,7 @@ impl Store {
             waits: Waits::default(),
             locks: Locks::default(),
             serializable: Arc::default(),
+            prepared: Prepared::default(),
             journal: Box::new(recovered.journal),
             segments,
             next_segment: AtomicU64::new(recovered.next_segment),
@@ -139,6 +142,7 @@ impl Store {
             checkpoint_state: Mutex::new(recovered.checkpoint),
             checkpointing: AtomicBool::new(false),
         });
+        store.restore_prepared(recovered.prepared);
         if let Some(interval) = store.options.maintenance {
             maintenance::start(&store, interval)?;
         }
@@ -155,9 +159,14 @@ impl Store {
         self.published_version().catalog.to_vec()
     }
 
+    /// Returns the number of an owner that is no session.
+    pub(crate) fn new_owner(&self) -> u64 {
+        self.next_owner.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Begins a transaction of nobody in particular.
     pub fn begin(self: &Arc<Self>) -> Transaction {
-        let owner = self.next_owner.fetch_add(1, Ordering::Relaxed);
+        let owner = self.new_owner();
         Transaction::new(Arc::clone(self), Arc::new(Patient), owner)
     }
 
@@ -241,6 +250,10 @@ impl Store {
         self.serializable.list()
     }
 
+    pub(crate) fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
     pub(crate) fn locks(&self) -> &Locks {
         &self.locks
     }
@@ -291,16 +304,11 @@ impl Store {
         self.registry.horizon(|| self.published.read().commit)
     }
 
-    /// Journals a transaction's writes and makes them visible. `payload` is its record, with room for the commit's
-    /// number in front.
+    /// Journals a transaction's writes and makes them visible.
     pub(crate) fn commit<'a>(
         self: &Arc<Self>,
-        mut payload: Vec<u8>,
-        changes: &Changes,
+        Commit { mut payload, changes, added, xid, asynchronous, prepared }: Commit<'_>,
         heaps: impl Iterator<Item = &'a Arc<Heap>>,
-        added: &[Arc<Segment>],
-        xid: Option<&Arc<XidState>>,
-        asynchronous: bool,
     ) -> Result<u64> {
         self.wait_for_checkpoint();
         let (commit, position) = {
@@ -313,11 +321,14 @@ impl Store {
                 true => None,
                 false => Some(Arc::new(head.version.with(changes, commit)?)),
             };
-            payload[..CommitRecord::NUMBER_BYTES].copy_from_slice(&commit.to_le_bytes());
+            JournalRecord::set_number(&mut payload, commit);
             let position = self.journal.append(&payload)?;
             // From here on the record may become durable, whatever happens: its files must stay.
             added.iter().for_each(|segment| segment.set_temporary(false));
             self.loaded.lock().extend(added.iter().map(|segment| segment.name.clone()));
+            if let Some(gid) = prepared {
+                self.prepared.forget(gid);
+            }
             head.commit = commit;
             if let Some(version) = &version {
                 head.version = Arc::clone(version);
@@ -384,8 +395,21 @@ impl Store {
     }
 }
 
+/// What the store is to know of a commit.
+pub(crate) struct Commit<'a> {
+    /// The record, with room for the commit's number in front.
+    pub(crate) payload: Vec<u8>,
+    pub(crate) changes: &'a Changes,
+    /// Segments that are not temporary any more.
+    pub(crate) added: &'a [Arc<Segment>],
+    pub(crate) xid: Option<&'a Arc<XidState>>,
+    pub(crate) asynchronous: bool,
+    /// The name of the transaction, if it was prepared.
+    pub(crate) prepared: Option<&'a str>,
+}
+
 /// Fails when a table has got another heap than the one that was written to.
-fn check_current(version: &StoreVersion, changes: &Changes, heap: &Heap) -> Result<()> {
+pub(crate) fn check_current(version: &StoreVersion, changes: &Changes, heap: &Heap) -> Result<()> {
     if changes.tables.contains_key(&heap.table) {
         return Ok(());
     }

@@ -54,7 +54,7 @@ impl ColumnDefinition {
 }
 
 /// A stored row: row group and lane, packed so that it can travel in an `I64` vector. Stable within a snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RowId(pub u64);
 
 impl RowId {

@@ -12,6 +12,7 @@ pub mod sequences;
 pub mod settings;
 pub mod temporary;
 mod transaction;
+mod two_phase;
 pub mod values;
 pub mod view;
 pub mod waiter;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use ecow::EcoString;
+use storage::{Acquired, WaitPolicy};
 use types::{Oid, Result};
 
 use super::Session;
@@ -91,6 +92,12 @@ impl Session {
             return Ok(());
         }
         self.backend.cancel.reset();
+        if !self.engine.store.prepared_transactions().is_empty()
+            && self.open()?.storage.lock().lock_catalog(WaitPolicy::NoWait)? == Acquired::No
+        {
+            // Who ends the prepared transaction drops what is left behind.
+            return Ok(());
+        }
         self.claim_catalog()?;
         let catalog = Arc::clone(&self.open()?.catalog);
         let Some(schema) = catalog.schema_oid(&name) else { return Ok(()) };
@@ -118,15 +125,29 @@ fn drop_with_sequences(catalog: &mut Catalog, oid: Oid) {
     });
 }
 
-/// Drops what sessions left behind that ended with the server.
+/// Drops what sessions left behind that ended with the server, or while a prepared transaction had changed the catalog.
+/// As long as that is so, nothing is done.
 ///
 /// # Errors
 /// Those of the storage.
 pub fn drop_left_behind(engine: &Engine) -> Result<()> {
     let mut storage = engine.store.begin();
+    if storage.lock_catalog(WaitPolicy::NoWait)? == Acquired::No {
+        return Ok(());
+    }
+    storage.refresh_tables();
+    let live = engine.backends.list();
+    let is_live = |name: &str| {
+        let process_id = name.rsplit('_').next().and_then(|process_id| process_id.parse::<i32>().ok());
+        live.iter().any(|backend| Some(backend.process_id) == process_id)
+    };
     let mut catalog = Catalog::clone(&*engine.catalog(&storage.catalog_image())?);
-    let schemas: Vec<Oid> =
-        catalog.schemas.iter().filter(|(_, name)| is_temporary_schema(name)).map(|(oid, _)| *oid).collect();
+    let schemas: Vec<Oid> = catalog
+        .schemas
+        .iter()
+        .filter(|(_, name)| is_temporary_schema(name) && !is_live(name))
+        .map(|(oid, _)| *oid)
+        .collect();
     if schemas.is_empty() {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use executor::deferred::{DeferredChecks, DeferredPoint};
 use parking_lot::Mutex;
-use storage::{IsolationLevel, Savepoint};
+use storage::{IsolationLevel, Savepoint, WaitPolicy};
 use types::{PgError, Result, SqlState};
 
 use super::engine::Engine;
@@ -25,7 +25,7 @@ pub struct Open {
     /// The catalog as this transaction sees it.
     pub catalog: Arc<Catalog>,
     /// Whether `catalog` holds changes of this transaction.
-    catalog_changed: bool,
+    pub(super) catalog_changed: bool,
     /// `now()`.
     pub started_at: i64,
     /// BEGIN was executed (else it is an implicit transaction).
@@ -232,7 +232,7 @@ impl Session {
         if self.open()?.catalog_changed {
             return Ok(());
         }
-        self.open()?.storage.lock().lock_catalog()?;
+        self.open()?.storage.lock().lock_catalog(WaitPolicy::Wait)?;
         self.refresh_after_wait()
     }
 
@@ -295,7 +295,7 @@ impl Session {
         }
     }
 
-    fn end(&mut self, open: &Open, committed: bool) {
+    pub(super) fn end(&mut self, open: &Open, committed: bool) {
         let mut settings = self.settings.lock();
         if !committed {
             settings.rollback_to(&open.settings);

@@ -1,4 +1,4 @@
-//! BEGIN, COMMIT, ROLLBACK, savepoints.
+//! BEGIN, COMMIT, ROLLBACK, savepoints, prepared transactions.
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, TransactionStmt, TransactionStmtKind as Kind};
@@ -37,8 +37,17 @@ pub(super) fn run(session: &mut Session, statement: &TransactionStmt) -> Result<
             session.rollback_to_savepoint(&statement.savepoint_name)?;
             "ROLLBACK"
         }
-        Kind::TransStmtPrepare | Kind::TransStmtCommitPrepared | Kind::TransStmtRollbackPrepared => {
-            return Err(PgError::not_supported("two-phase commit"));
+        Kind::TransStmtPrepare => match session.prepare_transaction(&statement.gid)? {
+            true => "PREPARE TRANSACTION",
+            false => "ROLLBACK",
+        },
+        Kind::TransStmtCommitPrepared => {
+            session.finish_prepared(&statement.gid, true)?;
+            "COMMIT PREPARED"
+        }
+        Kind::TransStmtRollbackPrepared => {
+            session.finish_prepared(&statement.gid, false)?;
+            "ROLLBACK PREPARED"
         }
         Kind::Undefined => return Err(PgError::internal("a transaction statement of no kind")),
     };

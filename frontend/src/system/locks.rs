@@ -46,7 +46,7 @@ pub(super) fn list(access: &Access, maker: &mut Maker<'_>) {
         }
         add(maker, &lock, columns);
     }
-    for process_id in processes {
+    for process_id in processes.into_iter().filter(|process_id| *process_id != 0) {
         let tag = LockTag::Advisory(AdvisoryKey::One(0));
         let lock = LockInfo { tag, process_id, mode: "ExclusiveLock", granted: true };
         let virtual_id = ("virtualxid", Datum::text(format!("{process_id}/1")));
@@ -55,9 +55,11 @@ pub(super) fn list(access: &Access, maker: &mut Maker<'_>) {
 }
 
 fn add(maker: &mut Maker<'_>, lock: &LockInfo, mut columns: Vec<(&'static str, Datum)>) {
+    // Prepared transactions have no process.
+    let process_id = Some(lock.process_id).filter(|process_id| *process_id != 0);
     columns.extend([
-        ("virtualtransaction", Datum::text(format!("{}/1", lock.process_id))),
-        ("pid", Datum::I32(lock.process_id)),
+        ("virtualtransaction", Datum::text(format!("{}/1", process_id.unwrap_or(-1)))),
+        ("pid", process_id.map_or(Datum::Null, Datum::I32)),
         ("mode", Datum::text(lock.mode)),
         ("granted", Datum::Bool(lock.granted)),
         ("fastpath", Datum::Bool(false)),

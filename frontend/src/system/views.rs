@@ -30,7 +30,6 @@ const EMPTY: &[&str] = &[
     "pg_hba_file_rules",
     "pg_ident_file_mappings",
     "pg_policies",
-    "pg_prepared_xacts",
     "pg_publication_tables",
     "pg_replication_origin_status",
     "pg_replication_slots",
@@ -64,6 +63,7 @@ pub fn add(access: &Access, name: &str, maker: &mut Maker<'_>) -> Result<bool> {
         "pg_stat_activity" => activity(access, maker),
         "pg_prepared_statements" => prepared(access, maker),
         "pg_cursors" => cursors(access, maker),
+        "pg_prepared_xacts" => prepared_transactions(access, maker),
         "pg_config" => config(maker),
         "pg_stat_archiver" => maker.add(&[
             ("archived_count", Datum::I64(0)),
@@ -301,6 +301,18 @@ fn zone_names(maker: &mut Maker<'_>) {
             ("abbrev", text(zone.shown_abbreviation_at(now))),
             ("utc_offset", Datum::Interval(offset)),
             ("is_dst", Datum::Bool(zone.is_daylight_at(now))),
+        ]);
+    }
+}
+
+fn prepared_transactions(access: &Access, maker: &mut Maker<'_>) {
+    for prepared in access.engine.store.prepared_transactions() {
+        maker.add(&[
+            ("transaction", Datum::I64((prepared.xid & 0xffff_ffff) as i64)),
+            ("gid", text(&prepared.gid)),
+            ("prepared", Datum::I64(prepared.prepared_at)),
+            ("owner", super::definitions::role_name(prepared.owner).map_or(Datum::Null, Datum::text)),
+            ("database", text(DATABASE)),
         ]);
     }
 }

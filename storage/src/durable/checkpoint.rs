@@ -3,7 +3,8 @@
 //! 1. Row groups in memory that are full and change little are encoded into segments, under their numbers; their
 //!    stamps stay where they are, so nobody notices.
 //! 2. Under the commit lock the journal moves to a new file; the commit of that moment is the cut.
-//! 3. What a snapshot of the cut sees is written: which frozen rows are dead, and the rows in memory, as a file.
+//! 3. What a snapshot of the cut sees is written: which frozen rows are dead, and the rows in memory, as a file; and the
+//!    transactions that were prepared then, with their rows, which no snapshot sees.
 //! 4. The manifest is swapped: this is the moment at which the checkpoint happens.
 //! 5. Old journal files and segments that only the old manifest referred to are removed.
 //!
@@ -63,10 +64,10 @@ pub(crate) fn checkpoint(store: &Arc<Store>, settled: bool) -> Result<()> {
     for (&table, table_version) in &version.tables {
         freeze_table(store, table, table_version, settled, &mut state)?;
     }
-    let (head, journal, loaded) = {
+    let (head, journal, loaded, prepared) = {
         let head = store.head.lock();
         let journal = store.journal.rotate()?;
-        (head.clone(), journal, store.loaded.lock().clone())
+        (head.clone(), journal, store.loaded.lock().clone(), store.prepared().records())
     };
     store.publish(head.commit);
     let snapshot = Snapshot {
@@ -98,6 +99,7 @@ pub(crate) fn checkpoint(store: &Arc<Store>, settled: bool) -> Result<()> {
         catalog: head.version.catalog.to_vec(),
         catalog_commit: head.version.catalog_commit,
         tables,
+        prepared,
     };
     let disk = store.disk().as_ref();
     manifest.prepare(disk, store.directory())?;

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::record::TableRecord;
+use super::record::{PreparedRecord, TableRecord};
 use crate::disk::Disk;
 use crate::error::{Result, StorageError};
 use crate::index::IndexDefinition;
 use crate::table::{ColumnDefinition, TableId};
 
 const MAGIC: &[u8; 12] = b"SURUS MANIF\n";
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 const HEADER: usize = 24;
 /// The manifest's name in the data directory.
 pub(crate) const FILE_NAME: &str = "manifest";
@@ -31,6 +32,16 @@ pub(crate) struct Manifest {
     pub(crate) catalog: Vec<u8>,
     pub(crate) catalog_commit: u64,
     pub(crate) tables: Vec<ManifestTable>,
+    #[serde(serialize_with = "write_shared", deserialize_with = "read_shared")]
+    pub(crate) prepared: Vec<Arc<PreparedRecord>>,
+}
+
+fn write_shared<S: Serializer>(list: &[Arc<PreparedRecord>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(list.iter().map(Arc::as_ref))
+}
+
+fn read_shared<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Arc<PreparedRecord>>, D::Error> {
+    Ok(Vec::deserialize(deserializer)?.into_iter().map(Arc::new).collect())
 }
 
 /// A table as of a checkpoint.
@@ -93,7 +104,8 @@ impl ManifestTable {
 impl Manifest {
     /// Returns the names of the files that it refers to.
     pub(crate) fn files(&self) -> BTreeSet<String> {
-        self.tables.iter().flat_map(ManifestTable::files).collect()
+        let prepared = self.prepared.iter().flat_map(|record| record.writes.segments().cloned());
+        self.tables.iter().flat_map(ManifestTable::files).chain(prepared).collect()
     }
 
     /// Returns where rows in memory are.

@@ -6,3 +6,4 @@ pub(crate) mod journal;
 pub(crate) mod manifest;
 pub(crate) mod record;
 pub(crate) mod recovery;
+pub(crate) mod restored;

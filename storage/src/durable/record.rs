@@ -1,5 +1,10 @@
 //! The journal's records: a commit's writes, logically, with the places of rows.
 //!
+//! ```text
+//! commit:             number | CommitRecord
+//! COMMIT PREPARED:    number, with its highest bit set | number of the transaction
+//! PREPARE, ROLLBACK:  u64::MAX | PreparedRecord, or the number of the transaction
+//! ```
 //! Recovery puts every row back at its place, so that later records find it there. Places may be used again: what was
 //! in one before has ended in an earlier record.
 
@@ -8,16 +13,57 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Result, StorageError};
 use crate::index::IndexDefinition;
+use crate::locks::{LockTag, Mode};
+use crate::prepared::PreparedTransaction;
 use crate::table::{ColumnDefinition, TableId};
 
 /// One commit.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct CommitRecord {
     /// The transaction.
     pub(crate) xid: u64,
     pub(crate) tables: Vec<(TableId, TableRecord)>,
     pub(crate) catalog: Option<RowBytes>,
 }
+
+/// A transaction that is prepared: what its commit will do, and what it holds until then.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct PreparedRecord {
+    pub(crate) about: PreparedTransaction,
+    pub(crate) writes: CommitRecord,
+    pub(crate) newer: Vec<(TableId, Vec<NewerVersion>)>,
+    pub(crate) locks: Vec<(LockTag, Mode)>,
+}
+
+/// What an ended row points to: its newer version, which need not be there.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct NewerVersion {
+    pub(crate) row: u64,
+    pub(crate) newer: Option<u64>,
+    /// Whether the newer version has the same keys.
+    pub(crate) key_kept: bool,
+}
+
+/// A record as recovery reads it.
+#[derive(Debug)]
+pub(crate) enum JournalRecord {
+    Commit(u64, CommitRecord),
+    /// The commit's number, and that of the transaction that was prepared.
+    CommitPrepared(u64, u64),
+    Prepare(Box<PreparedRecord>),
+    RollbackPrepared(u64),
+}
+
+#[derive(Serialize, Deserialize)]
+enum Unnumbered<P> {
+    Prepare(P),
+    Rollback(u64),
+}
+
+/// Stands in the place of a commit's number where there is none.
+const UNNUMBERED: u64 = u64::MAX;
+/// Marks the number of a commit whose writes are in an earlier record.
+const PREPARED: u64 = 1 << 63;
 
 /// What a commit did to one table.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -92,11 +138,57 @@ impl CommitRecord {
         Ok(())
     }
 
-    /// Returns a record and its commit's number.
-    pub(crate) fn read(payload: &[u8]) -> Result<(u64, Self), String> {
+    /// Returns the names of the segments whose row groups it adds.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &String> {
+        self.tables.iter().flat_map(|(_, table)| &table.groups).map(|group| &group.segment)
+    }
+}
+
+impl JournalRecord {
+    /// Returns the record of COMMIT PREPARED, but for the commit's number.
+    pub(crate) fn commit_prepared(xid: u64) -> Vec<u8> {
+        [PREPARED.to_le_bytes(), xid.to_le_bytes()].concat()
+    }
+
+    /// Puts the number of a commit into its record.
+    pub(crate) fn set_number(payload: &mut [u8], commit: u64) {
+        if let Some(number) = payload.first_chunk_mut::<{ CommitRecord::NUMBER_BYTES }>() {
+            *number = (u64::from_le_bytes(*number) & PREPARED | commit).to_le_bytes();
+        }
+    }
+
+    /// Returns the record of PREPARE TRANSACTION.
+    pub(crate) fn prepare(record: &PreparedRecord) -> Result<Vec<u8>> {
+        Unnumbered::Prepare(record).write()
+    }
+
+    /// Returns the record of ROLLBACK PREPARED.
+    pub(crate) fn rollback_prepared(xid: u64) -> Result<Vec<u8>> {
+        Unnumbered::<()>::Rollback(xid).write()
+    }
+
+    /// Reads a record; the error says what is wrong with it.
+    pub(crate) fn read(payload: &[u8]) -> Result<Self, String> {
         let (number, body) =
-            payload.split_first_chunk::<{ Self::NUMBER_BYTES }>().ok_or("it is too short")?;
-        let record = postcard::from_bytes(body).map_err(|error| error.to_string())?;
-        Ok((u64::from_le_bytes(*number), record))
+            payload.split_first_chunk::<{ CommitRecord::NUMBER_BYTES }>().ok_or("it is too short")?;
+        let unreadable = |error: postcard::Error| error.to_string();
+        match u64::from_le_bytes(*number) {
+            UNNUMBERED => Ok(match postcard::from_bytes(body).map_err(unreadable)? {
+                Unnumbered::Prepare(record) => Self::Prepare(Box::new(record)),
+                Unnumbered::Rollback(xid) => Self::RollbackPrepared(xid),
+            }),
+            number @ PREPARED.. => {
+                let xid = body.first_chunk().ok_or("it is too short")?;
+                Ok(Self::CommitPrepared(number & !PREPARED, u64::from_le_bytes(*xid)))
+            }
+            number => Ok(Self::Commit(number, postcard::from_bytes(body).map_err(unreadable)?)),
+        }
+    }
+}
+
+impl<P: Serialize> Unnumbered<P> {
+    fn write(&self) -> Result<Vec<u8>> {
+        postcard::to_extend(self, UNNUMBERED.to_le_bytes().to_vec())
+            .map_err(|error| StorageError::Misuse(format!("a transaction cannot be journaled: {error}")))
     }
 }

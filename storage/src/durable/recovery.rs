@@ -11,7 +11,8 @@ use super::checkpoint::CheckpointState;
 use super::hot_file;
 use super::journal::{self, FileJournal};
 use super::manifest::{self, Damage, Manifest, ManifestTable};
-use super::record::{CommitRecord, GroupRecord, TableRecord};
+use super::record::{CommitRecord, GroupRecord, JournalRecord, PreparedRecord, TableRecord};
+use super::restored::RestoredTransaction;
 use crate::disk::{Disk, SegmentStore};
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;
@@ -35,20 +36,24 @@ pub(crate) struct Recovered {
     pub(crate) next_segment: u64,
     /// Segments that the manifest does not know.
     pub(crate) loaded: BTreeSet<String>,
+    /// Transactions that are prepared.
+    pub(crate) prepared: Vec<RestoredTransaction>,
 }
 
 /// The first number of a transaction.
 const FIRST_XID: u64 = 1000;
 
 /// The store as far as it is recovered.
-struct Recovery<'a> {
+pub(super) struct Recovery<'a> {
     segments: &'a Arc<dyn SegmentStore>,
     /// Segments opened so far, by name.
     opened: BTreeMap<String, Arc<Segment>>,
-    version: StoreVersion,
+    pub(super) version: StoreVersion,
     commit: u64,
-    next_heap: u64,
+    pub(super) next_heap: u64,
     next_xid: u64,
+    /// Transactions that are prepared, by number.
+    pub(super) prepared: BTreeMap<u64, Arc<PreparedRecord>>,
 }
 
 /// Recovers the newest durable version, and removes files that belong to nothing.
@@ -86,17 +91,25 @@ pub(crate) fn recover(
             recovery.replay(payload, &path)?;
         }
     }
+    let manifest_path = directory.join(manifest::FILE_NAME);
+    let mut prepared =
+        recovery.restore_prepared().map_err(|what| StorageError::corrupt(&manifest_path, what))?;
     for table in recovery.version.tables.values() {
         settle(&table.heap)?;
     }
+    for transaction in &mut prepared {
+        transaction.settle(settle)?;
+    }
     let journal = FileJournal::open(disk, &journals, &contents, manifest.journal)?;
     let manifest_segments = manifest.files();
-    let live = recovery.version.segments();
+    let of_prepared = |record: &Arc<PreparedRecord>| record.writes.segments().cloned().collect::<Vec<_>>();
+    let mut live = recovery.version.segments();
+    live.extend(recovery.prepared.values().flat_map(of_prepared));
     let next_segment = remove_orphans(segments.as_ref(), &manifest_segments, &live)?;
     let loaded = live.difference(&manifest_segments).cloned().collect();
     Ok(Recovered {
         // Rows tell transactions apart by these; those that did not commit are of no interest.
-        next_xid: recovery.next_xid,
+        next_xid: recovery.next_xid.max(recovery.prepared.last_key_value().map_or(0, |(xid, _)| xid + 1)),
         next_heap: recovery.next_heap,
         version: recovery.version,
         commit: recovery.commit,
@@ -104,6 +117,7 @@ pub(crate) fn recover(
         checkpoint: CheckpointState::new(manifest_segments, manifest.hot_parts()),
         next_segment,
         loaded,
+        prepared,
     })
 }
 
@@ -124,6 +138,7 @@ impl<'a> Recovery<'a> {
             commit: manifest.commit,
             next_heap: manifest.next_heap.max(1),
             next_xid: manifest.next_xid,
+            prepared: manifest.prepared.iter().map(|record| (record.about.xid, Arc::clone(record))).collect(),
         };
         for table in &manifest.tables {
             recovery.add_manifest_table(table, &directory.join(manifest::FILE_NAME))?;
@@ -187,7 +202,7 @@ impl<'a> Recovery<'a> {
     }
 
     /// Returns a row group of a segment, whether that can be read or not.
-    fn group(&mut self, stored: &GroupRecord, heap: &Heap, begin: u64) -> Result<Group, String> {
+    pub(super) fn group(&mut self, stored: &GroupRecord, heap: &Heap, begin: u64) -> Result<Group, String> {
         let (index, rows) = (stored.index as usize, (stored.rows as usize).min(ROW_GROUP_ROWS));
         let segments = self.segments;
         let open = || Arc::new(Segment::open_expecting(segments, &stored.segment, stored.checksum));
@@ -199,8 +214,27 @@ impl<'a> Recovery<'a> {
     }
 
     fn replay(&mut self, payload: &[u8], path: &Path) -> Result<()> {
-        let (commit, record) = CommitRecord::read(payload)
+        let record = JournalRecord::read(payload)
             .map_err(|error| StorageError::corrupt(path, format!("unreadable record: {error}")))?;
+        let unknown =
+            |xid| StorageError::corrupt(path, format!("transaction {xid} ends and was not prepared"));
+        match record {
+            JournalRecord::Commit(commit, record) => self.replay_commit(commit, record, path),
+            JournalRecord::CommitPrepared(commit, xid) => {
+                let prepared = self.prepared.remove(&xid).ok_or_else(|| unknown(xid))?;
+                self.replay_commit(commit, prepared.writes.clone(), path)
+            }
+            JournalRecord::Prepare(record) => {
+                self.prepared.insert(record.about.xid, Arc::from(record));
+                Ok(())
+            }
+            JournalRecord::RollbackPrepared(xid) => {
+                self.prepared.remove(&xid).map(drop).ok_or_else(|| unknown(xid))
+            }
+        }
+    }
+
+    fn replay_commit(&mut self, commit: u64, record: CommitRecord, path: &Path) -> Result<()> {
         if commit <= self.commit {
             return Ok(());
         }
@@ -270,7 +304,7 @@ impl<'a> Recovery<'a> {
     }
 }
 
-fn new_table(
+pub(super) fn new_table(
     heap: u64,
     table: TableId,
     columns: &[ColumnDefinition],
@@ -283,7 +317,7 @@ fn new_table(
     TableVersion { indexes: indexes.into(), heap: Arc::new(heap) }
 }
 
-fn restore(heap: &Heap, row: RowId, bytes: Box<[u8]>, begin: u64) -> Result<(), String> {
+pub(super) fn restore(heap: &Heap, row: RowId, bytes: Box<[u8]>, begin: u64) -> Result<(), String> {
     if !heap.layout.accepts(&bytes) {
         return Err(format!("row {} does not fit its table", row.0));
     }
@@ -314,7 +348,8 @@ fn settle(heap: &Heap) -> Result<()> {
         for lane in 0..group.len() {
             let (page, place) = group.page_of(lane);
             let mut page = page.write();
-            if page.end(place) != NEVER {
+            // Ends in flight are those of transactions that are prepared.
+            if page.end(place) < NEVER {
                 page.vacate(place);
             }
             // There may be no row in the whole page, and so no stamps.

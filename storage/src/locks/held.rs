@@ -26,6 +26,11 @@ impl HeldLocks {
         if self.set.is_empty() { self.list.contains(&(tag, mode)) } else { self.set.contains(&(tag, mode)) }
     }
 
+    /// Returns what is locked.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = LockTag> {
+        self.list.iter().map(|(tag, _)| *tag)
+    }
+
     pub(crate) fn push(&mut self, tag: LockTag, mode: Mode) {
         self.list.push((tag, mode));
         if !self.set.is_empty() {

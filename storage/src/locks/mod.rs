@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 use parking_lot::{Condvar, Mutex};
+use serde::{Deserialize, Serialize};
 
 pub(crate) use held::HeldLocks;
 pub use modes::{RowLockMode, TableLockMode};
@@ -22,7 +23,7 @@ use crate::table::{RowId, TableId};
 use crate::transaction::WaitPolicy;
 
 /// What is locked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LockTag {
     /// A table.
     Table(TableId),
@@ -39,7 +40,7 @@ pub enum LockTag {
 }
 
 /// A number of the user's choice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum AdvisoryKey {
     /// `pg_advisory_lock(bigint)`
     One(i64),
@@ -48,7 +49,7 @@ pub enum AdvisoryKey {
 }
 
 /// How a lock is held. Modes of other kinds of locks are written as those of tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Mode {
     Table(TableLockMode),
     Row(RowLockMode),
@@ -104,6 +105,13 @@ struct Holding {
     owner: u64,
     mode: Mode,
     count: u32,
+}
+
+impl Holding {
+    /// Returns whether a transaction of `owner` holds the lock.
+    fn is_of_transaction(&self, owner: u64) -> bool {
+        self.owner == owner && !matches!(self.mode, Mode::Advisory { session: true, .. })
+    }
 }
 
 const SHARDS: usize = 16;
@@ -278,6 +286,38 @@ impl Locks {
                 }
             }
         }
+    }
+
+    /// Returns what a session holds, except for advisory locks beyond its transactions.
+    pub(crate) fn of_transaction(&self, owner: u64) -> Vec<(LockTag, Mode)> {
+        let mut held = Vec::new();
+        for shard in &self.shards {
+            for (&tag, lock) in shard.locks.lock().iter() {
+                let own = lock.holders.iter().filter(|holding| holding.is_of_transaction(owner));
+                held.extend(own.map(|holding| (tag, holding.mode)));
+            }
+        }
+        held.sort_unstable_by_key(|(tag, mode)| (*tag, mode.name()));
+        held
+    }
+
+    /// Makes what a session's transaction holds the property of another owner.
+    pub(crate) fn transfer(&self, from: u64, to: u64) {
+        for shard in &self.shards {
+            for lock in shard.locks.lock().values_mut() {
+                let own = lock.holders.iter_mut().filter(|holding| holding.is_of_transaction(from));
+                own.for_each(|holding| holding.owner = to);
+            }
+        }
+        let mut inherited = self.inherited.lock();
+        if let Some(tags) = inherited.remove(&from) {
+            inherited.insert(to, tags);
+        }
+    }
+
+    /// Gives a lock to an owner who has it, whoever else does.
+    pub(crate) fn restore(&self, owner: u64, tag: LockTag, mode: Mode) {
+        self.shard(tag).locks.lock().entry(tag).or_default().grant(owner, mode);
     }
 
     /// Returns all locks.

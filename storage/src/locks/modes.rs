@@ -1,8 +1,10 @@
 //! Modes of locks and which of them conflict (the manual's tables "Conflicting Lock Modes" and "Conflicting Row-Level
 //! Locks").
 
+use serde::{Deserialize, Serialize};
+
 /// A mode of a table's lock, weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TableLockMode {
     /// SELECT
     AccessShare,
@@ -58,7 +60,7 @@ impl TableLockMode {
 }
 
 /// A mode of a row's lock, weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RowLockMode {
     /// FOR KEY SHARE
     KeyShare,

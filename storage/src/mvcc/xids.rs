@@ -17,7 +17,7 @@ const RUNNING: u64 = 0;
 pub(crate) struct XidState {
     pub(crate) xid: u64,
     /// The session, for deadlocks.
-    pub(crate) owner: u64,
+    owner: AtomicU64,
     /// `RUNNING`, the commit's number, or `NEVER` when it was rolled back.
     status: AtomicU64,
     /// Counts what may set waiters free: the end of the transaction, or a return to a savepoint.
@@ -32,6 +32,15 @@ impl XidState {
             RUNNING | NEVER => None,
             commit => Some(commit),
         }
+    }
+
+    /// Returns the session, or whoever else has the transaction.
+    pub(crate) fn owner(&self) -> u64 {
+        self.owner.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_owner(&self, owner: u64) {
+        self.owner.store(owner, Ordering::Relaxed);
     }
 
     /// Returns whether the transaction is over.
@@ -114,9 +123,14 @@ impl XidTable {
     /// Begins a transaction that writes.
     pub(crate) fn begin(&self, owner: u64) -> Arc<XidState> {
         let xid = self.next.fetch_add(1, Ordering::Relaxed);
+        self.restore(xid, owner)
+    }
+
+    /// Takes up a transaction that has a number.
+    pub(crate) fn restore(&self, xid: u64, owner: u64) -> Arc<XidState> {
         let state = Arc::new(XidState {
             xid,
-            owner,
+            owner: AtomicU64::new(owner),
             status: AtomicU64::new(RUNNING),
             releases: Mutex::new(0),
             released: Condvar::new(),
@@ -152,7 +166,7 @@ impl XidTable {
     /// Returns those that are not over, with their sessions.
     pub(crate) fn owners(&self) -> Vec<(u64, u64)> {
         let states = self.states.read();
-        states.values().filter(|state| !state.is_over()).map(|state| (state.xid, state.owner)).collect()
+        states.values().filter(|state| !state.is_over()).map(|state| (state.xid, state.owner())).collect()
     }
 
     /// Returns the number that the next transaction gets.

@@ -10,6 +10,7 @@ use crate::heap::Heap;
 use crate::heap::group::Form;
 use crate::mvcc::stamp::{IN_FLIGHT, NEVER, xid_of};
 use crate::segment::Segment;
+use crate::store::Commit;
 use crate::table::{RowId, TableId};
 use crate::version::Changes;
 
@@ -38,13 +39,20 @@ impl Transaction {
         self.record()?.write(&mut payload)?;
         let store = Arc::clone(&self.store);
         let (added, xid) = (self.added_segments(), self.xid.as_ref());
-        let commit = store.commit(payload, &self.changes, heaps.values(), &added, xid, self.asynchronous);
-        let commit = commit.map_err(|error| match error {
+        let (changes, asynchronous) = (&self.changes, self.asynchronous);
+        let commit = Commit { payload, changes, added: &added, xid, asynchronous, prepared: None };
+        let commit = store.commit(commit, heaps.values()).map_err(|error| match error {
             StorageError::WriteConflict { .. } | StorageError::CatalogConflict if self.optimistic => {
                 StorageError::OptimisticCatalog
             }
             error => error,
         })?;
+        self.conclude(commit);
+        Ok(CommitNumber(commit))
+    }
+
+    /// Does what is left to do once a commit is durable.
+    pub(super) fn conclude(&mut self, commit: u64) {
         let tracker = self.tracker.take();
         if let Some(tracker) = &tracker {
             tracker.set_commit(commit);
@@ -53,11 +61,10 @@ impl Transaction {
         if let Some(tracker) = tracker {
             tracker.finish(true, true);
         }
-        Ok(CommitNumber(commit))
     }
 
     /// Returns the heaps that were written to.
-    fn heaps(&self) -> BTreeMap<u64, Arc<Heap>> {
+    pub(super) fn heaps(&self) -> BTreeMap<u64, Arc<Heap>> {
         let mut heaps = BTreeMap::new();
         for undo in &self.undo {
             let (Undo::Inserted(heap, _)
@@ -71,7 +78,7 @@ impl Transaction {
     }
 
     /// Returns the journal's record of what is left of this transaction's writes.
-    fn record(&self) -> Result<CommitRecord> {
+    pub(super) fn record(&self) -> Result<CommitRecord> {
         let mut tables: BTreeMap<TableId, TableRecord> = BTreeMap::new();
         for (&table, change) in &self.changes.tables {
             let before = change.before.as_ref();
@@ -142,7 +149,7 @@ impl Transaction {
         }
     }
 
-    fn added_segments(&self) -> Vec<Arc<Segment>> {
+    pub(super) fn added_segments(&self) -> Vec<Arc<Segment>> {
         let segment_of = |undo: &Undo| match undo {
             Undo::AddedGroup(heap, group) if self.is_current(heap) => match group.form() {
                 Form::Frozen { segment, .. } => Some(segment),
@@ -158,7 +165,7 @@ impl Transaction {
     }
 
     /// Returns whether a heap is still that of its table, for this transaction.
-    fn is_current(&self, heap: &Heap) -> bool {
+    pub(super) fn is_current(&self, heap: &Heap) -> bool {
         self.any_table(heap.table).is_ok_and(|table| table.heap.id == heap.id)
     }
 
@@ -168,7 +175,7 @@ impl Transaction {
     }
 
     /// Exchanges this transaction's stamps for the commit's number.
-    fn finish(&mut self, commit: u64) {
+    pub(super) fn finish(&mut self, commit: u64) {
         let mut ended: BTreeMap<u64, (Arc<Heap>, Vec<RowId>)> = BTreeMap::new();
         for undo in self.undo.drain(..) {
             match undo {

@@ -58,8 +58,13 @@ impl Transaction {
     ///
     /// # Errors
     /// What ends a wait.
-    pub fn lock_catalog(&mut self) -> Result<Acquired> {
-        self.lock(LockTag::Catalog, Mode::Advisory { shared: false, session: false }, WaitPolicy::Wait)
+    pub fn lock_catalog(&mut self, policy: WaitPolicy) -> Result<Acquired> {
+        self.lock(LockTag::Catalog, Mode::Advisory { shared: false, session: false }, policy)
+    }
+
+    /// Returns whether the transaction has a lock on a table.
+    pub fn has_locked(&self, table: TableId) -> bool {
+        self.locks.tags().any(|tag| tag == LockTag::Table(table))
     }
 
     pub(super) fn acquire(&self, tag: LockTag, mode: Mode, policy: WaitPolicy) -> Result<Acquired> {

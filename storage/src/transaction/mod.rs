@@ -6,6 +6,7 @@
 
 mod commit;
 mod lock;
+mod prepare;
 mod serial;
 mod structure;
 mod turn;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use types::{Datum, Oid};
 
+pub(crate) use prepare::Detached;
 pub(crate) use write::duplicate;
 pub use write::{InsertOutcome, IsolationLevel, WaitPolicy, WriteOutcome};
 

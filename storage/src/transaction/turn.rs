@@ -143,7 +143,7 @@ impl Transaction {
                 Ok(if state.is_over() || state.releases() != seen {
                     Step::Done(())
                 } else {
-                    Step::Blocked(vec![state.owner])
+                    Step::Blocked(vec![state.owner()])
                 })
             },
             |nap| state.wait(seen, nap),

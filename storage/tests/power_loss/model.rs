@@ -150,7 +150,9 @@ pub fn content(store: &Arc<Store>) -> storage::Result<Model> {
             Err(StorageError::NoSuchTable(_)) => continue,
             scan => scan?,
         };
-        let by_value = scan.indexes().iter().any(|index| index.id == by_value(table).id);
+        // Of the heap, which may have those of a prepared transaction already, only verification knows.
+        let (_, indexes) = transaction.shape(TableId(table))?;
+        let by_value = indexes.iter().any(|index| index.id == by_value(table).id);
         let mut rows = BTreeMap::new();
         for group in 0..scan.row_group_count() {
             let group = scan.row_group(group);

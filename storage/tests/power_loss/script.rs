@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use storage::disk::Disk;
-use storage::{Result, StorageError, Store, TableId, Transaction, WriteOutcome};
+use storage::{PreparedTransaction, Result, StorageError, Store, TableId, Transaction, WriteOutcome};
 
 use crate::disk::SimulatedDisk;
 use crate::model::{self, History, Model, TABLES, by_value, columns, find, key, new_row, vectors};
@@ -42,8 +42,9 @@ impl Script {
     /// Runs to the end; failures of the disk are taken as they come.
     pub fn run(&mut self) {
         for step in 0..self.size.steps {
-            if self.store.is_none() {
+            while self.store.is_none() {
                 self.open();
+                self.end_prepared();
             }
             let store = Arc::clone(self.store.as_ref().unwrap());
             if self.size.freezes && step == 2 {
@@ -122,6 +123,9 @@ impl Script {
         if !transaction.has_writes() {
             return;
         }
+        if self.random.chance(4) {
+            return self.prepare(store, transaction, work);
+        }
         let asynchronous = self.random.chance(5);
         transaction.set_asynchronous(asynchronous);
         // From here on the transaction may be there.
@@ -140,6 +144,75 @@ impl Script {
                 history.states.pop();
             }
         }
+    }
+
+    /// Prepares a transaction and ends it, perhaps after a checkpoint or a restart: it is there or not, as a whole.
+    fn prepare(&mut self, store: &Arc<Store>, transaction: Transaction, work: Model) {
+        let gid = format!("transaction {}", self.random.next());
+        let about = PreparedTransaction { gid: gid.clone(), xid: 0, owner: 10, database: 5, prepared_at: 0 };
+        match transaction.prepare(about, 1) {
+            Ok(()) => assert!(!self.stopped, "a transaction is prepared after a failed sync"),
+            Err(StorageError::Poisoned { .. }) => return self.stop(),
+            Err(_) => return,
+        }
+        let mut store = Arc::clone(store);
+        for _ in 0..2 {
+            match self.random.below(4) {
+                // It may succeed or not.
+                0 => drop(store.checkpoint()),
+                1 => {
+                    self.store = None;
+                    drop(store);
+                    self.open();
+                    let Some(opened) = &self.store else { return };
+                    store = Arc::clone(opened);
+                    let found: Vec<String> =
+                        store.prepared_transactions().into_iter().map(|prepared| prepared.gid).collect();
+                    assert_eq!(found, [gid.as_str()], "a restart has lost what was prepared");
+                }
+                _ => {}
+            }
+        }
+        let commits = self.random.chance(2);
+        if commits {
+            self.history.lock().unwrap().states.push(work);
+        }
+        let ended = if commits { store.commit_prepared(&gid) } else { store.rollback_prepared(&gid) };
+        let mut history = self.history.lock().unwrap();
+        match ended {
+            Ok(()) if commits => history.floor = history.states.len() - 1,
+            Ok(()) => {}
+            Err(StorageError::Poisoned { .. }) => {
+                drop(history);
+                self.stop();
+            }
+            Err(_) => {
+                if commits {
+                    history.states.pop();
+                }
+                drop(history);
+                drop(store);
+                self.end_prepared();
+            }
+        }
+    }
+
+    /// The store has stopped accepting writes and may hold a prepared transaction, for which others would wait.
+    fn stop(&mut self) {
+        self.stopped = true;
+        self.store = None;
+    }
+
+    /// Rolls back what is prepared, when the disk is not full any more.
+    fn end_prepared(&mut self) {
+        for _ in 0..50 {
+            let Some(store) = &self.store else { return };
+            let Some(first) = store.prepared_transactions().into_iter().next() else { return };
+            if let Err(StorageError::Poisoned { .. }) = store.rollback_prepared(&first.gid) {
+                return self.stop();
+            }
+        }
+        panic!("a prepared transaction cannot be rolled back");
     }
 
     fn name(&mut self) -> String {

@@ -16,6 +16,7 @@ pub mod range;
 pub mod regular;
 mod sqlstate;
 pub mod text;
+pub mod transactions;
 pub mod views;
 
 use std::fmt;

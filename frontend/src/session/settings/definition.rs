@@ -145,6 +145,7 @@ fn server_default(name: &str) -> Option<&'static str> {
         "huge_pages_status" => "off",
         "io_max_concurrency" => "64",
         "max_connections" => "1000",
+        "max_prepared_transactions" => "64",
         "max_stack_depth" => "2048",
         "tcp_keepalives_count" => "9",
         "tcp_keepalives_idle" => "7200",

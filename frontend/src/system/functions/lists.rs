@@ -5,7 +5,7 @@ use executor::functions::{CallContext, FunctionEntry, set};
 use types::{Datum, Result, oids};
 
 use super::access;
-use crate::system::layout::{Maker, layout};
+use crate::system::layout::{Maker, layout, oid};
 use crate::system::views;
 
 type Rows = Result<Vec<Vec<Datum>>>;
@@ -20,7 +20,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     set("pg_options_to_table", options),
     set("pg_partition_ancestors", |_, _| Ok(Vec::new())),
     set("pg_prepared_statement", |_, context| of_view("pg_prepared_statements", context)),
-    set("pg_prepared_xact", |_, _| Ok(Vec::new())),
+    set("pg_prepared_xact", prepared_transactions),
     set("pg_timezone_abbrevs_abbrevs", |_, context| of_view("pg_timezone_abbrevs", context)),
     set("show_all_settings", |_, context| of_view("pg_settings", context)),
     set("surus_verify", verify),
@@ -60,6 +60,20 @@ fn keywords(_: &[Datum], _: &CallContext<'_>) -> Rows {
         ]
     };
     Ok(rows::rows(rows::PG_KEYWORDS).map(row).collect())
+}
+
+fn prepared_transactions(_: &[Datum], context: &CallContext<'_>) -> Rows {
+    let row = |prepared: storage::PreparedTransaction| {
+        vec![
+            Datum::I64((prepared.xid & 0xffff_ffff) as i64),
+            Datum::text(prepared.gid),
+            Datum::I64(prepared.prepared_at),
+            oid(prepared.owner),
+            oid(prepared.database),
+        ]
+    };
+    let prepared = access(context)?.engine.store.prepared_transactions();
+    Ok(prepared.into_iter().map(row).collect())
 }
 
 /// `name=value` as name and value.
