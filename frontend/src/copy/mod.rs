@@ -14,6 +14,7 @@ use std::sync::Arc;
 use executor::plan::Plan;
 use pg_query::NodeEnum;
 use pg_query::protobuf::CopyStmt;
+use storage::{TableLockMode, WaitPolicy};
 use types::{Datum, PgError, Result, SqlState, TypeRef};
 
 use crate::catalog::{Relation, RelationKind};
@@ -51,7 +52,8 @@ fn copy_from(
     statement: &CopyStmt,
     options: CopyOptions,
 ) -> Result<u64> {
-    let relation = target_relation(session, statement)?;
+    let find = |session: &Session| target_relation(session, statement);
+    let relation = session.lock_relation(TableLockMode::RowExclusive, WaitPolicy::Wait, &find)?;
     if !matches!(relation.kind, RelationKind::Table) {
         return Err(PgError::new(
             SqlState::WRONG_OBJECT_TYPE,

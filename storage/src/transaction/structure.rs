@@ -120,6 +120,8 @@ impl Transaction {
 
     /// Returns a writer that puts many rows straight into segments.
     pub fn bulk_writer(&mut self, table: TableId) -> Result<BulkWriter<'_>> {
+        // Nobody moves rows meanwhile.
+        self.lock_table(table, TableLockMode::RowExclusive, WaitPolicy::Wait)?;
         let old = self.table(table)?;
         Ok(BulkWriter::new(self, table, Arc::clone(old.columns()), &old.indexes))
     }
