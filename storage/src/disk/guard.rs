@@ -194,3 +194,27 @@ extern "C" fn handle(_: c_int, info: *const Info, _: *mut c_void) {
     // SAFETY: as in `install`. The signal comes again and ends the process.
     unsafe { sigaction(SIGBUS, &raw const default, std::ptr::null_mut()) };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Disk, LocalDisk};
+    use super::*;
+
+    #[test]
+    fn pages_that_are_gone_are_zeros_and_counted() {
+        let path = std::env::temp_dir().join(format!("surus-guard-{}", std::process::id()));
+        std::fs::write(&path, vec![7; 1 << 16]).unwrap();
+        let mapped = LocalDisk.map(&path).unwrap();
+        let sum = |bytes: &[u8]| bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+        let before = losses();
+        assert_eq!(sum(&mapped), 7 << 16);
+        assert!(check_losses(before).is_ok());
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(1 << 14).unwrap();
+        assert_eq!(sum(&mapped), 7 << 14);
+        assert!(is_lost(&mapped));
+        let error = check_losses(before).unwrap_err();
+        assert!(error.to_string().contains("surus-guard"), "{error}");
+        drop(mapped);
+        std::fs::remove_file(&path).unwrap();
+    }
+}
