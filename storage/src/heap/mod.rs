@@ -6,6 +6,7 @@
 
 pub(crate) mod group;
 pub(crate) mod page;
+mod places;
 pub(crate) mod row;
 mod vacuum;
 pub(crate) mod write;
