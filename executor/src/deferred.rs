@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use storage::RowId;
 use types::{Datum, Result};
 
 use crate::context::QueryContext;
@@ -23,6 +24,7 @@ pub(crate) struct Pending {
     pub(crate) plan: Arc<Modify>,
     pub(crate) events: Vec<Event>,
     pub(crate) keys: Vec<DoubtfulKey>,
+    pub(crate) rows: Vec<DoubtfulRow>,
 }
 
 /// A key that two rows had at the end of a statement.
@@ -31,6 +33,13 @@ pub(crate) struct DoubtfulKey {
     pub(crate) key: usize,
     pub(crate) bytes: Vec<u8>,
     pub(crate) row: Vec<Datum>,
+}
+
+/// A row that others were in the way of.
+pub(crate) struct DoubtfulRow {
+    pub(crate) target: usize,
+    pub(crate) exclusion: usize,
+    pub(crate) row: RowId,
 }
 
 /// A point to return to.
@@ -77,7 +86,7 @@ impl DeferredChecks {
     fn take_due(&mut self, finally: bool) -> Vec<Pending> {
         let mut due = Vec::new();
         let mut waiting = Vec::new();
-        for Pending { plan, events, keys } in std::mem::take(&mut self.pending) {
+        for Pending { plan, events, keys, rows } in std::mem::take(&mut self.pending) {
             let event_waits = |event: &Event| {
                 let foreign = plan.foreign_keys.get(event.key());
                 foreign.is_some_and(|foreign| self.is_deferred(foreign.oid, foreign.deferred))
@@ -87,12 +96,20 @@ impl DeferredChecks {
                 let key = target.and_then(|target| target.keys.get(doubtful.key));
                 key.is_some_and(|key| self.is_deferred(key.oid, key.deferred))
             };
+            let row_waits = |doubtful: &DoubtfulRow| {
+                let target = plan.targets.get(doubtful.target);
+                let exclusion = target.and_then(|target| target.exclusions.get(doubtful.exclusion));
+                exclusion.is_some_and(|exclusion| self.is_deferred(exclusion.oid, exclusion.deferred))
+            };
+            let (later_rows, now_rows) = rows.into_iter().partition(|row| !finally && row_waits(row));
             let (later, now) = events.into_iter().partition(|event| !finally && event_waits(event));
             let (later_keys, now_keys) = keys.into_iter().partition(|key| !finally && key_waits(key));
-            due.push(Pending { plan: Arc::clone(&plan), events: now, keys: now_keys });
-            waiting.push(Pending { plan, events: later, keys: later_keys });
+            due.push(Pending { plan: Arc::clone(&plan), events: now, keys: now_keys, rows: now_rows });
+            waiting.push(Pending { plan, events: later, keys: later_keys, rows: later_rows });
         }
-        let holds = |pending: &Pending| !pending.events.is_empty() || !pending.keys.is_empty();
+        let holds = |pending: &Pending| {
+            !pending.events.is_empty() || !pending.keys.is_empty() || !pending.rows.is_empty()
+        };
         self.pending = waiting;
         self.pending.retain(holds);
         due.retain(holds);
@@ -103,14 +120,12 @@ impl DeferredChecks {
 /// Makes the checks that do not wait any more; `finally`: all of them.
 ///
 /// # Errors
-/// `23503`, `23505`.
+/// `23503`, `23505`, `23P01`.
 pub fn settle(context: &Arc<QueryContext>, finally: bool) -> Result<()> {
     let due = context.deferred.lock().take_due(finally);
     for pending in due {
         let plan = Plan { root: nothing(), shared: Vec::new(), changing: Vec::new(), subplans: Vec::new() };
-        with_run(&plan, context, &mut |run| {
-            Changer::new(run, &pending.plan)?.settle_late(&pending.events, &pending.keys)
-        })?;
+        with_run(&plan, context, &mut |run| Changer::new(run, &pending.plan)?.settle_late(&pending))?;
     }
     Ok(())
 }

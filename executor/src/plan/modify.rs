@@ -87,6 +87,8 @@ pub struct Target {
     pub checks: Vec<(EcoString, Expr)>,
     /// Primary key, unique constraints and unique indexes.
     pub keys: Vec<TargetKey>,
+    /// Exclusion constraints, and keys WITHOUT OVERLAPS.
+    pub exclusions: Vec<TargetExclusion>,
     /// WITH CHECK OPTION of the views that the statement goes through: name and condition.
     pub check_options: Vec<(EcoString, Expr)>,
 }
@@ -127,6 +129,51 @@ pub struct TargetKey {
     pub deferred: bool,
     /// Name in `pg_constraint`'s sense (SET CONSTRAINTS finds it); otherwise an index only.
     pub constraint: bool,
+}
+
+/// An exclusion constraint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TargetExclusion {
+    /// Name.
+    pub name: EcoString,
+    /// `pg_class.oid` of the index.
+    pub index: u32,
+    /// `pg_constraint.oid`.
+    pub oid: u32,
+    /// What is compared.
+    pub elements: Vec<ExclusionElement>,
+    /// WHERE.
+    pub predicate: Option<Expr>,
+    /// Checked when the statement (not when the row) is done, or later.
+    pub deferrable: bool,
+    /// INITIALLY DEFERRED.
+    pub deferred: bool,
+    /// WITHOUT OVERLAPS: the last element must hold something.
+    pub period: bool,
+}
+
+/// An element of an exclusion constraint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExclusionElement {
+    /// The value.
+    pub expr: Expr,
+    /// How errors show it.
+    pub shown: EcoString,
+    /// How rows that are in the way are found.
+    pub kind: ElementKind,
+    /// Whether two values, columns 0 and 1, exclude each other.
+    pub test: Expr,
+}
+
+/// What an operator of an exclusion constraint says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ElementKind {
+    /// The values are equal.
+    Equal,
+    /// What the values cover meets.
+    Span,
+    /// Something else.
+    Other,
 }
 
 /// A foreign key between two targets.
@@ -176,7 +223,7 @@ pub enum ReferentialAction {
 /// ON CONFLICT.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conflict {
-    /// Keys of the table whose conflicts count, as positions; `None`: all.
+    /// Keys of the table whose conflicts count, as positions, the exclusion constraints after the keys; `None`: all.
     pub arbiters: Option<Vec<usize>>,
     /// DO UPDATE; `None`: DO NOTHING. The existing row is the old one, the proposed one the new one.
     pub update: Option<ConflictUpdate>,

@@ -326,6 +326,7 @@ impl Analyzer<'_> {
             ConstraintKind::Unique { .. }
             | ConstraintKind::NotNull { .. }
             | ConstraintKind::Check { .. }
+            | ConstraintKind::Exclusion { .. }
             | ConstraintKind::ForeignKey(_) => false,
         })
     }

@@ -216,6 +216,14 @@ pub fn shown_expression(
     })
 }
 
+/// Returns what a table demands of its rows.
+///
+/// # Errors
+/// When a kept expression cannot be analyzed.
+pub fn target_of(relation: &Relation, context: &AnalyzerContext<'_>) -> Result<executor::plan::Target> {
+    Analyzer::new(context).target(relation)
+}
+
 /// Analyzes an expression of `relation` where it stands. Returns it as it is shown, without the conversion to the
 /// column's type, and as it is computed.
 ///

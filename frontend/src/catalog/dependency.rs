@@ -108,6 +108,13 @@ fn relation_edges(relation: &Relation, edges: &mut Vec<Edge>) {
             ConstraintKind::PrimaryKey { columns, .. } | ConstraintKind::Unique { columns, .. } => {
                 edges.extend(columns.iter().map(|position| (object, own(position), DependencyKind::Auto)));
             }
+            ConstraintKind::Exclusion { index } => {
+                let columns = relation.index(*index).map_or_else(Vec::new, |index| index.columns_used());
+                edges.extend(columns.iter().map(|position| (object, own(position), DependencyKind::Auto)));
+                if columns.is_empty() {
+                    edges.push((object, this, DependencyKind::Auto));
+                }
+            }
             ConstraintKind::NotNull { column } => edges.push((object, own(column), DependencyKind::Auto)),
             ConstraintKind::Check { .. } => {
                 edges.extend(constraint.columns.iter().map(|at| (object, own(at), DependencyKind::Auto)));

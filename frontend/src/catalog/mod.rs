@@ -6,6 +6,7 @@
 pub mod builtin;
 pub mod deparse;
 pub mod dependency;
+mod index;
 mod lookup;
 mod object;
 mod relation;
@@ -18,13 +19,13 @@ use ecow::EcoString;
 use serde::{Deserialize, Serialize};
 use types::Oid;
 
+pub use index::{Index, IndexKey, IndexKeySource, unique_index_column};
 pub use object::{
     EnumLabel, FunctionArgument, Membership, Role, SchemaFacts, UserFunction, UserType, UserTypeKind,
 };
 pub use relation::{
     CheckOption, ColumnInfo, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, Generated, Identity,
-    Index, IndexKey, IndexKeySource, ObjectRef, OnCommit, Persistence, Relation, RelationKind, Sequence,
-    unique_index_column,
+    ObjectRef, OnCommit, Persistence, Relation, RelationKind, Sequence,
 };
 
 /// The user's part of the catalog at one version.

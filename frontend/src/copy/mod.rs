@@ -166,7 +166,9 @@ fn store_held(session: &mut Session, plan: &Plan, held: from::HeldRows, relation
     stored.map(i64::unsigned_abs).map_err(|(error, row)| {
         let line = row.and_then(|row| lines.get(usize::try_from(row).ok()?));
         match line {
-            Some((line, _)) if error.sqlstate() == SqlState::UNIQUE_VIOLATION => {
+            Some((line, _))
+                if matches!(error.sqlstate(), SqlState::UNIQUE_VIOLATION | SqlState::EXCLUSION_VIOLATION) =>
+            {
                 error.with_context(format!("COPY {}, line {line}", relation.name))
             }
             Some((line, Some(text))) => {

@@ -209,6 +209,7 @@ impl Planner<'_> {
                         | ConstraintKind::Unique { columns, .. } => columns.as_slice() == [*position],
                         ConstraintKind::NotNull { .. }
                         | ConstraintKind::Check { .. }
+                        | ConstraintKind::Exclusion { .. }
                         | ConstraintKind::ForeignKey(_) => false,
                     });
                     let statistics = self.context.statistics.column(relation.oid, *position);
@@ -356,7 +357,10 @@ impl Planner<'_> {
 fn unique_columns(get: &Get) -> impl Iterator<Item = ColumnSet> {
     let positions = get.relation.constraints.iter().filter_map(|constraint| match &constraint.kind {
         ConstraintKind::PrimaryKey { columns, .. } | ConstraintKind::Unique { columns, .. } => Some(columns),
-        ConstraintKind::NotNull { .. } | ConstraintKind::Check { .. } | ConstraintKind::ForeignKey(_) => None,
+        ConstraintKind::NotNull { .. }
+        | ConstraintKind::Check { .. }
+        | ConstraintKind::Exclusion { .. }
+        | ConstraintKind::ForeignKey(_) => None,
     });
     positions.map(|columns| columns.iter().filter_map(|at| get.columns.get(*at)).copied().collect())
 }

@@ -127,7 +127,10 @@ fn syntax_error(sql: &str, failure: binding::Failure) -> PgError {
     if message == STACK_DEPTH_MESSAGE {
         return stack_depth_exceeded();
     }
-    let sqlstate = if message.contains("not supported") || message.contains("not implemented") {
+    let sqlstate = if message.contains("not supported")
+        || message.contains("not implemented")
+        || message.contains(" constraints cannot be marked ")
+    {
         SqlState::FEATURE_NOT_SUPPORTED
     } else if message.starts_with("invalid Unicode escape") && !message.contains("character") {
         SqlState::INVALID_ESCAPE_SEQUENCE

@@ -2,7 +2,10 @@
 
 use types::{Datum, PgError, Result, SqlState};
 
+use executor::context::SessionAccess;
+
 use super::internal::{qualified, rows};
+use crate::analyzer::AnalyzerContext;
 use crate::catalog::{ForeignKey, Index, IndexKeySource, Relation};
 use crate::session::Session;
 use crate::session::settings::quote_identifier;
@@ -59,6 +62,23 @@ pub(super) fn unique(session: &mut Session, relation: &Relation, index: &Index) 
     error.fields_mut().constraint = Some(index.name.to_string());
     Err(error)
 }
+/// Says no two rows exclude each other.
+///
+/// # Errors
+/// `23P01`.
+pub(super) fn exclusion(session: &mut Session, relation: &Relation, index: &Index) -> Result<()> {
+    let access = session.access()?;
+    let context = AnalyzerContext {
+        catalog: &access.catalog,
+        search_path: &[],
+        param_types: &[],
+        fixed_params: true,
+        io: access.io(),
+    };
+    let target = crate::analyzer::target_of(relation, &context)?;
+    executor::check_exclusion(&session.context(&[])?, &target, index.oid)
+}
+
 /// Says a column has no NULL.
 ///
 /// # Errors

@@ -174,14 +174,15 @@ pub fn constraint_definition(
 ) -> String {
     let mut text = match &constraint.kind {
         ConstraintKind::PrimaryKey { columns, index } => {
-            format!("PRIMARY KEY ({}){}", column_names(table, columns).join(", "), including(table, *index))
+            format!("PRIMARY KEY ({}){}", key_names(table, columns, *index), including(table, *index))
         }
+        ConstraintKind::Exclusion { index } => exclusion_definition(table, *index),
         ConstraintKind::Unique { columns, index } => {
             let distinct = table.index(*index).is_some_and(|index| index.nulls_not_distinct);
             format!(
                 "UNIQUE {}({}){}",
                 if distinct { "NULLS NOT DISTINCT " } else { "" },
-                column_names(table, columns).join(", "),
+                key_names(table, columns, *index),
                 including(table, *index)
             )
         }
@@ -206,6 +207,32 @@ pub fn constraint_definition(
         text.push_str(" NOT ENFORCED");
     } else if !constraint.validated {
         text.push_str(" NOT VALID");
+    }
+    text
+}
+
+/// Returns the columns of a key, with WITHOUT OVERLAPS.
+fn key_names(table: &Relation, columns: &[usize], index: Oid) -> String {
+    let period = table.index(index).is_some_and(|index| index.is_period());
+    format!("{}{}", column_names(table, columns).join(", "), if period { " WITHOUT OVERLAPS" } else { "" })
+}
+
+fn exclusion_definition(table: &Relation, index: Oid) -> String {
+    let Some(index) = table.index(index) else { return "EXCLUDE".to_owned() };
+    let table = Arc::new(table.clone());
+    let shown = Index { oid: index.oid, table: &table, index };
+    let keys = index.keys.iter().zip(&index.exclusion).enumerate().map(|(at, (key, operator))| {
+        let name = builtin().operator(*operator).map_or("", |operator| operator.name.as_str());
+        format!("{} WITH {name}", shown.key_text(at, key))
+    });
+    let keys: Vec<String> = keys.collect();
+    let mut text = format!("EXCLUDE USING {} ({})", index.method, keys.join(", "));
+    text.push_str(&including(&table, index.oid));
+    if !index.options.is_empty() {
+        text.push_str(&format!(" WITH ({})", options_text(&index.options)));
+    }
+    if let Some(predicate) = &index.predicate {
+        text.push_str(&format!(" WHERE ({predicate})"));
     }
     text
 }

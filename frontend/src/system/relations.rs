@@ -3,7 +3,7 @@
 use storage::TableId;
 use types::{Datum, Oid, Result, TypeRef, oids};
 
-use super::definitions::{Index, constraint_definition, indexes};
+use super::definitions::{Index, constraint_definition, index_attnums, indexes};
 use super::layout::{Maker, array, int2_vector, oid, oid_vector};
 use crate::catalog::builtin::index_method;
 use crate::catalog::{
@@ -303,6 +303,13 @@ fn constraints(access: &Access, maker: &mut Maker<'_>) {
                 ConstraintKind::Unique { columns, index } => {
                     ("u", *index, columns.iter().map(number).collect())
                 }
+                ConstraintKind::Exclusion { index } => {
+                    let numbers = relation.index(*index).map_or_else(Vec::new, |index| {
+                        let index = Index { oid: index.oid, table: relation, index };
+                        index_attnums(&index).into_iter().map(Datum::I16).collect()
+                    });
+                    ("x", *index, numbers)
+                }
                 ConstraintKind::NotNull { column } => ("n", 0, vec![number(column)]),
                 ConstraintKind::Check { .. } => ("c", 0, constraint.columns.iter().map(number).collect()),
                 ConstraintKind::ForeignKey(key) => ("f", key.index, key.columns.iter().map(number).collect()),
@@ -313,6 +320,13 @@ fn constraints(access: &Access, maker: &mut Maker<'_>) {
             };
             let numbers =
                 |list: &[i16]| array(oids::INT2, list.iter().map(|number| Datum::I16(*number)).collect());
+            let own_index = if foreign.is_some() { None } else { relation.index(index) };
+            let period = own_index.is_some_and(|index| index.is_period());
+            let exclusion = own_index.map_or(&[][..], |index| &index.exclusion);
+            let exclusion = match exclusion {
+                [] => Datum::Null,
+                operators => array(oids::OID, operators.iter().map(|operator| oid(*operator)).collect()),
+            };
             let check = matches!(constraint.kind, ConstraintKind::Check { .. });
             let definition = constraint_definition(&access.catalog, &[], relation, constraint);
             maker.add(&[
@@ -335,7 +349,8 @@ fn constraints(access: &Access, maker: &mut Maker<'_>) {
                 ("conislocal", flag(true)),
                 ("coninhcount", Datum::I16(0)),
                 ("connoinherit", flag(index != 0 || constraint.no_inherit)),
-                ("conperiod", flag(false)),
+                ("conperiod", flag(period)),
+                ("conexclop", exclusion),
                 ("conkey", array(oids::INT2, columns)),
                 ("confkey", foreign.map_or(Datum::Null, |key| numbers(&key.referenced))),
                 ("conbin", if check { text(&definition) } else { Datum::Null }),
@@ -380,7 +395,7 @@ fn index_rows(access: &Access, maker: &mut Maker<'_>) {
             ("indisunique", flag(index.unique)),
             ("indnullsnotdistinct", flag(index.nulls_not_distinct)),
             ("indisprimary", flag(index.primary)),
-            ("indisexclusion", flag(false)),
+            ("indisexclusion", flag(!index.exclusion.is_empty())),
             ("indimmediate", flag(constraint.is_none_or(|constraint| !constraint.deferrable))),
             ("indisclustered", flag(index.clustered)),
             ("indisvalid", flag(true)),

@@ -1,5 +1,7 @@
 //! Kept expressions as a session sees them: names qualified by its search path, in the plain or the pretty form.
 
+use std::sync::Arc;
+
 use executor::context::SessionAccess;
 use executor::expr::ColumnId;
 use types::Oid;
@@ -50,6 +52,23 @@ pub fn constraint(access: &Access, table: &Relation, constraint: &Constraint, pr
         *definition = shown_in(access, table, definition, pretty).into();
     }
     shown
+}
+
+/// Returns a table with the index of an exclusion constraint as it is shown.
+pub fn excluding_table(
+    access: &Access,
+    table: &Relation,
+    constraint: &Constraint,
+    pretty: bool,
+) -> Option<Relation> {
+    let ConstraintKind::Exclusion { index: number } = &constraint.kind else { return None };
+    let mut shown = table.clone();
+    for known in &mut shown.indexes {
+        if known.oid == *number {
+            *known = Arc::new(index(access, table, known, pretty));
+        }
+    }
+    Some(shown)
 }
 
 /// Returns an index with its expressions as they are shown.

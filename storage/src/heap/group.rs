@@ -13,7 +13,7 @@ use types::{Datum, Oid};
 
 use super::page::Page;
 use super::row::{RowLayout, StoredRow, datum_of, lane_at};
-use super::write::UNKNOWN_ORIGIN;
+use super::system::UNKNOWN_ORIGIN;
 use crate::error::{Result, StorageError};
 use crate::index::directory::Directories;
 use crate::mvcc::snapshot::Snapshot;

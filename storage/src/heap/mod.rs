@@ -8,16 +8,18 @@ pub(crate) mod group;
 pub(crate) mod page;
 mod places;
 pub(crate) mod row;
+pub(crate) mod system;
 mod vacuum;
 pub(crate) mod write;
 
-use std::collections::VecDeque;
+use std::any::Any;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 
-pub use write::SystemColumns;
+pub use system::{RowState, SystemColumns};
 pub(crate) use write::{EndAttempt, Holder, Placed};
 
 use crate::durable::manifest::Damage;
@@ -48,6 +50,10 @@ pub(crate) struct Heap {
     pub(crate) changed_at: AtomicU64,
     /// That commit when the table was looked at last, and how many times in a row it has been the same.
     quiet: Mutex<(u64, u32)>,
+    /// How often rows have moved to other places.
+    moves: AtomicU64,
+    /// What others keep with the rows, by number.
+    attachments: Mutex<HashMap<u64, Arc<dyn Any + Send + Sync>>>,
     /// Why the rows cannot be read, if they cannot.
     pub(crate) damage: OnceLock<Damage>,
 }
@@ -73,6 +79,8 @@ impl Heap {
             indexes: RwLock::default(),
             changed_at: AtomicU64::new(0),
             quiet: Mutex::default(),
+            moves: AtomicU64::new(0),
+            attachments: Mutex::default(),
             damage: OnceLock::new(),
         }
     }
@@ -114,6 +122,23 @@ impl Heap {
         let mut list: Vec<Arc<Group>> = kept.chain(new).cloned().collect();
         list.sort_by_key(|group| group.id);
         *groups = Arc::new(list);
+        if !new.is_empty() {
+            self.moves.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Returns how often rows have moved to other places.
+    pub(crate) fn moves(&self) -> u64 {
+        self.moves.load(Ordering::Acquire)
+    }
+
+    /// Returns what somebody keeps with the rows under a number.
+    pub(crate) fn attachment(
+        &self,
+        number: u64,
+        make: &dyn Fn() -> Arc<dyn Any + Send + Sync>,
+    ) -> Arc<dyn Any + Send + Sync> {
+        Arc::clone(self.attachments.lock().entry(number).or_insert_with(make))
     }
 
     /// Keeps row groups that are not in the list any more for those who hold identifiers of their rows, until everybody

@@ -12,7 +12,7 @@ use crate::index::cursor::{pruning_for_lane, scan_value};
 use crate::index::key::{Key, key_of_row};
 use crate::index::tree::Index;
 use crate::locks::RowLockMode;
-use crate::mvcc::stamp::{IN_FLIGHT, NEVER, command_of, in_flight, xid_of};
+use crate::mvcc::stamp::{IN_FLIGHT, NEVER, in_flight, xid_of};
 use crate::mvcc::xids::XidTable;
 use crate::predicate::{Pruned, ScanPredicate};
 use crate::table::{ROW_GROUP_ROWS, RowId};
@@ -348,61 +348,6 @@ impl Heap {
             begin => begin,
         };
         Some((begin, page.end(place), page.newer(place)))
-    }
-}
-
-/// What the system columns of a row version say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SystemColumns {
-    /// The transaction that has made it.
-    pub xmin: u32,
-    /// The transaction that has ended or locked it last, and may have failed; 0 when there is none.
-    pub xmax: u32,
-    /// The command that has made or ended it, as long as its transaction is in flight; otherwise 0.
-    pub command: u32,
-}
-
-/// Who has made a row is not known: it is older than everything (`FrozenTransactionId`).
-pub(crate) const UNKNOWN_ORIGIN: u32 = 2;
-
-impl Heap {
-    /// Notes that a transaction has locked a row that is there.
-    pub(crate) fn note_locker(&self, row: RowId, xid: u64) {
-        if let Some(group) = self.group(row.group()) {
-            let (page, place) = group.page_of(row.lane());
-            page.write().set_xmax(place, xid as u32);
-        }
-    }
-
-    /// Returns who has ended or locked a row last, as far as that is kept with it.
-    pub(crate) fn kept_xmax(&self, row: RowId) -> u32 {
-        self.group(row.group()).map_or(0, |group| {
-            let (page, place) = group.page_of(row.lane());
-            page.read().xmax(place)
-        })
-    }
-
-    /// Returns the system columns of a row; `None` when there is none.
-    pub(crate) fn system_columns(&self, row: RowId, xids: &XidTable) -> Result<Option<SystemColumns>> {
-        let Some(group) = self.group(row.group()).filter(|group| row.lane() < group.len()) else {
-            return Ok(None);
-        };
-        let (page, place) = group.page_of(row.lane());
-        let (begin, end, kept, origin) = {
-            let page = page.read();
-            let origin = page.row(place).map(|row| self.layout.origin(row));
-            (page.begin(place).max(group.begin()), page.end(place), page.xmax(place), origin)
-        };
-        let xmin = match origin {
-            Some(origin) => origin,
-            None => group.origin_of(row.lane(), self.columns().len())?,
-        };
-        let command = |stamp: u64| if stamp > IN_FLIGHT { command_of(stamp) } else { 0 };
-        Ok(Some(match end {
-            NEVER => SystemColumns { xmin, xmax: kept, command: command(begin) },
-            IN_FLIGHT.. => SystemColumns { xmin, xmax: xid_of(end) as u32, command: command(end) },
-            ..NEVER => SystemColumns { xmin, xmax: xids.xid_of_commit(end).unwrap_or(kept), command: 0 },
-        }))
     }
 }
 

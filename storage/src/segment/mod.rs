@@ -29,7 +29,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::disk::{SegmentSink, SegmentStore, guard};
 use crate::error::{Result, StorageError};
 use crate::heap::group::INCONSISTENT;
-use crate::heap::write::UNKNOWN_ORIGIN;
+use crate::heap::system::UNKNOWN_ORIGIN;
 use crate::sketch::Sketch;
 use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, SEGMENT_ROW_GROUPS};
 use crate::zone_map::ZoneMap;

@@ -12,6 +12,7 @@ mod structure;
 mod turn;
 mod write;
 
+use std::any::Any;
 use std::sync::Arc;
 
 use types::{Datum, Oid};
@@ -23,7 +24,7 @@ pub use write::{InsertOutcome, IsolationLevel, WaitPolicy, WriteOutcome};
 use crate::error::{Result, StorageError};
 use crate::heap::group::Group;
 use crate::heap::row::{NewRow, StoredRow};
-use crate::heap::{Heap, SystemColumns};
+use crate::heap::{Heap, RowState, SystemColumns};
 use crate::index::cursor::find_unique;
 use crate::index::tree::Index;
 use crate::index::{IndexCursor, IndexId, IndexRange};
@@ -290,6 +291,42 @@ impl Transaction {
     /// Returns the system columns of a row, visible or not; `None` when there is no such row.
     pub fn system_columns(&self, table: TableId, row: RowId) -> Result<Option<SystemColumns>> {
         self.table(table)?.heap.system_columns(row, self.store.xids())
+    }
+
+    /// Returns whether a row is there, whatever the snapshot sees.
+    pub fn row_state(&self, table: TableId, row: RowId) -> Result<RowState> {
+        Ok(self.table(table)?.heap.row_state(row, self.xid().unwrap_or(0), self.store.xids()))
+    }
+
+    /// Returns every row of a table that is there or may be.
+    pub fn scan_held(&self, table: TableId) -> Result<TableScan> {
+        let heap = &self.table(table)?.heap;
+        // Rows that this transaction has ended may come back.
+        Ok(TableScan::of_held(heap, heap.groups().to_vec(), 0, self.store.xids()))
+    }
+
+    /// Returns how often rows of a table have moved to other places.
+    pub fn moves(&self, table: TableId) -> Result<u64> {
+        Ok(self.table(table)?.heap.moves())
+    }
+
+    /// Returns what is kept with a table's rows under a number, made if there is nothing. It goes with the rows when the
+    /// table is truncated, rewritten or dropped.
+    pub fn attachment(
+        &self,
+        table: TableId,
+        number: u64,
+        make: &dyn Fn() -> Arc<dyn Any + Send + Sync>,
+    ) -> Result<Arc<dyn Any + Send + Sync>> {
+        Ok(self.table(table)?.heap.attachment(number, make))
+    }
+
+    /// Waits until another transaction is over, or has returned to a savepoint.
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn wait_for_transaction(&mut self, xid: u64) -> Result<()> {
+        self.wait_for(xid)
     }
 
     /// Returns whether this transaction's snapshot sees a row.

@@ -54,6 +54,24 @@ pub fn duplicate_key(table: TableName<'_>, constraint: &str, key: &str) -> PgErr
     of_constraint(SqlState::UNIQUE_VIOLATION, message, table, constraint)
         .with_detail(format!("Key {key} already exists."))
 }
+/// `conflicting key value violates exclusion constraint "t_r_excl"`; keys are `(r)=([1,2))`.
+pub fn excluded(table: TableName<'_>, constraint: &str, new: &str, old: &str) -> PgError {
+    let message = format!("conflicting key value violates exclusion constraint \"{constraint}\"");
+    of_constraint(SqlState::EXCLUSION_VIOLATION, message, table, constraint)
+        .with_detail(format!("Key {new} conflicts with existing key {old}."))
+}
+/// `could not create exclusion constraint "t_r_excl"`
+pub fn cannot_exclude(table: TableName<'_>, constraint: &str, new: &str, old: &str) -> PgError {
+    let message = format!("could not create exclusion constraint \"{constraint}\"");
+    of_constraint(SqlState::EXCLUSION_VIOLATION, message, table, constraint)
+        .with_detail(format!("Key {new} conflicts with key {old}."))
+}
+/// `empty WITHOUT OVERLAPS value found in column "r" in relation "t"`
+pub fn empty_period(table: TableName<'_>, column: &str) -> PgError {
+    let message =
+        format!("empty WITHOUT OVERLAPS value found in column \"{column}\" in relation \"{}\"", table.table);
+    PgError::new(SqlState::CHECK_VIOLATION, message)
+}
 /// `insert or update on table "child" violates foreign key constraint "c"`, for a key that the parent does not have.
 pub fn missing_parent(child: TableName<'_>, constraint: &str, key: &str, parent: &str) -> PgError {
     child_violation(child, constraint).with_detail(format!("Key {key} is not present in table \"{parent}\"."))

@@ -41,6 +41,7 @@ fn is_plain(run: &Run<'_>, plan: &Modify, target: &Target) -> Result<bool> {
     Ok(plan.returning.is_none()
         && plan.conflict.is_none()
         && plan.foreign_keys.is_empty()
+        && (target.exclusions.is_empty() || plan.kind == ModifyKind::Delete)
         && stored_key
         && (demands == 0 || plan.kind == ModifyKind::Delete))
 }

@@ -10,10 +10,11 @@ use storage::{
 use types::errors::integrity::{self, TableName};
 use types::{Datum, Oid, PgError, Result, TypeRef};
 
+use super::exclusion::Excluder;
 use super::foreign::Event;
 use super::keys::{Holder, KeyIndex};
 use super::lookup;
-use crate::deferred::{DoubtfulKey, Pending, nothing};
+use crate::deferred::{Pending, nothing};
 use crate::execute::Run;
 use crate::expr::ExprKind;
 use crate::plan::{Modify, Target};
@@ -60,6 +61,7 @@ pub(super) struct Table<'r> {
     /// Rows that this statement has deleted or replaced, where foreign keys ask for them.
     pub(super) gone: HashSet<RowId>,
     pub(super) keys: Vec<KeyIndex<'r>>,
+    pub(super) exclusions: Vec<Excluder<'r>>,
 }
 
 impl<'r> Changer<'r> {
@@ -82,6 +84,7 @@ impl<'r> Changer<'r> {
                 made: HashSet::new(),
                 gone: HashSet::new(),
                 keys,
+                exclusions: target.exclusions.iter().map(Excluder::new).collect(),
             });
         }
         Ok(Self { run, plan, tables, events: Vec::new(), late_events: Vec::new(), late: false, count: 0 })
@@ -182,7 +185,7 @@ impl<'r> Changer<'r> {
                 return Ok(Some(holder));
             }
         }
-        Ok(None)
+        Ok(self.excluding(target, None, row, arbiters)?.map(Holder::Stored))
     }
 
     /// Inserts a row and returns it as stored.
@@ -190,6 +193,7 @@ impl<'r> Changer<'r> {
         self.check_row(target, &mut row)?;
         self.take_keys(target, None, &row)?;
         let id = self.store(target, None, &row)?;
+        self.check_exclusions(target, id, None, &row)?;
         self.check_options(target, &row)?;
         self.child_event(target, None, &row);
         Ok((id, row))
@@ -218,6 +222,12 @@ impl<'r> Changer<'r> {
             InsertOutcome::Done(made) => made,
             InsertOutcome::Conflict(_, other) => return Ok(Err(other)),
         };
+        if let Some(other) = self.excluding(target, Some(made), row, arbiters)? {
+            // Somebody else came first after all.
+            run.context.transaction()?.lock().delete_row(id, made)?;
+            return Ok(Err(other));
+        }
+        self.check_exclusions(target, made, None, row)?;
         self.table(target)?.made.insert(made);
         self.take_keys(target, None, row)?;
         self.check_options(target, row)?;
@@ -328,6 +338,7 @@ impl<'r> Changer<'r> {
         self.check_row(target, &mut new)?;
         self.take_keys(target, Some((id, old)), &new)?;
         let newer = self.store(target, Some((id, old)), &new)?;
+        self.check_exclusions(target, newer, Some(old), &new)?;
         self.check_options(target, &new)?;
         self.parent_event(target, old, Some(&new));
         self.child_event(target, Some(old), &new);
@@ -389,26 +400,29 @@ impl<'r> Changer<'r> {
     /// Stores everything, settles foreign keys and deferred keys, and returns how many rows were changed.
     pub(super) fn finish(&mut self) -> Result<i64> {
         let keys = self.settle_keys()?;
+        let rows = self.settle_exclusions()?;
         self.settle_foreign_keys()?;
         let events = std::mem::take(&mut self.late_events);
-        if !events.is_empty() || !keys.is_empty() {
+        if !events.is_empty() || !keys.is_empty() || !rows.is_empty() {
             let plan = Modify { input: Box::new(nothing()), ..self.plan.clone() };
-            self.run.context.deferred.lock().push(Pending { plan: Arc::new(plan), events, keys });
+            self.run.context.deferred.lock().push(Pending { plan: Arc::new(plan), events, keys, rows });
         }
         Ok(self.count)
     }
 
     /// Makes checks that were put off.
-    pub(crate) fn settle_late(&mut self, events: &[Event], keys: &[DoubtfulKey]) -> Result<()> {
+    pub(crate) fn settle_late(&mut self, pending: &Pending) -> Result<()> {
         self.late = true;
-        for doubtful in keys {
+        for doubtful in &pending.keys {
             let key = self.table(doubtful.target)?.keys.get_mut(doubtful.key);
             if let Some(key) = key {
                 key.recheck(doubtful.bytes.clone(), &doubtful.row);
             }
         }
         self.settle_keys()?;
-        self.events = events.to_vec();
+        self.doubt(&pending.rows)?;
+        self.settle_exclusions()?;
+        self.events = pending.events.clone();
         self.settle_foreign_keys()
     }
 }

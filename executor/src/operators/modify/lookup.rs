@@ -101,10 +101,21 @@ pub(super) fn scan(
     range: Option<ScanRange>,
     visit: &mut dyn FnMut(RowId, Vec<Datum>) -> Result<()>,
 ) -> Result<()> {
-    let table = current(run, table)?;
-    let reader = Reader { types, needed };
     let predicates = range.map(|range| range.predicates).unwrap_or_default();
-    if let Some(rows) = crate::operators::scan::looked_up(&table, &predicates)? {
+    scan_table(run, &current(run, table)?, types, needed, predicates, visit)
+}
+
+/// As [`scan`], over a table as somebody sees it.
+pub(super) fn scan_table(
+    run: &Run<'_>,
+    table: &TableScan,
+    types: &[TypeRef],
+    needed: &dyn Fn(usize) -> bool,
+    predicates: Vec<(usize, ScanPredicate)>,
+    visit: &mut dyn FnMut(RowId, Vec<Datum>) -> Result<()>,
+) -> Result<()> {
+    let reader = Reader { types, needed };
+    if let Some(rows) = crate::operators::scan::looked_up(table, &predicates)? {
         for rows in rows.chunk_by(|left, right| left.vector() == right.vector()) {
             let Some(first) = rows.first() else { continue };
             let (Some(group), index) = (table.row_group_of(*first), first.vector().1) else { continue };

@@ -8,10 +8,12 @@
 mod bulk;
 mod changer;
 mod conflict;
+mod exclusion;
 mod foreign;
 mod keys;
 mod lookup;
 mod merge;
+mod spans;
 mod stored;
 mod wide;
 
@@ -23,6 +25,7 @@ use crate::execute::Run;
 use crate::plan::{InputShape, Modify, ModifyKind, PlanNode};
 pub(crate) use changer::Changer;
 use changer::{Change, Taken};
+pub use exclusion::check_exclusion;
 pub(crate) use foreign::Event;
 use storage::{RowId, RowLockMode};
 

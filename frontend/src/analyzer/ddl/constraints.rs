@@ -6,10 +6,12 @@ use ecow::EcoString;
 use pg_query::protobuf::{ConstrType, Constraint as RawConstraint, Node};
 use types::{PgError, Result, SqlState};
 
+use super::super::coerce::base_type;
 use super::super::state::{Location, at, error, unsupported};
 use super::super::{ExpressionUse, raw};
 use super::index::{self, Method};
-use super::{Builder, expressions, foreign, names, options};
+use super::{Builder, exclusion, expressions, foreign, names, options};
+use crate::catalog::builtin::{TypeKind, builtin};
 use crate::catalog::{Constraint, ConstraintKind, Index};
 
 /// A CHECK that waits.
@@ -45,6 +47,8 @@ pub(super) struct Key {
     nulls_not_distinct: bool,
     deferrable: bool,
     deferred: bool,
+    /// WITHOUT OVERLAPS.
+    period: bool,
     options: Vec<EcoString>,
 }
 
@@ -56,7 +60,6 @@ impl Builder<'_, '_> {
         column: Option<usize>,
         _: &[Node],
     ) -> Result<()> {
-        let location = at(raw.location);
         match ConstrType::try_from(raw.contype).unwrap_or(ConstrType::Undefined) {
             ConstrType::ConstrCheck => self.pending.checks.push(Check { raw: raw.clone() }),
             ConstrType::ConstrNotnull => {
@@ -76,7 +79,7 @@ impl Builder<'_, '_> {
             ConstrType::ConstrForeign => {
                 self.pending.foreign.push(foreign::Foreign { raw: raw.clone(), column });
             }
-            ConstrType::ConstrExclusion => return Err(unsupported("EXCLUDE constraints", location)),
+            ConstrType::ConstrExclusion => self.pending.exclusions.push(raw.clone()),
             ConstrType::Undefined
             | ConstrType::ConstrNull
             | ConstrType::ConstrDefault
@@ -115,11 +118,24 @@ impl Builder<'_, '_> {
         Ok(positions)
     }
 
+    /// Says that the last column of a key WITHOUT OVERLAPS is of ranges, and not the only one.
+    fn check_period(&self, columns: &[usize], location: Location) -> Result<()> {
+        let Some((last, [_, ..])) = columns.split_last() else {
+            let message = "constraint using WITHOUT OVERLAPS needs at least two columns";
+            return Err(PgError::new(SqlState::SYNTAX_ERROR, message));
+        };
+        let column = &self.relation.columns[*last];
+        let kind = builtin().type_by_oid(base_type(column.ty.oid)).map(|ty| ty.kind);
+        if !matches!(kind, Some(TypeKind::Range | TypeKind::Multirange)) {
+            let message =
+                format!("column \"{}\" in WITHOUT OVERLAPS is not a range or multirange type", column.name);
+            return Err(error(SqlState::DATATYPE_MISMATCH, message, location));
+        }
+        Ok(())
+    }
+
     fn key(&mut self, raw: &RawConstraint, column: Option<usize>, primary: bool) -> Result<()> {
         let location: Location = at(raw.location);
-        if raw.without_overlaps {
-            return Err(unsupported("WITHOUT OVERLAPS", location));
-        }
         if !raw.indexname.is_empty() {
             return Err(unsupported("constraints USING INDEX", location));
         }
@@ -133,6 +149,9 @@ impl Builder<'_, '_> {
             return Err(error(SqlState::INVALID_TABLE_DEFINITION, message, location));
         }
         let columns = self.key_columns(raw, column, primary)?;
+        if raw.without_overlaps {
+            self.check_period(&columns, location)?;
+        }
         for position in &columns {
             let column = &self.relation.columns[*position];
             if column.generated == Some(crate::catalog::Generated::Virtual) {
@@ -150,6 +169,7 @@ impl Builder<'_, '_> {
             nulls_not_distinct: raw.nulls_not_distinct,
             deferrable: raw.deferrable,
             deferred: raw.initdeferred,
+            period: raw.without_overlaps,
             options: options::index_options(&raw.options, "btree")?,
         };
         let same = self.pending.keys.iter_mut().find(|known| {
@@ -158,6 +178,7 @@ impl Builder<'_, '_> {
                 && known.nulls_not_distinct == key.nulls_not_distinct
                 && known.deferrable == key.deferrable
                 && known.deferred == key.deferred
+                && known.period == key.period
         });
         match same {
             // As transformIndexConstraints: one index serves both, unless both have names.
@@ -295,7 +316,8 @@ impl Builder<'_, '_> {
                 self.make_not_null(NotNull::unnamed(*position))?;
             }
         }
-        let method = Method::find("btree")?;
+        let method = Method::find(if key.period { "gist" } else { "btree" })?;
+        let exclusion = if key.period { exclusion::period_operators(self, &columns)? } else { Vec::new() };
         let keys = columns
             .iter()
             .map(|position| index::column_key(&self.relation, *position, &method))
@@ -326,6 +348,7 @@ impl Builder<'_, '_> {
             nulls_not_distinct: key.nulls_not_distinct,
             constraint,
             keys,
+            exclusion,
             include,
             options: key.options,
             ..Index::default()

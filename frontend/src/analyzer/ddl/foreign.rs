@@ -278,7 +278,9 @@ fn unique_index(referenced: &Relation, targets: &[usize]) -> Result<Oid> {
         return Err(PgError::new(SqlState::INVALID_FOREIGN_KEY, message));
     }
     let mut deferrable = false;
-    for index in referenced.indexes.iter().filter(|index| index.unique && index.predicate.is_none()) {
+    for index in
+        referenced.indexes.iter().filter(|index| index.is_plainly_unique() && index.predicate.is_none())
+    {
         let Some(mut columns) = index.key_columns() else { continue };
         columns.sort_unstable();
         if columns != sorted {

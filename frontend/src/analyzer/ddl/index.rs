@@ -49,6 +49,10 @@ impl Method {
     pub fn can_include(&self) -> bool {
         matches!(self.name.as_str(), "btree" | "gist" | "spgist")
     }
+    /// Says whether it can look for rows that an exclusion constraint asks for.
+    pub fn can_exclude(&self) -> bool {
+        !matches!(self.name.as_str(), "gin" | "brin")
+    }
     /// Says whether it can have several key columns.
     pub fn can_be_multicolumn(&self) -> bool {
         !matches!(self.name.as_str(), "hash" | "spgist")

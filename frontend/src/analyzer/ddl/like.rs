@@ -75,6 +75,7 @@ impl Builder<'_, '_> {
                 ConstraintKind::Check { .. }
                 | ConstraintKind::PrimaryKey { .. }
                 | ConstraintKind::Unique { .. }
+                | ConstraintKind::Exclusion { .. }
                 | ConstraintKind::ForeignKey(_) => {}
             }
         }
@@ -167,6 +168,11 @@ impl Builder<'_, '_> {
                 format!("multiple primary keys for table \"{}\" are not allowed", self.relation.name);
             return Err(PgError::new(SqlState::INVALID_TABLE_DEFINITION, message));
         }
+        if let Some(constraint) = constraint.as_ref().filter(|_| !index.unique) {
+            index.name = ecow::EcoString::new();
+            return self.add_exclusion(index, constraint.deferrable, constraint.deferred);
+        }
+        let label = if index.exclusion.is_empty() { "key" } else { "excl" };
         let taken = |name: &str| {
             self.is_relation_name_taken(name) || constraint.is_some() && self.is_constraint_name_taken(name)
         };
@@ -175,7 +181,7 @@ impl Builder<'_, '_> {
         let addition = names::columns_addition(parts);
         index.name = match (index.primary, &constraint) {
             (true, _) => names::choose(&self.relation.name, "", "pkey", &taken),
-            (false, Some(_)) => names::choose(&self.relation.name, &addition, "key", &taken),
+            (false, Some(_)) => names::choose(&self.relation.name, &addition, label, &taken),
             (false, None) => names::choose(&self.relation.name, &addition, "idx", &taken),
         };
         index.oid = (self.allocate)();

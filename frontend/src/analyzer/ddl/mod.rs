@@ -6,6 +6,7 @@
 
 mod columns;
 mod constraints;
+pub mod exclusion;
 pub mod expressions;
 mod foreign;
 pub mod index;
@@ -46,6 +47,7 @@ struct Pending {
     checks: Vec<constraints::Check>,
     not_nulls: Vec<constraints::NotNull>,
     keys: Vec<constraints::Key>,
+    exclusions: Vec<RawConstraint>,
     indexes: Vec<like::CopiedIndex>,
     foreign: Vec<foreign::Foreign>,
 }
@@ -95,6 +97,9 @@ impl<'a, 'c> Builder<'a, 'c> {
         let (primary, unique): (Vec<_>, Vec<_>) = pending.keys.into_iter().partition(|key| key.primary);
         for key in primary.into_iter().chain(unique) {
             self.make_key(key)?;
+        }
+        for exclusion in &pending.exclusions {
+            self.make_exclusion(exclusion)?;
         }
         for index in pending.indexes {
             self.make_copied_index(index)?;

@@ -1,7 +1,7 @@
 //! ON CONFLICT: which keys count, and what DO UPDATE does.
 
 use executor::expr::{ColumnId, Expr};
-use executor::plan::{Conflict, ConflictUpdate, TargetKey};
+use executor::plan::{Conflict, ConflictUpdate, TargetExclusion, TargetKey};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{InferClause, OnConflictAction, OnConflictClause};
 use types::errors::integrity;
@@ -24,17 +24,21 @@ impl Analyzer<'_> {
         }
         let (targets, _) = self.targets_of(&table.relation, Happens { arrives: false, goes: false })?;
         let keys = targets.first().map_or(&[][..], |target| &target.keys);
+        let exclusions = targets.first().map_or(&[][..], |target| &target.exclusions);
         let arbiters = match &clause.infer {
             None => None,
-            Some(infer) => Some(self.arbiters(infer, table, keys)?),
+            Some(infer) => Some(self.arbiters(infer, table, (keys, exclusions), updates)?),
         };
         let update = if updates { Some(self.conflict_update(clause, table)?) } else { None };
-        if let Some(deferrable) =
-            arbiters.iter().flatten().find_map(|at| keys.get(*at).filter(|key| key.deferrable))
-        {
+        let named_exclusion = |at: &usize| exclusions.get(at.checked_sub(keys.len())?);
+        let deferrable = |at: &usize| match named_exclusion(at) {
+            Some(exclusion) => Some(&exclusion.name).filter(|_| exclusion.deferrable),
+            None => keys.get(*at).filter(|key| key.deferrable).map(|key| &key.name),
+        };
+        if let Some(deferrable) = arbiters.iter().flatten().find_map(deferrable) {
             let schema = self.context.catalog.schema_name(table.relation.schema).unwrap_or_default();
             let named = integrity::TableName { schema, table: &table.relation.name };
-            return Err(integrity::deferrable_arbiter(named, &deferrable.name));
+            return Err(integrity::deferrable_arbiter(named, deferrable));
         }
         self.level().conflict = Some(Conflict { arbiters, update });
         Ok(())
@@ -69,14 +73,21 @@ impl Analyzer<'_> {
         &mut self,
         infer: &InferClause,
         table: &Changed<'_>,
-        keys: &[TargetKey],
+        (keys, exclusions): (&[TargetKey], &[TargetExclusion]),
+        updates: bool,
     ) -> Result<Vec<usize>> {
         let relation = &table.relation;
         if !infer.conname.is_empty() {
             let found = keys.iter().position(|key| key.constraint && key.name == infer.conname.as_str());
-            return match found {
-                Some(position) => Ok(vec![position]),
-                None => {
+            let excluding = exclusions.iter().position(|exclusion| exclusion.name == infer.conname.as_str());
+            return match (found, excluding) {
+                (Some(position), _) => Ok(vec![position]),
+                (None, Some(_)) if updates => {
+                    let message = "ON CONFLICT DO UPDATE not supported with exclusion constraints";
+                    Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message))
+                }
+                (None, Some(position)) => Ok(vec![keys.len() + position]),
+                (None, None) => {
                     let message = format!(
                         "constraint \"{}\" for table \"{}\" does not exist",
                         infer.conname, relation.name
@@ -127,7 +138,7 @@ impl Analyzer<'_> {
             }
             None => None,
         };
-        let fits = |key: &TargetKey| {
+        let by_key = |key: &TargetKey| {
             let same = key.columns.iter().all(|(expr, _)| wanted.contains(expr))
                 && wanted.iter().all(|expr| key.columns.iter().any(|(known, _)| known == expr));
             let implied = match (&key.predicate, &filter) {
@@ -137,8 +148,8 @@ impl Analyzer<'_> {
             };
             same && implied
         };
-        let found: Vec<usize> =
-            (0..keys.len()).filter(|position| keys.get(*position).is_some_and(fits)).collect();
+        let found = keys.iter().enumerate().filter(|(_, key)| by_key(key));
+        let found: Vec<usize> = found.map(|(position, _)| position).collect();
         if found.is_empty() {
             return Err(PgError::new(
                 SqlState::INVALID_COLUMN_REFERENCE,

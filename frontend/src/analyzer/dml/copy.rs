@@ -32,6 +32,7 @@ pub fn copy_plan(
     let stored = crate::statements::stored_indexes(relation);
     let plain = targets.first().is_some_and(|target| {
         target.checks.is_empty()
+            && target.exclusions.is_empty()
             && target.generated.is_empty()
             && target.columns.iter().all(|column| column.computed.is_none())
             && target

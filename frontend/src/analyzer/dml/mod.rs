@@ -7,6 +7,7 @@
 mod assign;
 mod conflict;
 pub(super) mod copy;
+mod exclusion;
 mod insert;
 mod merge;
 mod returning;

@@ -14,7 +14,7 @@ use crate::catalog::Catalog;
 use crate::catalog::ForeignKey as CatalogKey;
 use crate::catalog::deparse::Deparse;
 use crate::catalog::{
-    Constraint, ConstraintKind, ForeignKeyAction, Generated, Index, IndexKeySource, Relation,
+    Constraint, ConstraintKind, ForeignKeyAction, Generated, Index, IndexKey, IndexKeySource, Relation,
 };
 use crate::session::settings::quote_identifier;
 
@@ -125,7 +125,7 @@ impl Analyzer<'_> {
     }
 
     /// Returns what a relation demands. Expressions are over positions.
-    fn target(&self, relation: &Relation) -> Result<Target> {
+    pub(in crate::analyzer) fn target(&self, relation: &Relation) -> Result<Target> {
         let positions: Vec<ColumnId> = (0..).take(relation.columns.len()).map(ColumnId).collect();
         let computed = self.computed_columns(relation, &positions)?;
         let analyze = |text: &str, usage: ExpressionUse| -> Result<Expr> {
@@ -157,10 +157,16 @@ impl Analyzer<'_> {
                         constraint: true,
                     });
                 }
-                ConstraintKind::NotNull { .. } | ConstraintKind::ForeignKey(_) => {}
+                ConstraintKind::NotNull { .. }
+                | ConstraintKind::Exclusion { .. }
+                | ConstraintKind::ForeignKey(_) => {}
             }
         }
-        for index in relation.indexes.iter().filter(|index| index.unique) {
+        let mut exclusions = Vec::new();
+        for index in relation.indexes.iter().filter(|index| !index.exclusion.is_empty()) {
+            exclusions.push(self.exclusion(relation, index, &analyze)?);
+        }
+        for index in relation.indexes.iter().filter(|index| index.is_plainly_unique()) {
             keys.push(unique_index(relation, index, self.context.catalog, &analyze)?);
         }
         checks.sort_by(|(left, _), (right, _)| left.cmp(right));
@@ -192,6 +198,7 @@ impl Analyzer<'_> {
             generated,
             checks,
             keys,
+            exclusions,
             check_options: Vec::new(),
         })
     }
@@ -241,6 +248,24 @@ fn shown_key(relation: &Relation, expr: &Expr, catalog: &Catalog) -> Option<EcoS
     Some(parenthesized(deparse.expression(expr)?.into()))
 }
 
+/// Returns the keys of an index over positions, and as messages show them.
+pub(super) fn key_exprs(
+    relation: &Relation,
+    index: &Index,
+    catalog: &Catalog,
+    analyze: &dyn Fn(&str, ExpressionUse) -> Result<Expr>,
+) -> Result<Vec<(Expr, EcoString)>> {
+    let key = |key: &IndexKey| match &key.source {
+        IndexKeySource::Column(position) => named_column(relation, *position),
+        IndexKeySource::Expression { definition, .. } => {
+            let expr = analyze(definition, ExpressionUse::Index)?;
+            let shown = shown_key(relation, &expr, catalog).unwrap_or_else(|| definition.clone());
+            Ok((expr, shown))
+        }
+    };
+    index.keys.iter().map(key).collect()
+}
+
 fn unique_index(
     relation: &Relation,
     index: &Index,
@@ -249,17 +274,7 @@ fn unique_index(
 ) -> Result<TargetKey> {
     let constraint = relation.constraints.iter().find(|constraint| constraint.oid == index.constraint);
     let constraint = constraint.filter(|_| index.constraint != 0);
-    let mut columns = Vec::with_capacity(index.keys.len());
-    for key in &index.keys {
-        columns.push(match &key.source {
-            IndexKeySource::Column(position) => named_column(relation, *position)?,
-            IndexKeySource::Expression { definition, .. } => {
-                let expr = analyze(definition, ExpressionUse::Index)?;
-                let shown = shown_key(relation, &expr, catalog).unwrap_or_else(|| definition.clone());
-                (expr, shown)
-            }
-        });
-    }
+    let columns = key_exprs(relation, index, catalog, analyze)?;
     let predicate = index.predicate.as_ref().map(|text| analyze(text, ExpressionUse::Check)).transpose()?;
     Ok(TargetKey {
         name: index.name.clone(),

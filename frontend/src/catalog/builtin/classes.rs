@@ -1,5 +1,6 @@
 //! The rows of `pg_am` and `pg_opclass`: which operator class an index key has.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use ::types::{Oid, oids};
@@ -57,6 +58,21 @@ pub fn operator_class(oid: Oid) -> Option<&'static OperatorClass> {
 /// Returns an operator class by method and name.
 pub fn operator_class_by_name(method: Oid, name: &str) -> Option<&'static OperatorClass> {
     CLASSES.iter().find(|class| class.method == method && class.name == name)
+}
+
+/// Says whether an operator is a member of an operator family.
+pub fn is_in_family(family: Oid, operator: Oid) -> bool {
+    static MEMBERS: LazyLock<HashSet<(Oid, Oid)>> = LazyLock::new(|| {
+        let members = rows::rows(rows::PG_AMOP).filter(|row| row.char("amoppurpose") == 's');
+        members.map(|row| (row.oid("amopfamily"), row.oid("amopopr"))).collect()
+    });
+    MEMBERS.contains(&(family, operator))
+}
+
+/// Returns the name of an operator family.
+pub fn operator_family_name(family: Oid) -> Option<String> {
+    let mut families = rows::rows(rows::PG_OPFAMILY).filter(|row| row.oid("oid") == family);
+    families.next().map(|row| row.text("opfname").into_owned())
 }
 
 /// Returns the default operator class of a type (`GetDefaultOpClass`).

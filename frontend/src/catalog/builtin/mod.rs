@@ -18,7 +18,8 @@ use ecow::EcoString;
 
 use super::Relation;
 pub use classes::{
-    OperatorClass, accepts, default_operator_class, index_method, operator_class, operator_class_by_name,
+    OperatorClass, accepts, default_operator_class, index_method, is_in_family, operator_class,
+    operator_class_by_name, operator_family_name,
 };
 pub use functions::{
     Aggregate, AggregateKind, Cast, CastContext, CastMethod, Function, FunctionKind, ParameterMode, body_key,

@@ -6,7 +6,7 @@ use ecow::EcoString;
 use executor::expr::ColumnId;
 use types::{PgError, Result};
 
-use crate::analyzer::ddl::{expressions, index};
+use crate::analyzer::ddl::{exclusion, expressions, index};
 use crate::analyzer::{AnalyzerContext, ExpressionUse, shown_expression};
 use crate::catalog::deparse::Deparse;
 use crate::catalog::{ConstraintKind, Index, IndexKeySource, Relation};
@@ -52,6 +52,9 @@ pub(super) fn relation(
                     *definition = index::parenthesized(inner);
                 }
             }
+        }
+        if !changed.exclusion.is_empty() {
+            changed.exclusion = exclusion::again(old, &changed, context)?;
         }
         if let Some(predicate) = &mut changed.predicate {
             *predicate = again.print(predicate, ExpressionUse::Predicate)?;

@@ -133,7 +133,9 @@ fn rename_constraint(session: &mut Session, table: &Relation, old: &str, new: &s
         return Err(PgError::new(SqlState::DUPLICATE_OBJECT, message));
     }
     let constraint = &table.constraints[at];
-    if let ConstraintKind::PrimaryKey { index, .. } | ConstraintKind::Unique { index, .. } = &constraint.kind
+    if let ConstraintKind::PrimaryKey { index, .. }
+    | ConstraintKind::Unique { index, .. }
+    | ConstraintKind::Exclusion { index } = &constraint.kind
         && let Some(index) = table.index(*index)
     {
         return rename_index(session, table, &Arc::clone(index), new);

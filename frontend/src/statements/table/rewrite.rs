@@ -199,7 +199,7 @@ fn without_column(old: &Relation, dropped: usize) -> Relation {
                 columns.iter_mut().for_each(moved);
             }
             ConstraintKind::NotNull { column } => moved(column),
-            ConstraintKind::Check { .. } => {}
+            ConstraintKind::Check { .. } | ConstraintKind::Exclusion { .. } => {}
             ConstraintKind::ForeignKey(key) => {
                 key.columns.iter_mut().for_each(moved);
                 key.delete_columns.iter_mut().for_each(moved);

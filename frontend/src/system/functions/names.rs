@@ -149,6 +149,8 @@ fn constraint(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
         if let Some(found) = table.constraints.iter().find(|constraint| constraint.oid == oid) {
             let found = shown::constraint(access, table, found, pretty(args, 1));
             let path = access.path();
+            let excluding = shown::excluding_table(access, table, &found, pretty(args, 1));
+            let table = excluding.as_ref().unwrap_or(table);
             return Ok(Datum::text(constraint_definition(&access.catalog, &path, table, &found)));
         }
     }

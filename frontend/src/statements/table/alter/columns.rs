@@ -268,8 +268,16 @@ pub(super) fn set_type(session: &mut Session, table: &Arc<Relation>, command: &A
             hold(session, &changed, constraint)?;
         }
     }
-    for index in changed.indexes.iter().filter(|index| index.unique && index.columns_used().contains(&at)) {
+    for index in
+        changed.indexes.iter().filter(|index| index.is_plainly_unique() && index.columns_used().contains(&at))
+    {
         super::super::super::constraint_check::unique(session, &changed, index)?;
+    }
+    let excluding = |index: &&Arc<crate::catalog::Index>| {
+        !index.exclusion.is_empty() && index.columns_used().contains(&at)
+    };
+    for index in changed.indexes.iter().filter(excluding) {
+        super::super::super::constraint_check::exclusion(session, &changed, index)?;
     }
     Ok(())
 }

@@ -22,6 +22,11 @@ fn raw(command: &AlterTableCmd) -> Result<&RawConstraint> {
     }
 }
 
+/// Says whether a command adds a foreign key.
+pub(super) fn is_foreign(command: &AlterTableCmd) -> bool {
+    raw(command).is_ok_and(|raw| raw.contype() == pg_query::protobuf::ConstrType::ConstrForeign)
+}
+
 /// ADD CONSTRAINT.
 pub(super) fn add(session: &mut Session, table: &Arc<Relation>, command: &AlterTableCmd) -> Result<()> {
     let raw = raw(command)?;
@@ -56,10 +61,15 @@ pub(super) fn hold(session: &mut Session, table: &Relation, constraint: &Constra
     match &constraint.kind {
         ConstraintKind::PrimaryKey { index, .. } | ConstraintKind::Unique { index, .. } => {
             match table.index(*index) {
+                Some(index) if index.is_period() => constraint_check::exclusion(session, table, index),
                 Some(index) => constraint_check::unique(session, table, index),
                 None => Ok(()),
             }
         }
+        ConstraintKind::Exclusion { index } => match table.index(*index) {
+            Some(index) => constraint_check::exclusion(session, table, index),
+            None => Ok(()),
+        },
         ConstraintKind::NotNull { column } => constraint_check::not_null(session, table, *column),
         ConstraintKind::Check { definition } => {
             constraint_check::check(session, table, &constraint.name, definition)
@@ -181,7 +191,9 @@ pub(super) fn validate(session: &mut Session, table: &Arc<Relation>, command: &A
     let at = found.ok_or_else(|| missing(table, &command.name))?;
     let constraint = &table.constraints[at];
     match constraint.kind {
-        ConstraintKind::PrimaryKey { .. } | ConstraintKind::Unique { .. } => {
+        ConstraintKind::PrimaryKey { .. }
+        | ConstraintKind::Unique { .. }
+        | ConstraintKind::Exclusion { .. } => {
             let message =
                 format!("cannot validate constraint \"{}\" of relation \"{}\"", constraint.name, table.name);
             return Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message)

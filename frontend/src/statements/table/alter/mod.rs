@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableStmt, AlterTableType as Kind, ObjectType, RangeVar};
+use storage::{TableLockMode, WaitPolicy};
 use types::{Oid, PgError, Result, SqlState};
 
 use super::{find_index, index_named, lookup, resolve, shown_name};
@@ -52,11 +53,34 @@ pub fn alter(session: &mut Session, statement: &AlterTableStmt) -> Result<String
     for command in &commands {
         check_kind(&relation, command.subtype())?;
     }
+    if relation.kind.is_stored() {
+        let mode =
+            commands.iter().map(|command| lock_mode(command)).max().unwrap_or(TableLockMode::AccessExclusive);
+        let find = |session: &Session| target(session, name, statement.objtype());
+        session.lock_relation(mode, WaitPolicy::Wait, &find)?;
+    }
     commands.sort_by_key(|command| pass(command.subtype()));
     for command in commands {
         run(session, relation.oid, command)?;
     }
     Ok(tag.to_owned())
+}
+
+/// Returns how a command locks its table (`AlterTableGetLockLevel`).
+fn lock_mode(command: &AlterTableCmd) -> TableLockMode {
+    match command.subtype() {
+        Kind::AtSetStatistics
+        | Kind::AtClusterOn
+        | Kind::AtDropCluster
+        | Kind::AtSetRelOptions
+        | Kind::AtResetRelOptions
+        | Kind::AtSetOptions
+        | Kind::AtResetOptions
+        | Kind::AtValidateConstraint => TableLockMode::ShareUpdateExclusive,
+        Kind::AtAddConstraint if constraints::is_foreign(command) => TableLockMode::ShareRowExclusive,
+        Kind::AtAlterConstraint => TableLockMode::ShareRowExclusive,
+        _ => TableLockMode::AccessExclusive,
+    }
 }
 
 /// Finds the relation that is altered; the statement's word must fit it.
