@@ -42,7 +42,8 @@ pub use scan::{RowGroup, TableScan};
 pub use store::{Store, StoreOptions};
 pub use table::{ColumnDefinition, ROW_GROUP_ROWS, RowId, SEGMENT_ROW_GROUPS, TableId};
 pub use transaction::{
-    CommitNumber, InsertOutcome, IsolationLevel, Savepoint, Transaction, WaitPolicy, WriteOutcome,
+    CommitNumber, ExportedSnapshot, InsertOutcome, IsolationLevel, Savepoint, Transaction, WaitPolicy,
+    WriteOutcome,
 };
 pub use verify::{Report, verify, verify_in};
 pub use zone_map::ZoneMap;

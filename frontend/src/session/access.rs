@@ -14,6 +14,7 @@ use super::engine::Engine;
 use super::portal::Cursor;
 use super::prepared::Prepared;
 use super::settings::Settings;
+use super::snapshots::Exports;
 use super::view::SettingsView;
 use crate::catalog::Catalog;
 use crate::server::backends::Backend;
@@ -43,6 +44,8 @@ pub struct Access {
     pub sequences: Arc<Mutex<super::sequences::SessionSequences>>,
     /// Whether BEGIN was executed.
     pub in_block: bool,
+    /// Snapshots that the transaction has exported.
+    pub exports: Arc<Exports>,
     io: IoContext,
     transaction_at: i64,
     statement_at: i64,
@@ -121,6 +124,7 @@ impl Session {
             generator: Arc::clone(&self.generator),
             sequences: Arc::clone(&self.sequences),
             in_block: open.explicit,
+            exports: Arc::clone(&open.exports),
             io,
             transaction_at: open.started_at,
             statement_at: self.statement_at,

@@ -34,6 +34,8 @@ pub struct Engine {
     pub samples: SampleCache,
     /// Values of sequences.
     pub sequences: super::sequences::Sequences,
+    /// Snapshots that open transactions have exported.
+    pub snapshots: super::snapshots::Snapshots,
     /// The last catalog image and what it decodes to.
     decoded: Mutex<Option<(Arc<Vec<u8>>, Arc<Catalog>)>>,
 }
@@ -57,6 +59,7 @@ impl Engine {
             stopping: AtomicBool::new(false),
             samples: SampleCache::default(),
             sequences: super::sequences::Sequences::default(),
+            snapshots: super::snapshots::Snapshots::default(),
             decoded: Mutex::default(),
         }
     }

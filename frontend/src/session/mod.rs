@@ -3,6 +3,7 @@
 pub mod access;
 pub mod clock;
 pub mod engine;
+mod kept_indexes;
 pub mod locks;
 pub mod names;
 pub mod plans;
@@ -10,6 +11,7 @@ pub mod portal;
 pub mod prepared;
 pub mod sequences;
 pub mod settings;
+pub mod snapshots;
 pub mod temporary;
 mod transaction;
 mod two_phase;

@@ -14,9 +14,10 @@ use types::{PgError, Result, SqlState};
 
 use super::engine::Engine;
 use super::settings::SettingsPoint;
+use super::snapshots::Exports;
 use super::waiter::SessionWaiter;
 use super::{Session, clock};
-use crate::catalog::{Catalog, Relation};
+use crate::catalog::Catalog;
 
 /// An open transaction.
 pub struct Open {
@@ -36,6 +37,8 @@ pub struct Open {
     pub used: bool,
     /// Checks of constraints that wait for the transaction's end.
     pub deferred: Arc<Mutex<DeferredChecks>>,
+    /// Snapshots that it has exported.
+    pub(super) exports: Arc<Exports>,
     settings: SettingsPoint,
     savepoints: Vec<NamedSavepoint>,
 }
@@ -70,6 +73,7 @@ impl Open {
             failed: false,
             used: false,
             deferred: Arc::default(),
+            exports: Arc::default(),
             settings,
             savepoints: Vec::new(),
         })
@@ -164,7 +168,7 @@ impl Session {
     }
 
     /// Returns the isolation level of the statement that begins.
-    fn isolation_level(&self) -> IsolationLevel {
+    pub(super) fn isolation_level(&self) -> IsolationLevel {
         self.concurrency().level
     }
 
@@ -204,7 +208,7 @@ impl Session {
         self.transaction.as_ref().ok_or_else(|| PgError::internal("no transaction is open"))
     }
 
-    fn open_mut(&mut self) -> Result<&mut Open> {
+    pub(super) fn open_mut(&mut self) -> Result<&mut Open> {
         self.transaction.as_mut().ok_or_else(|| PgError::internal("no transaction is open"))
     }
 
@@ -218,7 +222,7 @@ impl Session {
         let mut catalog = Catalog::clone(&open.catalog);
         let result = change(&mut catalog)?;
         catalog.version += 1;
-        follow_indexes(open, &catalog)?;
+        super::kept_indexes::follow(open, &catalog)?;
         open.catalog = Arc::new(catalog);
         open.catalog_changed = true;
         Ok(result)
@@ -296,6 +300,7 @@ impl Session {
     }
 
     pub(super) fn end(&mut self, open: &Open, committed: bool) {
+        open.exports.clear(&self.engine.snapshots);
         let mut settings = self.settings.lock();
         if !committed {
             settings.rollback_to(&open.settings);
@@ -317,7 +322,10 @@ impl Session {
                 let mut storage = open.storage.lock();
                 match open.savepoints.last() {
                     Some(savepoint) => storage.rollback_to(&savepoint.storage),
-                    None => storage.give_up(),
+                    None => {
+                        storage.give_up();
+                        open.exports.clear(&self.engine.snapshots);
+                    }
                 }
             }
             Some(_) => self.rollback(),
@@ -403,6 +411,7 @@ impl Session {
         let name = name.to_owned();
         let deferred = open.deferred.lock().point();
         open.savepoints.push(NamedSavepoint { name, storage, catalog, catalog_changed, settings, deferred });
+        open.exports.set_nested(true);
         Ok(())
     }
 
@@ -415,6 +424,7 @@ impl Session {
         let open = self.open_mut()?;
         let index = open.find_savepoint(name)?;
         open.savepoints.truncate(index);
+        open.exports.set_nested(index > 0);
         Ok(())
     }
 
@@ -448,41 +458,4 @@ impl Open {
             )
         })
     }
-}
-
-/// Makes the storage keep the indexes that a changed catalog has, and no others.
-fn follow_indexes(open: &Open, catalog: &Catalog) -> Result<()> {
-    for (oid, relation) in &catalog.relations {
-        let before = open.catalog.relations.get(oid);
-        if !relation.kind.is_stored() || before.is_some_and(|before| Arc::ptr_eq(before, relation)) {
-            continue;
-        }
-        let table = relation.table_id();
-        let mut storage = open.storage.lock();
-        let Ok((_, kept)) = storage.shape(table) else { continue };
-        let wanted = crate::statements::stored_indexes(relation);
-        let same = |one: &storage::IndexDefinition, other: &storage::IndexDefinition| {
-            one.id == other.id && one.unique == other.unique && one.columns == other.columns
-        };
-        for gone in kept.iter().filter(|kept| !wanted.iter().any(|wanted| same(wanted, kept))) {
-            storage.drop_index(table, gone.id)?;
-        }
-        for new in wanted.into_iter().filter(|wanted| !kept.iter().any(|kept| same(wanted, kept))) {
-            storage.create_index(table, new).map_err(|error| not_built(error, relation, catalog))?;
-        }
-    }
-    Ok(())
-}
-
-/// Returns the error of an index that could not be built.
-fn not_built(error: storage::StorageError, relation: &Relation, catalog: &Catalog) -> PgError {
-    let storage::StorageError::DuplicateKey { index, .. } = &error else { return error.into() };
-    let message = format!("could not create unique index \"{index}\"");
-    let mut error = PgError::from(error);
-    let fields = error.fields_mut();
-    fields.message = message;
-    fields.schema = super::names::schema_name(catalog, relation.schema);
-    fields.table = Some(relation.name.to_string());
-    fields.detail = fields.detail.take().map(|detail| detail.replace(" already exists.", " is duplicated."));
-    error
 }

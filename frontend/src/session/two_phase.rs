@@ -56,6 +56,9 @@ impl Session {
         if self.has_touched_temporary()? {
             return Err(errors::cannot_prepare("has operated on temporary objects"));
         }
+        if self.open()?.exports.any() {
+            return Err(errors::cannot_prepare("has exported snapshots"));
+        }
         if gid.len() > NAME_BYTES_MAX {
             return Err(errors::identifier_too_long(gid));
         }

@@ -63,6 +63,21 @@ fn set_multi(session: &mut Session, statement: &VariableSetStmt) -> Result<()> {
             }
             set_modes(session, &statement.args, true)
         }
+        "TRANSACTION SNAPSHOT" => {
+            if statement.is_local {
+                return Err(types::errors::transactions::cannot_import(
+                    "SET LOCAL TRANSACTION SNAPSHOT is not implemented",
+                ));
+            }
+            if !session.open()?.explicit {
+                session.warn(
+                    SqlState::NO_ACTIVE_SQL_TRANSACTION,
+                    "SET TRANSACTION can only be used in transaction blocks",
+                );
+            }
+            let identifier = statement.args.first().and_then(constant_text).unwrap_or_default();
+            session.import_snapshot(&identifier)
+        }
         "SESSION CHARACTERISTICS" => set_modes(session, &statement.args, false),
         other => Err(PgError::not_supported(format!("SET {other}"))),
     }

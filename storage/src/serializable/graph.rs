@@ -91,7 +91,9 @@ impl Graph {
         !self.nodes.values().any(|node| !node.is_committed() && !node.read_only)
     }
 
-    pub(super) fn begin(&mut self, process_id: i32, read_only: bool) -> u64 {
+    /// Begins a transaction; `snapshot`: with that of another one. Nobody knows then what has been committed since, so
+    /// it is not safe.
+    pub(super) fn begin(&mut self, process_id: i32, read_only: bool, snapshot: Option<u64>) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         let mut watches = BTreeSet::new();
@@ -103,12 +105,12 @@ impl Graph {
                 }
             }
         }
-        let safe = read_only && watches.is_empty();
+        let safe = read_only && watches.is_empty() && snapshot.is_none();
         let node = Node {
             process_id,
             xid: None,
             commit_number: None,
-            snapshot: self.last_commit,
+            snapshot: snapshot.unwrap_or(self.last_commit),
             prepared: NONE,
             committed: NONE,
             earliest_out: None,
@@ -124,6 +126,11 @@ impl Graph {
         };
         self.nodes.insert(id, node);
         id
+    }
+
+    /// Returns what a transaction that is not over has as its snapshot.
+    pub(super) fn snapshot_of(&self, id: u64) -> Option<u64> {
+        self.nodes.get(&id).filter(|node| !node.is_committed()).map(|node| node.snapshot)
     }
 
     pub(super) fn process_id(&self, id: u64) -> i32 {

@@ -75,8 +75,21 @@ impl Serializable {
         if read_only && state.graph.no_writers() {
             return (None, snapshot);
         }
-        let id = state.graph.begin(process_id, read_only);
+        let id = state.graph.begin(process_id, read_only, None);
         (Some(Tracker { all: Arc::clone(self), id, done: AtomicBool::new(false) }), snapshot)
+    }
+
+    /// Begins a transaction with the snapshot of another one; `None` when that is over.
+    pub(crate) fn begin_with(
+        self: &Arc<Self>,
+        source: &Tracker,
+        process_id: i32,
+        read_only: bool,
+    ) -> Option<Tracker> {
+        let mut state = self.state.lock();
+        let snapshot = state.graph.snapshot_of(source.id)?;
+        let id = state.graph.begin(process_id, read_only, Some(snapshot));
+        Some(Tracker { all: Arc::clone(self), id, done: AtomicBool::new(false) })
     }
 
     /// Returns what is read and by which process, for `pg_locks`.

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use types::{Datum, Oid};
 
 pub(crate) use prepare::Detached;
+pub use serial::ExportedSnapshot;
 pub(crate) use write::duplicate;
 pub use write::{InsertOutcome, IsolationLevel, WaitPolicy, WriteOutcome};
 

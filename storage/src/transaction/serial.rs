@@ -1,13 +1,23 @@
 //! The transaction's side of SERIALIZABLE: see [`crate::serializable`].
 
+use std::sync::Arc;
+
 use super::{IsolationLevel, Transaction};
 use crate::error::Result;
 use crate::heap::Heap;
 use crate::index::IndexId;
 use crate::index::key::{Key, key_of_row};
+use crate::mvcc::snapshot::Held;
 use crate::mvcc::waits::{SAFE_SNAPSHOT, Step};
-use crate::serializable::Safety;
+use crate::serializable::{Safety, Tracker};
 use crate::table::{RowId, TableId};
+
+/// A snapshot that other transactions may take. As long as it lives, nothing that it shows is removed.
+#[derive(Debug, Clone)]
+pub struct ExportedSnapshot {
+    held: Arc<Held>,
+    tracker: Option<Arc<Tracker>>,
+}
 
 impl Transaction {
     /// Takes the snapshot of a transaction at SERIALIZABLE, which then stays, and begins to remember what it reads. Does
@@ -21,12 +31,12 @@ impl Transaction {
         }
         loop {
             let process_id = self.waiter.process_id();
-            let store = std::sync::Arc::clone(&self.store);
+            let store = Arc::clone(&self.store);
             let (tracker, (held, version)) =
                 store.serializable().begin(process_id, read_only, || store.newest());
             self.held = held;
             self.version = version;
-            self.tracker = tracker.map(std::sync::Arc::new);
+            self.tracker = tracker.map(Arc::new);
             if !(read_only && deferrable) || self.await_safety()? {
                 break;
             }
@@ -59,6 +69,29 @@ impl Transaction {
         tracker.finish(false, false);
         self.tracker = None;
         safe
+    }
+
+    /// Returns the snapshot, for other transactions to take.
+    pub fn export_snapshot(&self) -> ExportedSnapshot {
+        ExportedSnapshot { held: Arc::clone(&self.held), tracker: self.tracker.clone() }
+    }
+
+    /// Takes the snapshot of another transaction and keeps it. Returns whether that one is still there, which matters at
+    /// SERIALIZABLE.
+    pub fn import_snapshot(&mut self, snapshot: &ExportedSnapshot, read_only: bool) -> bool {
+        if self.isolation == IsolationLevel::Serializable
+            && let Some(source) = &snapshot.tracker
+        {
+            let process_id = self.waiter.process_id();
+            let tracker = self.store.serializable().begin_with(source, process_id, read_only);
+            if tracker.is_none() {
+                return false;
+            }
+            self.tracker = tracker.map(Arc::new);
+        }
+        self.serializable = true;
+        self.held = Arc::clone(&snapshot.held);
+        true
     }
 
     /// Returns whether the transaction's end matters to others at SERIALIZABLE.

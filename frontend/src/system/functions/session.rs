@@ -35,6 +35,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
         let xid = context.query.transaction()?.lock().xid();
         Ok(xid.map_or(Datum::Null, |xid| Datum::I64(xid as i64)))
     }),
+    row("pg_export_snapshot", export_snapshot),
     row("pg_is_in_recovery", |_, _| Ok(Datum::Bool(false))),
     row("pg_isolation_test_session_is_blocked", session_is_blocked),
     row("pg_postmaster_start_time", |_, context| Ok(Datum::I64(access(context)?.engine.started_at))),
@@ -51,6 +52,11 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("show_config_by_name_missing_ok", show_config),
     row("statement_timestamp", statement_timestamp),
 ];
+
+fn export_snapshot(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let transaction = context.query.transaction()?;
+    crate::session::snapshots::export(access(context)?, &transaction.lock()).map(Datum::text)
+}
 
 /// The version that clients are told.
 pub const VERSION: &str = "18.4";

@@ -1,5 +1,5 @@
 //! `kill -9` with prepared transactions: they are there after each restart with their rows, their tables and their locks,
-//! until somebody ends them.
+//! until somebody ends them. Snapshots that one transaction takes from another.
 #![expect(clippy::expect_used, reason = "a test that cannot run must fail")]
 
 use std::path::Path;
@@ -105,4 +105,47 @@ async fn prepared_transactions_survive_kills() {
     assert_eq!(sqlstate(&client, "commit prepared 'locks'").await, "42704");
     server.stop();
     verify(&data_dir);
+}
+
+#[tokio::test]
+async fn snapshots_are_exported_and_imported() {
+    let data_dir = fresh_data_dir(env!("CARGO_TARGET_TMPDIR"), "snapshots");
+    let server = SurusServer::start(&data_dir, &[]).await;
+    let (source, writer) = (connect(&server.url()).await, connect(&server.url()).await);
+    run(&source, "create table t (id int primary key, v int); insert into t values (1, 1), (2, 2)").await;
+    for level in ["read committed", "repeatable read", "serializable"] {
+        let serializable = level == "serializable";
+        run(&source, &format!("begin isolation level {level}")).await;
+        run(&source, "update t set v = 1000 where id = 2").await;
+        let identifier = list(&source, "select pg_export_snapshot()").await;
+        run(&writer, "update t set v = v + 1 where id = 1; insert into t values (3, 3)").await;
+        run(&writer, "vacuum t").await;
+        let importer = connect(&server.url()).await;
+        let importing = if serializable { "serializable" } else { "repeatable read" };
+        run(&importer, &format!("begin isolation level {importing}")).await;
+        run(&importer, &format!("set transaction snapshot '{identifier}'")).await;
+        for _ in 0..2 {
+            assert_eq!(list(&importer, "select v from t order by id").await, "1 2", "{level}");
+        }
+        assert_eq!(sqlstate(&importer, "update t set v = 7 where id = 1").await, "40001", "{level}");
+        run(&importer, "rollback").await;
+        run(&source, "rollback").await;
+        run(&importer, &format!("begin isolation level {importing}")).await;
+        let late = sqlstate(&importer, &format!("set transaction snapshot '{identifier}'")).await;
+        assert_eq!(late, "42704", "{level}");
+        run(&writer, "delete from t where id = 3; update t set v = v - 1 where id = 1").await;
+    }
+    // Write skew over an imported snapshot is found.
+    run(&source, "begin isolation level serializable").await;
+    assert_eq!(list(&source, "select sum(v) from t").await, "3");
+    let identifier = list(&source, "select pg_export_snapshot()").await;
+    let importer = connect(&server.url()).await;
+    run(&importer, "begin isolation level serializable").await;
+    run(&importer, &format!("set transaction snapshot '{identifier}'")).await;
+    assert_eq!(list(&importer, "select sum(v) from t").await, "3");
+    run(&source, "update t set v = 0 where id = 1").await;
+    run(&importer, "update t set v = 0 where id = 2").await;
+    run(&source, "commit").await;
+    assert_eq!(sqlstate(&importer, "commit").await, "40001");
+    server.stop();
 }
