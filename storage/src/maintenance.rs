@@ -60,6 +60,7 @@ fn run(store: &Weak<Store>, interval: Duration) {
 impl Store {
     /// Does what is worth doing without being asked.
     fn tidy(self: &Arc<Self>) -> Result<()> {
+        self.make_journal_room();
         let mut hot = 0;
         for (table, heap) in self.heaps(&[]) {
             self.remove_garbage(&heap)?;

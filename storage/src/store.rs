@@ -38,11 +38,13 @@ pub struct StoreOptions {
     pub journal_bytes_max: u64,
     /// How often the store tidies up in the background; `None`: never.
     pub maintenance: Option<Duration>,
+    /// How far ahead of its records the journal has room in its file, in bytes.
+    pub journal_room_bytes: u64,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { journal_bytes_max: 128 << 20, maintenance: None }
+        Self { journal_bytes_max: 128 << 20, maintenance: None, journal_room_bytes: 16 << 20 }
     }
 }
 
@@ -195,6 +197,12 @@ impl Store {
     /// Returns the transaction that has changed the catalog last; after a start, one before all others.
     pub fn catalog_xid(&self) -> u32 {
         self.xids.xid_or_older(self.published_version().catalog_commit)
+    }
+
+    /// Makes room in the journal's file for records to come. Commits are quicker for it; the maintenance thread does it,
+    /// too.
+    pub fn make_journal_room(&self) {
+        self.journal.make_room(self.options.journal_room_bytes);
     }
 
     /// Writes everything to segments and the manifest and shortens the journal; the store stays usable. To be

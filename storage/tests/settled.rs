@@ -91,7 +91,11 @@ fn load(store: &std::sync::Arc<Store>, table: TableId) {
 fn a_table_settles_after_many_updates() {
     let directory = std::env::temp_dir().join(format!("surus-settled-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&directory);
-    let options = StoreOptions { journal_bytes_max: 2 << 20, maintenance: Some(Duration::from_millis(50)) };
+    let options = StoreOptions {
+        journal_bytes_max: 2 << 20,
+        maintenance: Some(Duration::from_millis(50)),
+        ..StoreOptions::default()
+    };
     let store = Store::open(&directory, options).unwrap();
     load(&store, TABLE);
     load(&store, FRESH);

@@ -8,6 +8,9 @@
 //! keeps a payload that contains frames from being taken for some. Frames are written with `pwrite`; whoever needs
 //! durability next syncs for everybody who wrote before (group commit).
 //!
+//! The file is made longer ahead of the records, with zeros, so that a sync has to write the records only and not the
+//! file's size, too.
+//!
 //! On reading, what follows the last good frame is a torn tail and is dropped, unless a later frame, or the next file,
 //! proves that it was durable once: then the journal is damaged and refused. A file may follow that nothing was ever
 //! written to: the rotation that began it failed, for want of space perhaps, and the one before went on.
@@ -18,6 +21,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -28,6 +32,9 @@ const FILE_MAGIC: &[u8; 16] = b"SURUS JOURNAL 6\n";
 const FILE_HEADER: usize = 36;
 const FRAME_MAGIC: [u8; 4] = [0xf3, b'S', b'J', b'R'];
 const FRAME_HEADER: usize = 20;
+/// Tuning constants: how much room is made at a time, in bytes, and how many times what was written of late.
+const ROOM_STEP: u64 = 256 << 10;
+const ROOM_FACTOR: u64 = 4;
 
 /// Where commits are recorded.
 pub(crate) trait Journal: Send + Sync + std::fmt::Debug {
@@ -41,6 +48,9 @@ pub(crate) trait Journal: Send + Sync + std::fmt::Debug {
     fn remove_before(&self, number: u64) -> Result<()>;
     /// Returns the bytes in the newest file.
     fn size(&self) -> u64;
+    /// Makes room for records to come, which then become durable sooner: several times what was written since the last
+    /// call, `bytes` at most. To be called now and then.
+    fn make_room(&self, bytes: u64);
     /// Accepts no more records, because of a failure after which nobody knows what is on the disk.
     fn poison(&self, reason: String);
 }
@@ -51,6 +61,8 @@ pub(crate) struct FileJournal {
     disk: Arc<dyn Disk>,
     directory: PathBuf,
     tail: Mutex<Tail>,
+    /// Where the records ended when room was made last.
+    room_made_at: AtomicU64,
     state: Mutex<SyncState>,
     synced: Condvar,
 }
@@ -64,6 +76,8 @@ struct Tail {
     len: u64,
     /// Position of the file's first byte among all positions.
     start: u64,
+    /// Up to where the file has been written, with zeros from `len` on.
+    room_end: u64,
 }
 
 #[derive(Debug, Default)]
@@ -162,7 +176,9 @@ fn frames(bytes: &[u8], number: u64, (salt, before): (u64, u64)) -> JournalConte
         payloads.push(payload.to_vec());
         position += FRAME_HEADER + payload.len();
     }
-    JournalContent { number, payloads, good_len: position as u64, torn: position < bytes.len(), before, salt }
+    // Zeros are room for records that were never written.
+    let torn = bytes[position..].iter().any(|byte| *byte != 0);
+    JournalContent { number, payloads, good_len: position as u64, torn, before, salt }
 }
 
 /// Returns the payload of a good frame and the durable position it states.
@@ -210,6 +226,7 @@ impl FileJournal {
                 salt: last.salt,
                 len: last.good_len,
                 start: 0,
+                room_end: last.good_len,
             },
             Some(JournalContent { number, .. }) => {
                 let before = earlier.last().map_or(0, |content| content.good_len);
@@ -218,10 +235,12 @@ impl FileJournal {
             None => Tail::begin(disk.as_ref(), directory, first, 0)?,
         };
         let state = SyncState { durable: tail.len, ..SyncState::default() };
+        let room_made_at = AtomicU64::new(tail.len);
         Ok(Self {
             disk: Arc::clone(disk),
             directory: directory.to_owned(),
             tail: Mutex::new(tail),
+            room_made_at,
             state: Mutex::new(state),
             synced: Condvar::new(),
         })
@@ -232,6 +251,38 @@ impl FileJournal {
         match &state.failed {
             None => Ok(state.durable),
             Some(reason) => Err(StorageError::Poisoned { reason: reason.clone() }),
+        }
+    }
+
+    /// Returns when everything before `position` is durable. `at_least_once`: syncs even if it is known to be.
+    fn sync_to(&self, position: u64, mut at_least_once: bool) -> Result<()> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(reason) = &state.failed {
+                return Err(StorageError::Poisoned { reason: reason.clone() });
+            }
+            if state.durable >= position && !at_least_once {
+                return Ok(());
+            }
+            if state.syncing {
+                self.synced.wait(&mut state);
+                continue;
+            }
+            at_least_once = false;
+            state.syncing = true;
+            drop(state);
+            let tail = self.tail.lock().clone();
+            let result = tail.file.sync();
+            state = self.state.lock();
+            state.syncing = false;
+            match result {
+                Ok(()) => state.durable = state.durable.max(tail.start + tail.len),
+                Err(error) => {
+                    let path = file_path(&self.directory, tail.number);
+                    state.failed = Some(format!("could not fsync \"{}\": {error}", path.display()));
+                }
+            }
+            self.synced.notify_all();
         }
     }
 
@@ -282,7 +333,8 @@ impl Tail {
         let file =
             begin().map_err(|error| StorageError::io("could not begin journal file", &path, &error))?;
         sync_directory_of(disk, &path)?;
-        Ok(Self { file, number, salt, len: FILE_HEADER as u64, start: 0 })
+        let len = FILE_HEADER as u64;
+        Ok(Self { file, number, salt, len, start: 0, room_end: len })
     }
 }
 
@@ -305,6 +357,7 @@ impl Journal for FileJournal {
             let error = self.failed(StorageError::io("could not write to journal file", &path, &error));
             // What was written of it goes, durably: what an earlier attempt has left behind it might make it whole.
             let cut = tail.file.set_len(tail.len).and_then(|()| tail.file.sync());
+            tail.room_end = tail.len;
             return match cut {
                 Ok(()) => Err(error),
                 Err(uncut) => {
@@ -315,37 +368,12 @@ impl Journal for FileJournal {
             };
         }
         tail.len += frame.len() as u64;
+        tail.room_end = tail.room_end.max(tail.len);
         Ok(tail.start + tail.len)
     }
 
     fn sync(&self, position: u64) -> Result<()> {
-        let mut state = self.state.lock();
-        loop {
-            if let Some(reason) = &state.failed {
-                return Err(StorageError::Poisoned { reason: reason.clone() });
-            }
-            if state.durable >= position {
-                return Ok(());
-            }
-            if state.syncing {
-                self.synced.wait(&mut state);
-                continue;
-            }
-            state.syncing = true;
-            drop(state);
-            let tail = self.tail.lock().clone();
-            let result = tail.file.sync();
-            state = self.state.lock();
-            state.syncing = false;
-            match result {
-                Ok(()) => state.durable = state.durable.max(tail.start + tail.len),
-                Err(error) => {
-                    let path = file_path(&self.directory, tail.number);
-                    state.failed = Some(format!("could not fsync \"{}\": {error}", path.display()));
-                }
-            }
-            self.synced.notify_all();
-        }
+        self.sync_to(position, false)
     }
 
     fn rotate(&self) -> Result<u64> {
@@ -376,6 +404,39 @@ impl Journal for FileJournal {
 
     fn size(&self) -> u64 {
         self.tail.lock().len
+    }
+
+    fn make_room(&self, bytes: u64) {
+        let end = {
+            let tail = self.tail.lock();
+            tail.start + tail.len
+        };
+        let written = end.saturating_sub(self.room_made_at.swap(end, Ordering::Relaxed));
+        let bytes = bytes.min(written.saturating_mul(ROOM_FACTOR));
+        let zeros = vec![0; ROOM_STEP.min(bytes) as usize];
+        let mut made = false;
+        while self.check().is_ok() {
+            // Whoever appends meanwhile waits, or the zeros could come after what they are to make room for.
+            let mut tail = self.tail.lock();
+            if tail.room_end >= tail.len + bytes {
+                break;
+            }
+            let from = tail.room_end;
+            if write_all(tail.file.as_ref(), &zeros, from).is_err() {
+                // There is no room to be had; the records say so when they need it.
+                break;
+            }
+            tail.room_end = from + zeros.len() as u64;
+            made = true;
+        }
+        if made {
+            let position = {
+                let tail = self.tail.lock();
+                tail.start + tail.len
+            };
+            // A failure is the records' who were to become durable with it.
+            let _ = self.sync_to(position, true);
+        }
     }
 
     fn poison(&self, reason: String) {

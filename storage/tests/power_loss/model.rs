@@ -137,7 +137,7 @@ pub fn open(disk: &Arc<dyn Disk>) -> storage::Result<Arc<Store>> {
     Store::open_on(
         Arc::clone(disk),
         Path::new("/data"),
-        StoreOptions { journal_bytes_max: u64::MAX, ..StoreOptions::default() },
+        StoreOptions { journal_bytes_max: u64::MAX, journal_room_bytes: 2000, ..StoreOptions::default() },
     )
 }
 

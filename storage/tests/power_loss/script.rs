@@ -51,9 +51,10 @@ impl Script {
                 self.transaction(&store, &|script, transaction, work| script.fill(transaction, work));
                 continue;
             }
-            match self.random.below(15) {
+            match self.random.below(16) {
                 // Nothing is to be seen of it, whether it succeeds or not.
                 3 => drop(store.vacuum(&[])),
+                4 => store.make_journal_room(),
                 0 | 1 => {
                     if store.checkpoint().is_ok() {
                         let mut history = self.history.lock().unwrap();
