@@ -229,7 +229,7 @@ pub(crate) fn unindex_group(heap: &Heap, group: &Group) {
             return;
         };
         for (key, lane) in directory.entries() {
-            index.remove(key.clone(), RowId::new(group.id, usize::from(*lane)));
+            index.remove(key, RowId::new(group.id, usize::from(lane)));
         }
     }
     group.leave_trees();

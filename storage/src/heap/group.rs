@@ -4,15 +4,14 @@
 //! are read from changes, so that nobody who scans or changes it has to notice.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use kernels::vector::{Bitmap, VECTOR_LANES, Vector};
-use parking_lot::RwLock;
 use types::{Datum, Oid};
 
 use super::page::Page;
-use super::row::{RowLayout, StoredRow, datum_of, lane_at};
+use super::row::{Lane, RowLayout, StoredRow, datum_of};
 use super::system::UNKNOWN_ORIGIN;
 use crate::error::{Result, StorageError};
 use crate::index::directory::Directories;
@@ -32,7 +31,8 @@ pub(crate) struct Group {
     pub(crate) begin: AtomicU64,
     /// Places given away.
     len: AtomicUsize,
-    form: RwLock<Form>,
+    /// The segment that has the values, and the position in it, once they are frozen.
+    segment: OnceLock<(Arc<Segment>, usize)>,
     pages: Box<[Page]>,
     pub(crate) directories: Directories,
     /// Whether indexes find its rows in directories; else they are in the trees.
@@ -61,22 +61,21 @@ pub(crate) enum Form {
 impl Group {
     /// Returns a row group without rows, in memory.
     pub(crate) fn hot(id: u64) -> Self {
-        Self::new(id, Form::Hot, 0, crate::mvcc::stamp::ALWAYS)
+        Self::new(id, None, 0, crate::mvcc::stamp::ALWAYS)
     }
 
     /// Returns a row group of `rows` rows of a segment.
     pub(crate) fn frozen(id: u64, segment: &Arc<Segment>, index: usize, rows: usize, begin: u64) -> Self {
-        let form = Form::Frozen { segment: Arc::clone(segment), index };
-        Self::new(id, form, rows, begin)
+        Self::new(id, Some((Arc::clone(segment), index)), rows, begin)
     }
 
-    fn new(id: u64, form: Form, len: usize, begin: u64) -> Self {
-        let frozen = matches!(form, Form::Frozen { .. });
+    fn new(id: u64, segment: Option<(Arc<Segment>, usize)>, len: usize, begin: u64) -> Self {
+        let frozen = segment.is_some();
         Self {
             id,
             begin: AtomicU64::new(begin),
             len: AtomicUsize::new(len),
-            form: RwLock::new(form),
+            segment: segment.map_or_else(OnceLock::new, OnceLock::from),
             pages: (0..ROW_GROUP_ROWS / VECTOR_LANES).map(|_| Page::default()).collect(),
             directories: Directories::default(),
             in_directories: AtomicBool::new(frozen),
@@ -100,11 +99,19 @@ impl Group {
     }
 
     pub(crate) fn form(&self) -> Form {
-        self.form.read().clone()
+        match self.segment() {
+            Some((segment, index)) => Form::Frozen { segment: Arc::clone(segment), index },
+            None => Form::Hot,
+        }
+    }
+
+    /// Returns the segment that has the values, and the position in it; `None` when they are in memory.
+    pub(crate) fn segment(&self) -> Option<(&Arc<Segment>, usize)> {
+        self.segment.get().map(|(segment, index)| (segment, *index))
     }
 
     pub(crate) fn is_hot(&self) -> bool {
-        matches!(*self.form.read(), Form::Hot)
+        self.segment().is_none()
     }
 
     pub(crate) fn page(&self, vector_index: usize) -> &Page {
@@ -297,22 +304,8 @@ impl Group {
 
     /// Returns a row, whatever its stamps; `None` when the place is free.
     pub(crate) fn row(&self, layout: &Arc<RowLayout>, lane: usize) -> Result<Option<StoredRow>> {
-        if lane >= self.len() {
-            return Ok(None);
-        }
-        let (page, place) = self.page_of(lane);
-        if let Some(bytes) = page.read().row(place) {
-            return Ok(Some(StoredRow { layout: Arc::clone(layout), bytes: bytes.into() }));
-        }
-        let Form::Frozen { segment, index } = self.form() else { return Ok(None) };
-        let position = [place as u16];
-        let mut vectors = Vec::with_capacity(layout.column_count());
-        for column in 0..layout.column_count() {
-            let vector = segment.chunk(index, column)?.vector_at(lane / VECTOR_LANES, &position);
-            vectors.push(vector.ok_or_else(|| segment.corrupt(index, column, INCONSISTENT))?);
-        }
-        let bytes = layout.encode(&vectors, 0)?;
-        Ok(Some(StoredRow { layout: Arc::clone(layout), bytes }))
+        let bytes = self.replaced(layout, lane, &[])?;
+        Ok(bytes.map(|bytes| StoredRow { layout: Arc::clone(layout), bytes }))
     }
 
     /// Appends some columns of a row, whatever its stamps, as datums of given types. Returns whether the row is there.
@@ -338,12 +331,14 @@ impl Group {
             }
             return Ok(true);
         }
-        let Form::Frozen { segment, index } = self.form() else { return Ok(false) };
+        let Some((segment, index)) = self.segment() else { return Ok(false) };
+        let mut string = Vec::new();
         for &(column, oid) in columns {
             let definition = definition(column)?;
-            let vector = segment.chunk(index, column)?.vector_at(lane / VECTOR_LANES, &[place as u16]);
-            let vector = vector.ok_or_else(|| segment.corrupt(index, column, INCONSISTENT))?;
-            out.push(datum_of(definition, lane_at(definition, &vector, 0)?, oid)?);
+            let chunk = segment.chunk(index, column)?;
+            let value = chunk.lane(definition, lane, &mut string)?;
+            let value = value.ok_or_else(|| segment.corrupt(index, column, INCONSISTENT))?;
+            out.push(datum_of(definition, value, oid)?);
         }
         Ok(true)
     }
@@ -356,9 +351,41 @@ impl Group {
         Ok(origins.first().copied().unwrap_or(UNKNOWN_ORIGIN))
     }
 
+    /// Returns the bytes of a row with other values in some columns, whatever its stamps; `None` when the place is free.
+    pub(crate) fn replaced(
+        &self,
+        layout: &RowLayout,
+        lane: usize,
+        changes: &[(usize, Lane<'_>)],
+    ) -> Result<Option<Box<[u8]>>> {
+        if lane >= self.len() {
+            return Ok(None);
+        }
+        let (page, place) = self.page_of(lane);
+        if page.is_touched()
+            && let Some(bytes) = page.read().row(place)
+        {
+            return layout.replace(bytes, changes).map(Some);
+        }
+        let Some((segment, index)) = self.segment() else { return Ok(None) };
+        let mut string = Vec::new();
+        let bytes = layout.assemble(|column, take| {
+            if let Some((_, value)) = changes.iter().find(|(changed, _)| *changed == column) {
+                take(*value);
+                return Ok(());
+            }
+            let chunk = segment.chunk(index, column)?;
+            let value = chunk.lane(&layout.columns()[column], lane, &mut string)?;
+            take(value.ok_or_else(|| segment.corrupt(index, column, INCONSISTENT))?);
+            Ok(())
+        })?;
+        Ok(Some(bytes))
+    }
+
     /// Puts a segment's values in the place of those in memory.
     pub(crate) fn freeze(&self, segment: &Arc<Segment>, index: usize) {
-        *self.form.write() = Form::Frozen { segment: Arc::clone(segment), index };
+        let kept = self.segment.set((Arc::clone(segment), index));
+        assert!(kept.is_ok(), "a row group freezes once");
         for page in &self.pages {
             page.write().drop_rows();
         }

@@ -150,6 +150,55 @@ impl RowLayout {
         Ok(bytes.into())
     }
 
+    /// Returns the bytes of a row whose columns `lane` gives.
+    pub(crate) fn assemble(
+        &self,
+        mut lane: impl FnMut(usize, &mut dyn FnMut(Lane<'_>)) -> Result<()>,
+    ) -> Result<Box<[u8]>> {
+        let mut bytes = vec![0; self.fixed_bytes];
+        for (index, offset) in self.offsets.iter().enumerate() {
+            lane(index, &mut |value| {
+                if value == Lane::Null {
+                    bytes[index / 8] |= 1 << (index % 8);
+                }
+                put(&mut bytes, *offset as usize, value);
+            })?;
+        }
+        u32::try_from(bytes.len())
+            .map_err(|_| StorageError::NotSupported("a row of more than 4 GB".to_owned()))?;
+        Ok(bytes.into())
+    }
+
+    /// Returns a row with other values in some columns.
+    pub(crate) fn replace(&self, bytes: &[u8], changes: &[(usize, Lane<'_>)]) -> Result<Box<[u8]>> {
+        let in_place = |&(index, value): &(usize, Lane<'_>)| match (self.lane(bytes, index), value) {
+            (Lane::Bytes(_), _) | (_, Lane::Bytes(_)) => false,
+            (Lane::Fixed(old), Lane::Fixed(new)) => is_short(old) && is_short(new),
+            (Lane::Fixed(old), _) => is_short(old),
+            (_, Lane::Fixed(new)) => is_short(new),
+            _ => true,
+        };
+        if changes.iter().all(in_place) {
+            let mut new = bytes.to_vec();
+            for &(index, value) in changes {
+                if value == Lane::Null {
+                    new[index / 8] |= 1 << (index % 8);
+                } else {
+                    new[index / 8] &= !(1 << (index % 8));
+                    put(&mut new, self.offsets[index] as usize, value);
+                }
+            }
+            return Ok(new.into());
+        }
+        self.assemble(|index, take| {
+            match changes.iter().find(|(changed, _)| *changed == index) {
+                Some((_, value)) => take(*value),
+                None => take(self.lane(bytes, index)),
+            }
+            Ok(())
+        })
+    }
+
     /// Returns a column of a row.
     pub(crate) fn lane<'a>(&self, bytes: &'a [u8], index: usize) -> Lane<'a> {
         if bytes[index / 8] >> (index % 8) & 1 == 1 {
@@ -218,6 +267,11 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     bytes.get(at..).and_then(|rest| rest.first_chunk::<N>()).copied().unwrap_or([0; N])
 }
 
+/// Returns whether a decimal is kept in its place.
+fn is_short(number: i128) -> bool {
+    i64::try_from(number).is_ok_and(|number| number >= OUTSIDE_LIMIT)
+}
+
 fn put(bytes: &mut Vec<u8>, at: usize, value: Lane<'_>) {
     let mut place = |value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
     match value {
@@ -252,6 +306,11 @@ pub(crate) fn lane_at<'a>(column: &ColumnDefinition, vector: &'a Vector, lane: u
         return Ok(Lane::Null);
     }
     let (values, at) = vector.locate(lane);
+    value_at(column, values, at)
+}
+
+/// Returns one of values of a column's lane type.
+pub(crate) fn value_at<'a>(column: &ColumnDefinition, values: &'a Values, at: usize) -> Result<Lane<'a>> {
     Ok(match (column.physical, values) {
         (PhysicalType::Bool, Values::Bool(bits)) => Lane::Bool(bits.get(at)),
         (PhysicalType::I16, Values::I16(lanes)) => Lane::I16(lanes[at]),
@@ -279,7 +338,7 @@ pub(crate) fn lane_at<'a>(column: &ColumnDefinition, vector: &'a Vector, lane: u
 }
 
 /// Returns a datum of type `oid` as a column stores it; `encoded` is room for bytes.
-fn lane_of<'a>(
+pub(crate) fn lane_of<'a>(
     column: &ColumnDefinition,
     value: &'a Datum,
     oid: Oid,

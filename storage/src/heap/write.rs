@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kernels::vector::VECTOR_LANES;
 
 use super::Heap;
-use super::group::{Form, Group};
+use super::group::Group;
 use crate::error::Result;
 use crate::index::IndexId;
 use crate::index::cursor::{pruning_for_lane, scan_value};
@@ -186,14 +186,14 @@ impl Heap {
     ) -> Result<Option<Holder>> {
         let first = index.definition.columns.first().map(|first| first.column);
         for group in self.groups().iter() {
-            let Form::Frozen { segment, index: position } = group.form() else { continue };
+            let Some((segment, position)) = group.segment() else { continue };
             if let (Some(predicate), Some(first)) = (pruning, first)
                 && segment.zone_map(position, first).prune(predicate) == Pruned::None
             {
                 continue;
             }
-            let directory = group.directories.get(&index.definition, self.columns(), &segment, position)?;
-            for (_, lane) in directory.equal(key) {
+            let directory = group.directories.get(&index.definition, self.columns(), segment, position)?;
+            for lane in directory.equal(key) {
                 let row = RowId::new(group.id, usize::from(*lane));
                 if let Some(holder) = holder_in(group, row, own, xids) {
                     return Ok(Some(holder));

@@ -22,8 +22,8 @@ pub(crate) fn fill_index(heap: &Heap, index: &Index, own: u64, xids: &XidTable) 
             {
                 let directory =
                     group.directories.get(&index.definition, heap.columns(), &segment, position)?;
-                let rows = directory.entries().iter();
-                keys.extend(rows.map(|(key, lane)| (key.clone(), RowId::new(group.id, usize::from(*lane)))));
+                let rows = directory.entries();
+                keys.extend(rows.map(|(key, lane)| (key, RowId::new(group.id, usize::from(lane)))));
             }
         } else {
             each_row(heap, group, index, |key, row| {

@@ -9,7 +9,7 @@ use super::tree::Index;
 use super::{IndexDefinition, IndexId, IndexRange};
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;
-use crate::heap::group::{Form, Group};
+use crate::heap::group::Group;
 use crate::heap::row::{Lane, StoredRow};
 use crate::mvcc::snapshot::Snapshot;
 use crate::predicate::{Pruned, RangeEnd, ScanPredicate, ScanValue};
@@ -43,15 +43,26 @@ struct FrozenPart {
     group: Arc<Group>,
     directory: Arc<Directory>,
     range: std::ops::Range<usize>,
+    /// The entry that comes next; `range` has those after it.
+    next: Option<(Key, u16)>,
 }
 
 impl FrozenPart {
-    fn peek(&self, reverse: bool) -> Option<&(Key, u16)> {
-        if self.range.is_empty() {
-            return None;
-        }
-        let at = if reverse { self.range.end - 1 } else { self.range.start };
-        self.directory.entries().get(at)
+    fn new(
+        group: &Arc<Group>,
+        directory: Arc<Directory>,
+        range: std::ops::Range<usize>,
+        reverse: bool,
+    ) -> Self {
+        let mut part = Self { group: Arc::clone(group), directory, range, next: None };
+        part.advance(reverse);
+        part
+    }
+
+    /// Returns the entry that comes next and moves on.
+    fn advance(&mut self, reverse: bool) -> Option<(Key, u16)> {
+        let position = if reverse { self.range.next_back() } else { self.range.next() };
+        std::mem::replace(&mut self.next, position.and_then(|position| self.directory.entry(position)))
     }
 }
 
@@ -88,7 +99,7 @@ impl IndexCursor {
     ) -> Result<Self> {
         let (mut frozen, mut skipped) = (Vec::new(), Vec::new());
         for group in heap.groups().iter() {
-            let Form::Frozen { segment, index: position } = group.form() else { continue };
+            let Some((segment, position)) = group.segment() else { continue };
             if !group.is_in_directories() || !snapshot.is_past(group.begin()) {
                 continue;
             }
@@ -100,10 +111,10 @@ impl IndexCursor {
             {
                 continue;
             }
-            let directory = group.directories.get(&index.definition, heap.columns(), &segment, position)?;
+            let directory = group.directories.get(&index.definition, heap.columns(), segment, position)?;
             let range = directory.positions(&range);
             if !range.is_empty() {
-                frozen.push(FrozenPart { group: Arc::clone(group), directory, range });
+                frozen.push(FrozenPart::new(group, directory, range, reverse));
             }
         }
         Ok(Self {
@@ -200,7 +211,7 @@ impl IndexCursor {
         let before = |left: &Key, right: &Key| if self.reverse { left > right } else { left < right };
         let mut best: Option<(usize, &Key)> = None;
         for (at, part) in self.frozen.iter().enumerate() {
-            if let Some((key, _)) = part.peek(self.reverse)
+            if let Some((key, _)) = &part.next
                 && best.is_none_or(|(_, best)| before(key, best))
             {
                 best = Some((at, key));
@@ -213,12 +224,7 @@ impl IndexCursor {
         }
         let at = best?.0;
         let part = &mut self.frozen[at];
-        let (key, lane) = part.peek(self.reverse)?.clone();
-        if self.reverse {
-            part.range.end -= 1;
-        } else {
-            part.range.start += 1;
-        }
+        let (key, lane) = part.advance(self.reverse)?;
         Some((key, RowId::new(part.group.id, usize::from(lane))))
     }
 }
@@ -243,7 +249,7 @@ pub(crate) fn find_unique(
         if !group.is_in_directories() || !snapshot.is_past(group.begin()) {
             continue;
         }
-        let Form::Frozen { segment, index: position } = group.form() else { continue };
+        let Some((segment, position)) = group.segment() else { continue };
         let pruning =
             pruning.get_or_insert_with(|| pruning_for_range(&index.definition, heap.columns(), &range));
         if let (Some(predicate), Some(first)) = (pruning, first)
@@ -251,8 +257,8 @@ pub(crate) fn find_unique(
         {
             continue;
         }
-        let directory = group.directories.get(&index.definition, heap.columns(), &segment, position)?;
-        for (_, lane) in directory.equal(&bytes) {
+        let directory = group.directories.get(&index.definition, heap.columns(), segment, position)?;
+        for lane in directory.equal(&bytes) {
             if group.sees(usize::from(*lane), snapshot) {
                 return Ok(Some(RowId::new(group.id, usize::from(*lane))));
             }

@@ -1,14 +1,17 @@
 //! Key directories: the rows of a frozen row group in the order of an index.
 //!
+//! Most directories need few bytes an entry ([`super::narrow`]); those of keys that differ in many bytes have them whole.
 //! A directory is made from the key columns when an index is first asked for rows of the row group, and kept. Row groups
 //! whose zone maps exclude a range are not asked.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use kernels::vector::{VECTOR_LANES, Vector};
 use parking_lot::RwLock;
 
 use super::key::{Key, KeyRange, key_of};
+use super::narrow::Narrow;
 use super::{IndexDefinition, IndexId};
 use crate::disk::guard;
 use crate::error::Result;
@@ -20,7 +23,19 @@ use crate::table::ColumnDefinition;
 /// Keys and lanes, ascending.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    entries: Vec<(Key, u16)>,
+    keys: Keys,
+    lanes: Vec<u16>,
+    /// The least and the greatest key; `None` when there are none.
+    bounds: Option<(Key, Key)>,
+}
+
+/// The keys of a directory.
+#[derive(Debug)]
+enum Keys {
+    /// Keys that differ from each other in few bytes: those bytes of each.
+    Narrow(Narrow),
+    /// The whole keys.
+    Whole(Vec<Key>),
 }
 
 /// The directories of a row group.
@@ -88,28 +103,53 @@ impl Directory {
         if !entries.is_sorted() {
             entries.sort_unstable();
         }
-        Ok(Self { entries })
+        let lanes = entries.iter().map(|(_, lane)| *lane).collect();
+        let whole: Vec<Key> = entries.into_iter().map(|(key, _)| key).collect();
+        let bounds = whole.first().cloned().zip(whole.last().cloned());
+        let keys = match Narrow::new(&whole) {
+            Some(narrow) => Keys::Narrow(narrow),
+            None => Keys::Whole(whole),
+        };
+        Ok(Self { keys, lanes, bounds })
     }
 
-    /// Returns the entries of a key.
-    pub(crate) fn equal(&self, key: &Key) -> &[(Key, u16)] {
-        let from = self.entries.partition_point(|(entry, _)| entry < key);
-        let rest = &self.entries[from..];
-        &rest[..rest.iter().take_while(|(entry, _)| entry == key).count()]
+    /// Returns the lanes with a key.
+    pub(crate) fn equal(&self, key: &Key) -> &[u16] {
+        if self.bounds.as_ref().is_none_or(|(least, greatest)| key < least || greatest < key) {
+            return &[];
+        }
+        let same = match &self.keys {
+            Keys::Narrow(narrow) => narrow.equal(key),
+            Keys::Whole(keys) => {
+                let from = keys.partition_point(|entry| entry < key);
+                from..from + keys[from..].iter().take_while(|entry| *entry == key).count()
+            }
+        };
+        &self.lanes[same]
+    }
+
+    /// Returns the key and the lane at a position; `None` past the end.
+    pub(crate) fn entry(&self, position: usize) -> Option<(Key, u16)> {
+        let lane = *self.lanes.get(position)?;
+        Some(match &self.keys {
+            Keys::Narrow(narrow) => (narrow.key(position), lane),
+            Keys::Whole(keys) => (keys[position].clone(), lane),
+        })
     }
 
     /// Returns all entries.
-    pub(crate) fn entries(&self) -> &[(Key, u16)] {
-        &self.entries
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Key, u16)> + '_ {
+        (0..self.lanes.len()).filter_map(|position| self.entry(position))
     }
 
     /// Returns the positions of the entries in a range.
-    pub(crate) fn positions(&self, range: &KeyRange) -> std::ops::Range<usize> {
-        let from = self.entries.partition_point(|(key, _)| *key < range.low);
-        let until = match &range.high {
-            None => self.entries.len(),
-            Some(high) => self.entries.partition_point(|(key, _)| key < high),
+    pub(crate) fn positions(&self, range: &KeyRange) -> Range<usize> {
+        let below = |bound: &Key| match &self.keys {
+            Keys::Narrow(narrow) => narrow.below(bound),
+            Keys::Whole(keys) => keys.partition_point(|key| key < bound),
         };
+        let from = below(&range.low);
+        let until = range.high.as_ref().map_or(self.lanes.len(), below);
         from..until.max(from)
     }
 }

@@ -10,7 +10,7 @@ use crate::heap::row::{Lane, RowLayout, datum_of};
 use crate::table::ColumnDefinition;
 
 /// Bytes that are kept in place, so that most comparisons touch no other memory.
-const INLINE: usize = 24;
+pub(crate) const INLINE: usize = 24;
 
 /// A key, or a bound of keys. The first bytes are big-endian words padded with zeros; no key is a prefix of another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,6 +31,20 @@ impl Key {
         };
         let tail = (bytes.len() > INLINE).then(|| bytes[INLINE..].into());
         Self { head: [word(0), word(1), word(2)], tail }
+    }
+
+    /// Returns the first bytes, padded.
+    pub(crate) fn head_bytes(&self) -> [u8; INLINE] {
+        let mut bytes = [0; INLINE];
+        for (bytes, word) in bytes.chunks_exact_mut(8).zip(self.head) {
+            bytes.copy_from_slice(&word.to_be_bytes());
+        }
+        bytes
+    }
+
+    /// Returns the bytes, padded, of a key that has no more than [`INLINE`].
+    pub(crate) fn inline(&self) -> Option<[u8; INLINE]> {
+        self.tail.is_none().then(|| self.head_bytes())
     }
 
     /// Returns the bytes, padded.

@@ -8,6 +8,7 @@ pub(crate) mod build;
 pub(crate) mod cursor;
 pub(crate) mod directory;
 pub(crate) mod key;
+mod narrow;
 pub(crate) mod tree;
 
 use serde::{Deserialize, Serialize};

@@ -33,12 +33,12 @@ pub(crate) struct Chunk<'a> {
     pub(crate) kept: &'a OnceLock<Kept>,
 }
 
-impl Chunk<'_> {
+impl<'a> Chunk<'a> {
     fn lanes(&self, vector_index: usize) -> usize {
         (self.layout.len as usize).saturating_sub(vector_index * VECTOR_LANES).min(VECTOR_LANES)
     }
 
-    fn kept(&self) -> Option<&Kept> {
+    pub(super) fn kept(&self) -> Option<&'a Kept> {
         if self.kept.get().is_none() {
             let lane_type = self.layout.lane_type;
             let kept = match &self.layout.encoding {

@@ -12,6 +12,7 @@
 pub(crate) mod bitpack;
 pub(crate) mod decode;
 pub(crate) mod encoding;
+mod lane;
 pub(crate) mod strings;
 #[cfg(test)]
 mod tests;

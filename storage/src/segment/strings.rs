@@ -5,6 +5,7 @@
 //! strings of a vector can be decompressed without the others.
 #![expect(unsafe_code, reason = "takes over the bytes that the decompressor has written")]
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use arrow_buffer::Buffer;
@@ -43,7 +44,7 @@ pub(crate) struct SymbolTable {
 }
 
 /// Tuning constants: strings between two marks, and the most strings that are found by marks.
-const MARK_LANES: usize = 32;
+const MARK_LANES: usize = 8;
 const MARKED_MAX: usize = 8;
 /// A tuning constant: chunks with fewer bytes of strings are not compressed.
 const FSST_BYTES_MIN: usize = 4096;
@@ -149,6 +150,13 @@ impl Strings {
             offset += length_at(&self.lengths, chunk, vector_index, before) as usize;
         }
         Some((offset, length_at(&self.lengths, chunk, vector_index, position)))
+    }
+
+    /// Returns the bytes of the string at a position of a vector; `None` when they are not in the chunk.
+    pub(super) fn range(&self, chunk: &[u8], vector_index: usize, position: usize) -> Option<Range<usize>> {
+        let (offset, length) = self.locate(chunk, vector_index, position)?;
+        let end = offset + length as usize;
+        (end <= chunk.len()).then_some(offset..end)
     }
 
     fn make_marks(&self, chunk: &[u8]) -> Option<Vec<u32>> {
@@ -307,6 +315,20 @@ impl Fsst {
         Some(Views { views: views.into(), buffers: vec![bytes].into() })
     }
 
+    /// Puts the string at a position of a vector into `string`.
+    pub(super) fn decode_one(
+        &self,
+        table: &SymbolTable,
+        chunk: &[u8],
+        vector_index: usize,
+        position: usize,
+        string: &mut Vec<u8>,
+    ) -> Option<()> {
+        let codes = self.compressed.range(chunk, vector_index, position)?;
+        let total = length_at(&self.lengths, chunk, vector_index, position) as usize;
+        table.decompress_into(&chunk[codes], total, string)
+    }
+
     /// Returns the strings at `positions` of a vector.
     pub(crate) fn decode_at(
         &self,
@@ -343,8 +365,16 @@ impl Fsst {
 impl SymbolTable {
     /// Decompresses strings that follow each other; `None` when they are not `total` bytes.
     fn decompress(&self, codes: &[u8], total: usize) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.decompress_into(codes, total, &mut bytes)?;
+        Some(bytes)
+    }
+
+    /// As [`Self::decompress`], into a buffer that is there.
+    fn decompress_into(&self, codes: &[u8], total: usize, bytes: &mut Vec<u8>) -> Option<()> {
+        bytes.clear();
         // Eight bytes more let the decompressor store whole words up to the end.
-        let mut bytes: Vec<u8> = Vec::with_capacity(total + 8);
+        bytes.reserve(total + 8);
         let decompressor = fsst::Decompressor::new(&self.symbols, &self.lengths);
         let len = decompressor.decompress_into(codes, bytes.spare_capacity_mut());
         if len != total {
@@ -352,6 +382,6 @@ impl SymbolTable {
         }
         // SAFETY: the decompressor has initialized the first `len` bytes of the capacity.
         unsafe { bytes.set_len(len) };
-        Some(bytes)
+        Some(())
     }
 }

@@ -1,11 +1,14 @@
 //! Every encoding against the lanes that went in.
 
 use kernels::vector::{Bitmap, VECTOR_LANES, Values, Vector, ViewsBuilder};
+use types::PhysicalType;
 
 use super::encoding::{Encoding, LaneType};
 use super::*;
 use crate::filter::filter_vector;
+use crate::heap::row::Lane;
 use crate::predicate::{RangeEnd, ScanPredicate, ScanValue};
+use crate::table::ColumnDefinition;
 
 /// A small generator; its seed is in the message of every failure.
 struct Random(u64);
@@ -66,6 +69,8 @@ fn check(what: &str, seed: u64, values: &Values, validity: Option<Bitmap>) -> En
         let expected = |position: usize| lane(&all, index * VECTOR_LANES + position);
         for position in 0..lanes {
             assert_eq!(lane(&vector, position), expected(position), "{what}, seed {seed}, lane {position}");
+            let one = one_lane(&chunk, values, index * VECTOR_LANES + position);
+            assert_eq!(one, expected(position), "{what}, seed {seed}, lane {position} alone");
         }
         for count in [1, 7, lanes / 3 + 1] {
             let mut chosen: Vec<u16> = (0..count).map(|_| random.below(lanes as u64) as u16).collect();
@@ -78,6 +83,37 @@ fn check(what: &str, seed: u64, values: &Values, validity: Option<Bitmap>) -> En
         check_filters(what, seed, &chunk, index, &vector, &mut random);
     }
     layout.encoding
+}
+
+/// Returns a lane read by itself, as [`lane`] has it.
+fn one_lane(chunk: &Chunk<'_>, values: &Values, position: usize) -> Option<ScanValue> {
+    let (physical, fixed_scale) = match values {
+        Values::Bool(_) => (PhysicalType::Bool, None),
+        Values::I16(_) => (PhysicalType::I16, None),
+        Values::I32(_) => (PhysicalType::I32, None),
+        Values::I64(_) => (PhysicalType::I64, None),
+        Values::F32(_) => (PhysicalType::F32, None),
+        Values::F64(_) => (PhysicalType::F64, None),
+        Values::Fixed64 { scale, .. } | Values::Fixed128 { scale, .. } => {
+            (PhysicalType::Numeric, Some(*scale))
+        }
+        Values::Wide(_) => (PhysicalType::Uuid, None),
+        Values::Views(_) => (PhysicalType::Text, None),
+    };
+    let definition = ColumnDefinition { physical, fixed_scale, nullable: true, name: String::new() };
+    let mut string = Vec::new();
+    Some(match chunk.lane(&definition, position, &mut string).unwrap().expect("sound") {
+        Lane::Null => return None,
+        Lane::Bool(flag) => ScanValue::Int(flag.into()),
+        Lane::I16(number) => ScanValue::Int(number.into()),
+        Lane::I32(number) => ScanValue::Int(number.into()),
+        Lane::I64(number) => ScanValue::Int(number.into()),
+        Lane::Fixed(number) => ScanValue::Int(number),
+        Lane::F32(number) => ScanValue::Wide(number.to_bits().into()),
+        Lane::F64(number) => ScanValue::Wide(number.to_bits().into()),
+        Lane::Wide(number) => ScanValue::Wide(number),
+        Lane::Bytes(bytes) => ScanValue::Bytes(bytes.to_vec()),
+    })
 }
 
 fn check_filters(

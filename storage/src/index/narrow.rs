@@ -1,0 +1,177 @@
+//! Sorted keys that differ from each other in eight bytes at most, kept as those bytes.
+//!
+//! The keys of a row group agree in most of their bytes: the marks of values that are not null, the high bytes of
+//! integers. What is left of a key of several columns is one word, in the same order, so that a search compares words
+//! that lie close together. Every sixty-fourth word is kept once more, so that most of a search touches a few kilobytes.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use super::key::{INLINE, Key};
+
+/// The most bytes in which keys may differ.
+const BYTES_MAX: usize = size_of::<u64>();
+/// A tuning constant: words for each that is kept once more. Eight cache lines.
+const FENCE_WORDS: usize = 64;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Narrow {
+    /// The bytes in which all keys agree; zeros elsewhere.
+    common: [u8; INLINE],
+    /// Positions of the bytes in which they differ, ascending.
+    differing: Vec<u8>,
+    words: Vec<u64>,
+    fences: Vec<u64>,
+}
+
+/// Where a key stands among the keys that could be kept here.
+enum Place {
+    /// It is one of them, and this is its word.
+    At(u64),
+    /// Right before all keys whose words are at least this.
+    Before(u64),
+    /// Right after all keys whose words are at most this.
+    After(u64),
+}
+
+impl Narrow {
+    /// Returns the form of keys, ascending; `None` when they differ in too many bytes.
+    pub(super) fn new(keys: &[Key]) -> Option<Self> {
+        let first = keys.first()?.inline()?;
+        let mut varies = [0u8; INLINE];
+        for key in keys {
+            let bytes = key.inline()?;
+            for ((varies, byte), first) in varies.iter_mut().zip(bytes).zip(first) {
+                *varies |= byte ^ first;
+            }
+        }
+        let differing: Vec<u8> =
+            (0..INLINE as u8).filter(|&position| varies[usize::from(position)] != 0).collect();
+        if differing.len() > BYTES_MAX {
+            return None;
+        }
+        let mut common = first;
+        differing.iter().for_each(|&position| common[usize::from(position)] = 0);
+        let word = |key: &Key| key.inline().map(|bytes| word_of(&bytes, &differing));
+        let words = keys.iter().map(word).collect::<Option<Vec<u64>>>()?;
+        let fences = words.iter().step_by(FENCE_WORDS).copied().collect();
+        Some(Self { common, differing, words, fences })
+    }
+
+    /// Returns the key at a position.
+    pub(super) fn key(&self, position: usize) -> Key {
+        let mut bytes = self.common;
+        let mut word = self.words[position];
+        for &at in self.differing.iter().rev() {
+            bytes[usize::from(at)] = word as u8;
+            word >>= 8;
+        }
+        Key::new(&bytes)
+    }
+
+    /// Returns the positions of a key.
+    pub(super) fn equal(&self, key: &Key) -> Range<usize> {
+        let Place::At(word) = self.place(key) else { return 0..0 };
+        let from = self.words_below(word);
+        from..from + self.words[from..].iter().take_while(|other| **other == word).count()
+    }
+
+    /// Returns the number of keys below a key.
+    pub(super) fn below(&self, key: &Key) -> usize {
+        match self.place(key) {
+            Place::At(word) | Place::Before(word) => self.words_below(word),
+            Place::After(u64::MAX) => self.words.len(),
+            Place::After(word) => self.words_below(word + 1),
+        }
+    }
+
+    fn place(&self, key: &Key) -> Place {
+        let bytes = key.head_bytes();
+        let word = word_of(&bytes, &self.differing);
+        let mut differing = self.differing.iter().peekable();
+        // Bits of the word that stand for bytes after those looked at.
+        let mut rest = self.differing.len() as u32 * 8;
+        for (position, (byte, common)) in bytes.iter().zip(&self.common).enumerate() {
+            if differing.next_if(|at| usize::from(**at) == position).is_some() {
+                rest -= 8;
+                continue;
+            }
+            let lower = if rest == 64 { u64::MAX } else { (1 << rest) - 1 };
+            match byte.cmp(common) {
+                Ordering::Equal => {}
+                Ordering::Less => return Place::Before(word & !lower),
+                Ordering::Greater => return Place::After(word | lower),
+            }
+        }
+        // No key here is longer.
+        if key.inline().is_some() { Place::At(word) } else { Place::After(word) }
+    }
+
+    /// Returns the number of words below a word.
+    fn words_below(&self, word: u64) -> usize {
+        let fence = self.fences.partition_point(|fence| *fence < word);
+        let from = fence.saturating_sub(1) * FENCE_WORDS;
+        let until = (fence * FENCE_WORDS).min(self.words.len());
+        from + self.words[from..until].partition_point(|other| *other < word)
+    }
+}
+
+fn word_of(bytes: &[u8; INLINE], differing: &[u8]) -> u64 {
+    differing.iter().fold(0, |word, &position| word << 8 | u64::from(bytes[usize::from(position)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(bytes: &[u8]) -> Key {
+        Key::new(bytes)
+    }
+
+    #[test]
+    fn positions_are_those_among_whole_keys() {
+        let mut keys: Vec<Key> = Vec::new();
+        for first in [1u8, 7, 200] {
+            for second in 0..=255u8 {
+                keys.push(key(&[9, first, 4, second / 3, 4, 5]));
+            }
+        }
+        keys.sort_unstable();
+        let narrow = Narrow::new(&keys).unwrap();
+        let probes = [0u8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 84, 85, 86, 199, 200, 201, 255];
+        for a in [8u8, 9, 10] {
+            for b in probes {
+                for c in [3u8, 4, 5] {
+                    for d in probes {
+                        for tail in [&[4u8, 5][..], &[4, 4], &[4, 6], &[3], &[5; 30], &[4, 5, 0, 1]] {
+                            let mut bytes = vec![a, b, c, d];
+                            bytes.extend(tail);
+                            let probe = key(&bytes);
+                            let below = keys.partition_point(|key| *key < probe);
+                            let same = keys[below..].iter().take_while(|key| **key == probe).count();
+                            assert_eq!(narrow.below(&probe), below, "{bytes:?}");
+                            let equal = narrow.equal(&probe);
+                            assert_eq!(equal.len(), same, "{bytes:?}");
+                            assert!(same == 0 || equal.start == below, "{bytes:?}");
+                        }
+                    }
+                }
+            }
+        }
+        for (position, key) in keys.iter().enumerate() {
+            assert_eq!(narrow.key(position), *key);
+        }
+    }
+
+    #[test]
+    fn keys_that_differ_in_many_bytes_have_no_narrow_form() {
+        let differs = |count: usize| {
+            Narrow::new(&[key(&[1; 12]), key(&[&vec![2; count][..], &vec![1; 12 - count]].concat())])
+        };
+        assert!(differs(8).is_some());
+        assert!(differs(9).is_none());
+        assert!(Narrow::new(&[key(&[1; 25])]).is_none());
+        assert!(Narrow::new(&[]).is_none());
+    }
+}
