@@ -9,6 +9,7 @@ mod bounds;
 mod expr;
 mod lookup;
 mod node;
+mod update;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use crate::execute::{Run, RunState, panic_message};
 use crate::operators::change_rows;
 use crate::plan::{Modify, ModifyKind, NodeKind, Plan, PlanNode};
 use node::PointNode;
+use update::PointUpdate;
 
 /// Takes the rows of a point statement, in order.
 pub trait RowSink {
@@ -49,6 +51,8 @@ pub enum PointOutcome {
 pub struct PointPlan {
     input: PointNode,
     changes: bool,
+    /// A shorter way to change rows.
+    update: Option<PointUpdate>,
     /// How often the plan was declined in a row, and how many executions are left without another attempt.
     declined: AtomicU32,
     skip: AtomicU32,
@@ -70,12 +74,12 @@ impl PointPlan {
             return None;
         }
         let tables = |table: u64| transaction.scan(TableId(table)).ok();
-        let (input, changes) = match &plan.root.kind {
-            NodeKind::Modify(modify) => (changed_rows(modify)?, true),
-            _ => (&plan.root, false),
+        let (input, changes, update) = match &plan.root.kind {
+            NodeKind::Modify(modify) => (changed_rows(modify)?, true, PointUpdate::new(modify, &tables)),
+            _ => (&plan.root, false, None),
         };
         let input = PointNode::new(input, &tables)?;
-        Some(Self { input, changes, declined: AtomicU32::new(0), skip: AtomicU32::new(0) })
+        Some(Self { input, changes, update, declined: AtomicU32::new(0), skip: AtomicU32::new(0) })
     }
 
     /// Runs `plan`, which this was made of.
@@ -129,18 +133,28 @@ impl PointPlan {
                 return Ok(if point.declined.get() { PointOutcome::Declined } else { PointOutcome::Done(0) });
             }
         };
-        let rows = self.collect(&point)?;
-        if point.declined.get() {
-            return Ok(PointOutcome::Declined);
-        }
-        let input = |run: &Run<'_>| self.collect(&PointRun { run, declined: Cell::new(false) });
-        let (returned, count) = change_rows(run, modify, rows, &input)?;
+        let changed = match &self.update {
+            Some(update) => update.run(&point, modify)?,
+            None => self.change(&point, modify)?,
+        };
+        let Some((returned, count)) = changed else { return Ok(PointOutcome::Declined) };
         for row in &returned {
             if sink.row(row)?.is_break() {
                 break;
             }
         }
         Ok(PointOutcome::Done(count))
+    }
+
+    /// Changes the rows of the input. Returns the rows of RETURNING and how many rows were changed; `None` when the input
+    /// is nothing for this path.
+    fn change(&self, point: &PointRun<'_>, modify: &Modify) -> Result<Option<(Vec<Vec<Datum>>, i64)>> {
+        let rows = self.collect(point)?;
+        if point.declined.get() {
+            return Ok(None);
+        }
+        let input = |run: &Run<'_>| self.collect(&PointRun { run, declined: Cell::new(false) });
+        change_rows(point.run, modify, rows, &input).map(Some)
     }
 
     fn collect(&self, point: &PointRun<'_>) -> Result<Vec<Vec<Datum>>> {

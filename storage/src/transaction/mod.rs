@@ -7,6 +7,7 @@
 mod commit;
 mod lock;
 mod prepare;
+mod replace;
 mod serial;
 mod structure;
 mod turn;
@@ -24,7 +25,7 @@ pub use write::{InsertOutcome, IsolationLevel, WaitPolicy, WriteOutcome};
 
 use crate::error::{Result, StorageError};
 use crate::heap::group::Group;
-use crate::heap::row::{Lane, NewRow, StoredRow, lane_of};
+use crate::heap::row::{NewRow, StoredRow};
 use crate::heap::{Heap, RowState, SystemColumns};
 use crate::index::cursor::find_unique;
 use crate::index::tree::Index;
@@ -368,35 +369,6 @@ impl Transaction {
     /// For nulls in columns that take none and values that the columns cannot hold.
     pub fn encode_row(&self, table: TableId, values: &[Datum], types: &[Oid]) -> Result<NewRow> {
         self.table(table)?.heap.layout.encode_datums(values, types).map(NewRow)
-    }
-
-    /// Returns a row of a table with other values in some columns (position and type); `None` when it is not there.
-    ///
-    /// # Errors
-    /// [`StorageError::NullInColumn`], and when a segment is damaged.
-    pub fn replaced_row(
-        &self,
-        table: TableId,
-        row: RowId,
-        columns: &[(usize, Oid)],
-        values: &[Datum],
-    ) -> Result<Option<NewRow>> {
-        let heap = &self.table(table)?.heap;
-        let Some(group) = heap.group(row.group()) else { return Ok(None) };
-        let mut encoded: Vec<Vec<u8>> = vec![Vec::new(); columns.len()];
-        let mut changes = Vec::with_capacity(columns.len());
-        for ((&(column, oid), value), encoded) in columns.iter().zip(values).zip(&mut encoded) {
-            let definition = heap
-                .columns()
-                .get(column)
-                .ok_or_else(|| StorageError::Misuse("a change of no column".to_owned()))?;
-            let lane = lane_of(definition, value, oid, encoded)?;
-            if lane == Lane::Null && !definition.nullable {
-                return Err(StorageError::NullInColumn { column: definition.name.clone() });
-            }
-            changes.push((column, lane));
-        }
-        Ok(group.replaced(&heap.layout, row.lane(), &changes)?.map(NewRow))
     }
 
     /// As [`Self::index_rows`], with everything committed and all own writes, as constraints are checked.

@@ -467,12 +467,12 @@ fn keeps_all_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool {
 }
 
 /// Returns the name of a target for errors.
-pub(super) fn name_of(target: &Target) -> TableName<'_> {
+pub(crate) fn name_of(target: &Target) -> TableName<'_> {
     TableName { schema: &target.schema, table: &target.name }
 }
 
 /// Describes a row as `ExecBuildSlotValueDescription`: values of at most 64 bytes.
-fn failing_row(run: &Run<'_>, row: &[Datum], target: &Target) -> String {
+pub(crate) fn failing_row(run: &Run<'_>, row: &[Datum], target: &Target) -> String {
     const FIELD_BYTES_MAX: usize = 64;
     let fields: Vec<String> = row
         .iter()
