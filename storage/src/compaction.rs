@@ -71,7 +71,7 @@ pub(crate) fn compact(store: &Arc<Store>, table: TableId, thresholds: Thresholds
     }
     remove_dead(store, &heap, horizon)?;
     let chosen = choose(&heap, thresholds);
-    if chosen.is_empty() {
+    if chosen.is_empty() || !is_alone(&mut transaction, table)? {
         return Ok(false);
     }
     let (segments, rows) = write_rows(store, &transaction, &heap, &chosen)?;
@@ -79,10 +79,20 @@ pub(crate) fn compact(store: &Arc<Store>, table: TableId, thresholds: Thresholds
     let unchanged = heap.changed_at.load(Ordering::Relaxed) == changed_at && changed_at <= store.horizon();
     // What a transaction at SERIALIZABLE has read is known by the old identifiers.
     let read = store.serializable().list().iter().any(|(read, row, _)| *read == table && row.is_some());
-    if locked == Acquired::No || !unchanged || read {
+    // Nobody has rows there in flight; if somebody had all the same, they would be left behind.
+    let live: usize = chosen.iter().map(|group| group.live_rows(group.len())).sum();
+    if locked == Acquired::No || !unchanged || read || live != rows.len() {
         return Ok(false);
     }
     move_rows(store, transaction, &heap, &chosen, &segments, rows)
+}
+
+/// Returns whether nobody is at a table now, so that it is worth while to begin.
+fn is_alone(transaction: &mut Transaction, table: TableId) -> Result<bool> {
+    let savepoint = transaction.savepoint();
+    let locked = transaction.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::NoWait)?;
+    transaction.rollback_to(&savepoint);
+    Ok(locked != Acquired::No)
 }
 
 /// Returns row groups that have lost enough rows.
