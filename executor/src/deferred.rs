@@ -7,7 +7,7 @@ use storage::RowId;
 use types::{Datum, Result};
 
 use crate::context::QueryContext;
-use crate::execute::with_run;
+use crate::execute::{Run, with_run};
 use crate::operators::{Changer, Event};
 use crate::plan::{Modify, NodeKind, Plan, PlanNode};
 
@@ -126,6 +126,14 @@ pub fn settle(context: &Arc<QueryContext>, finally: bool) -> Result<()> {
     for pending in due {
         let plan = Plan { root: nothing(), shared: Vec::new(), changing: Vec::new(), subplans: Vec::new() };
         with_run(&plan, context, &mut |run| Changer::new(run, &pending.plan)?.settle_late(&pending))?;
+    }
+    Ok(())
+}
+
+/// Makes the checks that the parts of a statement have left to its end.
+pub(crate) fn settle_parts(run: &Run<'_>) -> Result<()> {
+    for pending in std::mem::take(&mut *run.state.unsettled.lock()) {
+        Changer::new(run, &pending.plan)?.settle_late(&pending)?;
     }
     Ok(())
 }

@@ -105,6 +105,8 @@ pub(crate) struct RunState {
     pub(crate) changed: Mutex<HashSet<(u64, u64)>>,
     /// The row of the input that is being changed.
     pub(crate) changing_row: Mutex<Option<u64>>,
+    /// Checks of foreign keys that wait until all parts of the statement have changed their tables.
+    pub(crate) unsettled: Mutex<Vec<crate::deferred::Pending>>,
 }
 
 #[derive(Default)]
@@ -232,7 +234,8 @@ pub fn execute(
             base: Mutex::new((0, 0)),
         };
         produce(&run, &plan.root, &output)?;
-        plan.changing.iter().try_for_each(|index| run.shared(*index).map(|_| ()))
+        plan.changing.iter().try_for_each(|index| run.shared(*index).map(|_| ()))?;
+        crate::deferred::settle_parts(&run)
     }));
     match outcome {
         Ok(result) => result?,

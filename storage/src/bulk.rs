@@ -72,16 +72,28 @@ impl<'a> BulkWriter<'a> {
         self.segments.append(vectors, &vec![origin; rows])
     }
 
+    /// Appends rows that other transactions have made.
+    pub fn append_made(&mut self, vectors: &[Vector], origins: &[u32]) -> Result<()> {
+        self.rows += check_rows(&self.segments.columns, vectors)? as u64;
+        for (_, order) in &mut self.orders {
+            order.observe(vectors);
+        }
+        self.segments.append(vectors, origins)
+    }
+
     /// Writes what is left and makes the rows visible to the transaction. Returns how many were appended.
     pub fn finish(mut self) -> Result<u64> {
         if self.segments.done.is_empty()
             && self.segments.writer.is_none()
             && self.rows < SEGMENT_ROWS_MIN as u64
         {
-            let columns = self.segments.columns.len();
-            let builders = self.segments.builders.into_iter().take(columns);
-            let vectors: Vec<Vector> = builders.map(ColumnBuilder::finish_vector).collect();
-            self.transaction.insert(self.table, &vectors)?;
+            let builders = self.segments.builders.into_iter();
+            let mut vectors: Vec<Vector> = builders.map(ColumnBuilder::finish_vector).collect();
+            let origins = vectors.pop().map(|origins| origins.to_flat());
+            let rows = self.transaction.insert_rows(self.table, &vectors)?;
+            if let Some(Values::I32(origins)) = origins.as_ref().map(Vector::values) {
+                self.transaction.set_origins(self.table, &rows, origins)?;
+            }
         } else {
             self.segments.flush_group()?;
             let segments = self.segments.finish()?;

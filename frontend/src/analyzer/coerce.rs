@@ -23,7 +23,7 @@ pub(super) enum Pathway {
 }
 
 /// Returns the type under a domain.
-pub(super) fn base_type(mut oid: Oid) -> Oid {
+pub fn base_type(mut oid: Oid) -> Oid {
     while let Some(ty) = builtin().type_by_oid(oid).filter(|ty| ty.kind == TypeKind::Domain) {
         oid = ty.base;
     }

@@ -1,7 +1,7 @@
 //! Names to columns (`transformColumnRef`), and PostgreSQL's hints when there is none.
 
 use ecow::EcoString;
-use executor::expr::{Expr, ExprKind, FunctionRef, Volatility};
+use executor::expr::{ColumnId, Expr, ExprKind, FunctionRef, Volatility};
 use pg_query::NodeEnum;
 use pg_query::protobuf::ColumnRef;
 use types::oids;
@@ -365,6 +365,13 @@ fn catalog_column(name: &str) -> Expr {
         "ctid" => constant(0, oids::TID),
         _ => constant(0, oids::CID),
     }
+}
+
+/// Returns the `xmin` of a row of a table.
+pub fn origin_of(table: types::Oid, row_id: ColumnId) -> Expr {
+    let table = Expr::constant(types::Datum::I64(i64::from(table)), plain(oids::OID));
+    let args = vec![table, Expr::column(row_id, plain(oids::INT8))];
+    system_call("surus_xmin", "xmin", args, Volatility::Stable, oids::XID)
 }
 
 fn system_call(prosrc: &str, name: &str, args: Vec<Expr>, volatility: Volatility, ty: types::Oid) -> Expr {

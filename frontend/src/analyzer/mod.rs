@@ -47,6 +47,8 @@ use crate::catalog::{Catalog, ObjectRef, Relation};
 use crate::query::Statement;
 use state::Analyzer;
 
+pub use coerce::base_type;
+pub use columns::origin_of;
 pub use dml::copy::{COPY_WORKING, copy_plan};
 pub use locking::locking_command;
 pub use registry::name_parts;

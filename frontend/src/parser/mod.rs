@@ -129,6 +129,7 @@ fn syntax_error(sql: &str, failure: binding::Failure) -> PgError {
     }
     let sqlstate = if message.contains("not supported")
         || message.contains("not implemented")
+        || message.contains("not yet implemented")
         || message.contains(" constraints cannot be marked ")
     {
         SqlState::FEATURE_NOT_SUPPORTED

@@ -85,6 +85,23 @@ impl Session {
         self.rollback();
     }
 
+    /// Drops the session's temporary relations, within the transaction.
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn drop_temporary_relations(&mut self) -> Result<()> {
+        let name = self.temporary_schema_name();
+        let Some(schema) = self.open()?.catalog.schema_oid(&name) else { return Ok(()) };
+        let catalog = Arc::clone(&self.open()?.catalog);
+        if catalog.relations.values().any(|relation| relation.schema == schema) {
+            self.claim_catalog()?;
+            for relation in catalog.relations.values().filter(|relation| relation.schema == schema) {
+                self.drop_temporary(relation)?;
+            }
+        }
+        Ok(())
+    }
+
     fn drop_all_temporary(&mut self) -> Result<()> {
         self.begin_statement()?;
         let name = self.temporary_schema_name();

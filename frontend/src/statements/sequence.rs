@@ -90,7 +90,15 @@ pub(super) fn alter(session: &mut Session, statement: &AlterSeqStmt) -> Result<S
     let owner = owner(session, &options, &relation)?;
     if owner.is_some() && old.identity {
         let message = "cannot change ownership of identity sequence";
-        return Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        let refusal = PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message);
+        let table = old.owner.and_then(|(table, _)| session.open().ok()?.catalog.relation(table).cloned());
+        return Err(match table {
+            Some(table) => refusal.with_detail(format!(
+                "Sequence \"{}\" is linked to table \"{}\".",
+                relation.name, table.name
+            )),
+            None => refusal,
+        });
     }
     change(session, &relation, old, options, owner)?;
     tag()

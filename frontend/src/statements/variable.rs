@@ -14,6 +14,7 @@ use crate::server::connection::Client;
 use crate::server::output::FieldDescription;
 use crate::server::rows::Destination;
 use crate::session::Session;
+use crate::session::sequences::SessionSequences;
 use crate::session::settings::definition::find;
 use crate::session::settings::{one_argument, quote_identifier};
 
@@ -189,11 +190,21 @@ pub(super) fn discard(session: &mut Session, statement: &DiscardStmt) -> Result<
             session.portals.clear();
             session.prepared = Arc::default();
             session.settings.lock().reset_all();
+            *session.sequences.lock() = SessionSequences::default();
+            let process = session.backend.process_id;
+            session.engine.store.unlock_session(process);
+            session.drop_temporary_relations()?;
             "DISCARD ALL"
         }
         DiscardMode::DiscardPlans => "DISCARD PLANS",
-        DiscardMode::DiscardSequences => "DISCARD SEQUENCES",
-        DiscardMode::DiscardTemp => "DISCARD TEMP",
+        DiscardMode::DiscardSequences => {
+            *session.sequences.lock() = SessionSequences::default();
+            "DISCARD SEQUENCES"
+        }
+        DiscardMode::DiscardTemp => {
+            session.drop_temporary_relations()?;
+            "DISCARD TEMP"
+        }
         DiscardMode::Undefined => return Err(PgError::internal("a DISCARD of no kind")),
     };
     Ok(tag.to_owned())

@@ -3,6 +3,7 @@
 mod built_in;
 mod built_in_text;
 mod definitions;
+mod dependencies;
 mod encodings;
 pub mod functions;
 mod layout;

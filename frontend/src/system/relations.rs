@@ -28,6 +28,7 @@ pub fn add(access: &Access, name: &str, maker: &mut Maker<'_>) -> Result<bool> {
         "pg_attribute" => attributes(access, maker),
         "pg_attrdef" => defaults(access, maker),
         "pg_constraint" => constraints(access, maker),
+        "pg_depend" => super::dependencies::add(access, maker),
         "pg_index" => index_rows(access, maker),
         "pg_namespace" => namespaces(access, maker),
         "pg_rewrite" => rules(access, maker),
@@ -40,7 +41,7 @@ pub fn add(access: &Access, name: &str, maker: &mut Maker<'_>) -> Result<bool> {
     Ok(true)
 }
 
-fn text(value: &str) -> Datum {
+pub(super) fn text(value: &str) -> Datum {
     Datum::text(value)
 }
 
@@ -273,7 +274,7 @@ fn storage_facts(ty: Oid) -> StorageFacts {
 }
 
 /// Returns a number for `pg_attrdef.oid` that is unique and stable: defaults have no oid in the catalog.
-fn default_oid(relation: &Relation, position: usize) -> Oid {
+pub(super) fn default_oid(relation: &Relation, position: usize) -> Oid {
     0x8000_0000 | (relation.oid << 11) | position as Oid
 }
 
@@ -314,10 +315,8 @@ fn constraints(access: &Access, maker: &mut Maker<'_>) {
                 ConstraintKind::Check { .. } => ("c", 0, constraint.columns.iter().map(number).collect()),
                 ConstraintKind::ForeignKey(key) => ("f", key.index, key.columns.iter().map(number).collect()),
             };
-            let foreign = match &constraint.kind {
-                ConstraintKind::ForeignKey(key) => Some(key),
-                _ => None,
-            };
+            let foreign = relation.foreign_keys().find(|(known, _)| known.oid == constraint.oid);
+            let foreign = foreign.map(|(_, key)| key);
             let numbers =
                 |list: &[i16]| array(oids::INT2, list.iter().map(|number| Datum::I16(*number)).collect());
             let own_index = if foreign.is_some() { None } else { relation.index(index) };
@@ -385,7 +384,7 @@ fn index_rows(access: &Access, maker: &mut Maker<'_>) {
                 IndexKeySource::Expression { definition, .. } => Some(definition.to_string()),
             })
             .collect();
-        let option = |key: &IndexKey| i16::from(key.descending) | (i16::from(key.nulls_first) << 1);
+        let option = |key: &IndexKey| i16::from(key.descending) | i16::from(key.nulls_first) << 1;
         let constraint = table.constraints.iter().find(|constraint| constraint.oid == index.constraint);
         maker.add(&[
             ("indexrelid", oid(number)),

@@ -93,6 +93,13 @@ impl PageState {
         self.rows.get(lane)?.as_deref()
     }
 
+    /// Changes what is kept beside a row's columns.
+    pub(crate) fn change_row(&mut self, lane: usize, change: impl FnOnce(&mut [u8])) {
+        if let Some(Some(row)) = self.rows.get_mut(lane) {
+            change(row);
+        }
+    }
+
     /// Puts a row into a free place.
     pub(crate) fn place(&mut self, lane: usize, row: Box<[u8]>, begin: u64) {
         if self.rows.len() <= lane {

@@ -43,6 +43,14 @@ impl Heap {
         }
     }
 
+    /// Sets who has made a row in memory.
+    pub(crate) fn set_origin(&self, row: RowId, origin: u32) {
+        if let Some(group) = self.group(row.group()) {
+            let (page, place) = group.page_of(row.lane());
+            page.write().change_row(place, |bytes| self.layout.set_origin(bytes, origin));
+        }
+    }
+
     /// Returns who has ended or locked a row last, as far as that is kept with it.
     pub(crate) fn kept_xmax(&self, row: RowId) -> u32 {
         self.group(row.group()).map_or(0, |group| {

@@ -290,6 +290,15 @@ impl Transaction {
         }
     }
 
+    /// Says who has made rows that this transaction has inserted again.
+    pub(crate) fn set_origins(&self, table: TableId, rows: &[RowId], origins: &[i32]) -> Result<()> {
+        let heap = &self.table(table)?.heap;
+        for (row, origin) in rows.iter().zip(origins) {
+            heap.set_origin(*row, *origin as u32);
+        }
+        Ok(())
+    }
+
     /// Returns the system columns of a row, visible or not; `None` when there is no such row.
     pub fn system_columns(&self, table: TableId, row: RowId) -> Result<Option<SystemColumns>> {
         self.table(table)?.heap.system_columns(row, self.store.xids())

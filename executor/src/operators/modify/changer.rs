@@ -12,11 +12,10 @@ use types::{Datum, Oid, PgError, Result, TypeRef};
 
 use super::exclusion::Excluder;
 use super::foreign::Event;
-use super::keys::{Holder, KeyIndex};
+use super::keys::{Holder, KeyIndex, keeps_all_keys, keeps_keys};
 use super::lookup;
 use crate::deferred::{Pending, nothing};
 use crate::execute::Run;
-use crate::expr::ExprKind;
 use crate::plan::{Modify, Target};
 use crate::rows::RowEvaluator;
 
@@ -176,7 +175,11 @@ impl<'r> Changer<'r> {
         let table = self.table(target)?;
         let (reference, types) = (table.target, &table.types);
         for (position, key) in table.keys.iter_mut().enumerate() {
-            if key.stored || arbiters.is_some_and(|arbiters| !arbiters.contains(&position)) {
+            let counts = match arbiters {
+                Some(arbiters) => arbiters.contains(&position),
+                None => !key.key.deferrable,
+            };
+            if key.stored || !counts {
                 continue;
             }
             let Some(bytes) = key.bytes(run, row)? else { continue };
@@ -228,7 +231,9 @@ impl<'r> Changer<'r> {
             return Ok(Err(other));
         }
         self.check_exclusions(target, made, None, row)?;
-        self.table(target)?.made.insert(made);
+        let table = self.table(target)?;
+        table.made.insert(made);
+        table.keys.iter_mut().for_each(|key| key.expect(made));
         self.take_keys(target, None, row)?;
         self.check_options(target, row)?;
         self.child_event(target, None, row);
@@ -401,6 +406,7 @@ impl<'r> Changer<'r> {
     pub(super) fn finish(&mut self) -> Result<i64> {
         let keys = self.settle_keys()?;
         let rows = self.settle_exclusions()?;
+        self.leave_checks();
         self.settle_foreign_keys()?;
         let events = std::mem::take(&mut self.late_events);
         if !events.is_empty() || !keys.is_empty() || !rows.is_empty() {
@@ -441,29 +447,6 @@ pub(super) enum Taken {
     Gone,
     /// Somebody has replaced it meanwhile: this is the newest version.
     Newer(RowId),
-}
-
-/// Returns whether a change leaves the columns of all unique keys that others may refer to as they are.
-fn keeps_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool {
-    target.keys.iter().filter(|key| key.predicate.is_none() && !key.deferrable).all(|key| {
-        key.columns.iter().all(|(expr, _)| match &expr.kind {
-            ExprKind::Column(id) => old.get(id.0 as usize) == new.get(id.0 as usize),
-            _ => true,
-        })
-    })
-}
-
-/// Returns whether a change leaves all unique keys as they are, to the last digit, so that they need not be checked.
-fn keeps_all_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool {
-    target.keys.iter().all(|key| {
-        key.columns.iter().all(|(expr, _)| match &expr.kind {
-            ExprKind::Column(id) => {
-                let value = old.get(id.0 as usize);
-                value == new.get(id.0 as usize) && value.is_some_and(|value| !value.is_null())
-            }
-            _ => false,
-        })
-    })
 }
 
 /// Returns the name of a target for errors.

@@ -2,10 +2,10 @@
 
 use storage::{RowId, RowLockMode};
 use types::errors::integrity;
-use types::{Datum, Result};
+use types::{Datum, PgError, Result};
 
 use super::Statement;
-use super::changer::{Change, Taken};
+use super::changer::{Change, Taken, name_of};
 use super::keys::Holder;
 use super::wide::assemble;
 use crate::plan::{Conflict, ConflictUpdate};
@@ -28,6 +28,9 @@ impl Statement<'_> {
                 }
                 Some(Holder::Fresh) => return Ok(()),
                 None => match self.changer.insert_unless(0, &new, arbiters)? {
+                    Ok(_) if arbiters.is_none() && self.deferrable_key().is_some() => {
+                        return Err(self.deferrable_key().unwrap_or_else(|| PgError::internal("no key")));
+                    }
                     Ok(made) => return self.changed(Change::inserted(made, new, "INSERT"), input),
                     Err(other) => other,
                 },
@@ -44,6 +47,15 @@ impl Statement<'_> {
                 Taken::Gone | Taken::Newer(_) => {}
             }
         }
+    }
+
+    /// Returns the error of a row that no key is in the way of, if some key cannot say so.
+    fn deferrable_key(&self) -> Option<PgError> {
+        let target = self.plan.target()?;
+        let keys = target.keys.iter().filter(|key| key.deferrable).map(|key| &key.name);
+        let exclusions = target.exclusions.iter().filter(|exclusion| exclusion.deferrable);
+        let name = keys.chain(exclusions.map(|exclusion| &exclusion.name)).next()?;
+        Some(integrity::deferrable_arbiter(name_of(target), name))
     }
 
     /// Does DO UPDATE on a row that is locked.

@@ -5,6 +5,7 @@
 //! events for the next round.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use storage::{RowId, RowLockMode, TableId, WaitPolicy, WriteOutcome};
 use types::errors::integrity;
@@ -12,7 +13,8 @@ use types::{Datum, PgError, Result, TypeRef};
 
 use super::changer::{Changer, Taken, name_of};
 use super::lookup;
-use crate::plan::{ForeignKey, ReferentialAction};
+use crate::deferred::{Pending, nothing};
+use crate::plan::{ForeignKey, Modify, ReferentialAction};
 
 /// A tuning constant: up to so many keys are looked up in an index one by one; for more the table is read.
 const KEYS_LOOKED_UP_MAX: usize = 256;
@@ -104,6 +106,33 @@ impl Changer<'_> {
             self.settle_keys()?;
         }
         Ok(())
+    }
+
+    /// Leaves checks to the end of a statement that has other parts, which may yet make them right.
+    pub(super) fn leave_checks(&mut self) {
+        if self.run.plan.changing.is_empty() {
+            return;
+        }
+        let events = std::mem::take(&mut self.events);
+        let (checks, events) =
+            events.into_iter().partition(|event| self.is_check(event) && !self.waits(event));
+        self.events = events;
+        let checks: Vec<Event> = checks;
+        if !checks.is_empty() {
+            let plan = Arc::new(Modify { input: Box::new(nothing()), ..self.plan.clone() });
+            let pending = Pending { plan, events: checks, keys: Vec::new(), rows: Vec::new() };
+            self.run.state.unsettled.lock().push(pending);
+        }
+    }
+
+    /// Returns whether nothing but an error follows from an event.
+    fn is_check(&self, event: &Event) -> bool {
+        let Some(foreign) = self.plan.foreign_keys.get(event.key()) else { return false };
+        match event {
+            Event::Child { .. } => true,
+            Event::Parent { new: Some(_), .. } => foreign.on_update == ReferentialAction::NoAction,
+            Event::Parent { new: None, .. } => foreign.on_delete == ReferentialAction::NoAction,
+        }
     }
 
     /// Returns whether an event is for a later time. Actions other than NO ACTION cannot wait.
@@ -354,12 +383,7 @@ impl Changer<'_> {
                 if !refers {
                     return Ok(());
                 }
-                let (child, parent) = (self.tables.get(foreign.child), self.tables.get(foreign.parent));
-                let (Some(child), Some(parent)) = (child, parent) else { return Ok(()) };
-                let key = self.shown(foreign.parent, &foreign.parent_columns, old)?;
-                let restrict = action == ReferentialAction::Restrict;
-                let name = name_of(child.target);
-                Err(integrity::still_referenced(&parent.target.name, &foreign.name, name, &key, restrict))
+                self.still_referenced(foreign, old, action == ReferentialAction::Restrict)
             }
             ReferentialAction::Cascade => {
                 for (id, row) in children {
@@ -400,11 +424,28 @@ impl Changer<'_> {
                         };
                         set(&mut changed, *column, value);
                     }
+                    let same = matches!(
+                        reference_key(&changed, &foreign.child_columns, self.types(foreign.child)?, false),
+                        ReferenceKey::Bytes(after) if after == bytes
+                    );
+                    // The defaults are the key that has just gone (`ri_set`).
+                    if same && !found.parents.contains_key(&bytes) {
+                        return self.still_referenced(foreign, old, false);
+                    }
                     self.update(foreign.child, *id, row, changed)?;
                 }
                 Ok(())
             }
         }
+    }
+
+    /// Fails because rows refer to a key that is gone.
+    fn still_referenced(&self, foreign: &ForeignKey, old: &[Datum], restrict: bool) -> Result<()> {
+        let (child, parent) = (self.tables.get(foreign.child), self.tables.get(foreign.parent));
+        let (Some(child), Some(parent)) = (child, parent) else { return Ok(()) };
+        let key = self.shown(foreign.parent, &foreign.parent_columns, old)?;
+        let name = name_of(child.target);
+        Err(integrity::still_referenced(&parent.target.name, &foreign.name, name, &key, restrict))
     }
 
     /// Returns a key as `(a, b)=(1, 2)`.

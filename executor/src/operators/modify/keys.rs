@@ -176,6 +176,11 @@ impl<'r> KeyIndex<'r> {
         Ok(())
     }
 
+    /// Notes a row that is stored before its key is taken.
+    pub(super) fn expect(&mut self, row: RowId) {
+        self.freed.insert(row);
+    }
+
     /// Notes that a stored row's key goes on to its new version.
     pub(super) fn replace(&mut self, bytes: Option<Vec<u8>>, id: RowId) {
         self.freed.insert(id);
@@ -210,6 +215,29 @@ impl<'r> KeyIndex<'r> {
         let key = format!("({})=({})", names.join(", "), values.join(", "));
         integrity::duplicate_key(name_of(target), &self.key.name, &key)
     }
+}
+
+/// Returns whether a change leaves the columns of all unique keys that others may refer to as they are.
+pub(super) fn keeps_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool {
+    target.keys.iter().filter(|key| key.predicate.is_none() && !key.deferrable).all(|key| {
+        key.columns.iter().all(|(expr, _)| match &expr.kind {
+            ExprKind::Column(id) => old.get(id.0 as usize) == new.get(id.0 as usize),
+            _ => true,
+        })
+    })
+}
+
+/// Returns whether a change leaves all unique keys as they are, to the last digit, so that they need not be checked.
+pub(super) fn keeps_all_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool {
+    target.keys.iter().all(|key| {
+        key.columns.iter().all(|(expr, _)| match &expr.kind {
+            ExprKind::Column(id) => {
+                let value = old.get(id.0 as usize);
+                value == new.get(id.0 as usize) && value.is_some_and(|value| !value.is_null())
+            }
+            _ => false,
+        })
+    })
 }
 
 impl Changer<'_> {

@@ -106,6 +106,11 @@ impl Builder<'_, '_> {
         for name in raw::strings(&raw.keys) {
             let location = at(raw.location);
             let message = || format!("column \"{name}\" named in key does not exist");
+            if raw::strings(&raw.keys).iter().filter(|other| **other == name).count() > 1 {
+                let what = if primary { "primary key" } else { "unique" };
+                let message = format!("column \"{name}\" appears twice in {what} constraint");
+                return Err(error(SqlState::DUPLICATE_COLUMN, message, location));
+            }
             let found = self.relation.column_position(name);
             let position = found.ok_or_else(|| error(SqlState::UNDEFINED_COLUMN, message(), location))?;
             if positions.contains(&position) {
@@ -280,6 +285,14 @@ impl Builder<'_, '_> {
                 return Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message).with_detail(
                     format!("A not-null constraint named \"{}\" already exists for this column.", known.name),
                 ));
+            }
+            if constraint.validated && !known.validated {
+                let message = format!(
+                    "incompatible NOT VALID constraint \"{}\" on relation \"{}\"",
+                    known.name, self.relation.name
+                );
+                return Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
+                    .with_hint("You might need to validate it using ALTER TABLE ... VALIDATE CONSTRAINT."));
             }
             return Ok(());
         }

@@ -1,11 +1,12 @@
 //! Expressions that are kept with a table: analyzed where they stand, kept as the text PostgreSQL prints.
 
+use datasets::catalog as rows;
 use ecow::EcoString;
 use executor::expr::{ColumnId, Expr, ExprKind, Volatility};
 use pg_query::NodeEnum;
 use pg_query::protobuf::Node;
 use types::oids::PG_CATALOG_NAMESPACE;
-use types::{PgError, Result};
+use types::{Oid, PgError, Result};
 
 use super::super::AnalyzerContext;
 use crate::catalog::Relation;
@@ -17,11 +18,29 @@ pub fn ids(relation: &Relation) -> Vec<ColumnId> {
     (1..).take(relation.columns.len()).map(ColumnId).collect()
 }
 
+/// `text || anynonarray` and the reverse.
+const TEXTANYCAT: Oid = 2003;
+const ANYTEXTCAT: Oid = 2004;
+
+/// Says whether the output function of a type is immutable.
+fn output_is_immutable(ty: Oid) -> bool {
+    let output = rows::rows(rows::PG_TYPE).find(|row| row.oid("oid") == ty).map(|row| row.oid("typoutput"));
+    let function = output.and_then(|output| rows::rows(rows::PG_PROC).find(|row| row.oid("oid") == output));
+    function.is_some_and(|function| function.char("provolatile") == 'i')
+}
+
 /// Returns the volatility of an expression's functions.
 pub fn volatility(expr: &Expr) -> Volatility {
     let mut found = Volatility::Immutable;
     expr.walk(&mut |expr| {
         let one = match &expr.kind {
+            // These are SQL functions, which PostgreSQL looks into.
+            ExprKind::Call { function, args, .. }
+                if matches!(function.oid, TEXTANYCAT | ANYTEXTCAT)
+                    && args.iter().all(|arg| output_is_immutable(arg.ty.oid)) =>
+            {
+                return;
+            }
             ExprKind::Call { function, .. }
             | ExprKind::SetCall { function, .. }
             | ExprKind::ScalarArray { function, .. }

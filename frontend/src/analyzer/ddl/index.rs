@@ -11,7 +11,7 @@ use super::super::{AnalyzerContext, ExpressionUse, raw};
 use super::expressions;
 use crate::catalog::builtin::{accepts, default_operator_class, index_method, operator_class_by_name};
 use crate::catalog::type_names::type_name;
-use crate::catalog::{IndexKey, IndexKeySource, Relation};
+use crate::catalog::{Generated, IndexKey, IndexKeySource, Relation};
 
 /// An access method of indexes by what it can do.
 pub struct Method {
@@ -169,11 +169,13 @@ fn source(
             let message = format!("column \"{}\" does not exist", element.name);
             PgError::new(SqlState::UNDEFINED_COLUMN, message)
         })?;
+        refuse_virtual(relation, &[position])?;
         return Ok((IndexKeySource::Column(position), relation.columns[position].ty));
     }
     let node = raw::inner(&element.expr).ok_or_else(|| PgError::internal("an index key of nothing"))?;
     let ids = expressions::ids(relation);
     let (expr, _) = super::super::node_expression(node, ExpressionUse::Index, relation, &ids, context)?;
+    refuse_virtual(relation, &expressions::columns_used(&expr, &ids))?;
     if let Some(position) = plain_column(&expr, &ids) {
         return Ok((IndexKeySource::Column(position), relation.columns[position].ty));
     }
@@ -195,6 +197,16 @@ fn source(
     };
     let definition = parenthesized(definition);
     Ok((IndexKeySource::Expression { definition, name, ty: expr.ty }, expr.ty))
+}
+
+/// Refuses virtual generated columns.
+fn refuse_virtual(relation: &Relation, columns: &[usize]) -> Result<()> {
+    let is_virtual = |position: &usize| relation.columns[*position].generated == Some(Generated::Virtual);
+    if columns.iter().any(is_virtual) {
+        let message = "indexes on virtual generated columns are not supported";
+        return Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    }
+    Ok(())
 }
 
 fn plain_column(expr: &Expr, ids: &[ColumnId]) -> Option<usize> {
@@ -258,7 +270,9 @@ pub fn predicate(
             "functions in index predicate must be marked IMMUTABLE",
         ));
     }
-    used.extend(expressions::columns_used(&expr, &ids));
+    let columns = expressions::columns_used(&expr, &ids);
+    refuse_virtual(relation, &columns)?;
+    used.extend(columns);
     expressions::stored_text(&expr, node, relation, &ids, context)
 }
 

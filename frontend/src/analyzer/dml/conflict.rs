@@ -1,17 +1,22 @@
 //! ON CONFLICT: which keys count, and what DO UPDATE does.
 
+use ecow::EcoString;
 use executor::expr::{ColumnId, Expr};
 use executor::plan::{Conflict, ConflictUpdate, TargetExclusion, TargetKey};
 use pg_query::NodeEnum;
-use pg_query::protobuf::{InferClause, OnConflictAction, OnConflictClause};
+use pg_query::protobuf::{IndexElem, InferClause, OnConflictAction, OnConflictClause};
 use types::errors::integrity;
 use types::{PgError, Result, SqlState};
 
 use super::Changed;
 use super::target::Happens;
 use crate::analyzer::raw;
-use crate::analyzer::state::{Analyzer, Clause, at, error, unsupported};
+use crate::analyzer::state::{Analyzer, Clause, at, error};
 use crate::analyzer::{ExpressionUse, node_expression};
+use crate::catalog::IndexKey;
+use crate::catalog::builtin::operator_class;
+use crate::optimizer::access::implication::implies;
+use crate::optimizer::expressions::conjuncts;
 
 impl Analyzer<'_> {
     /// Analyzes ON CONFLICT; the level keeps the result.
@@ -97,12 +102,9 @@ impl Analyzer<'_> {
             };
         }
         let positions: Vec<ColumnId> = (0..).take(relation.columns.len()).map(ColumnId).collect();
-        let mut wanted = Vec::new();
+        let (mut wanted, mut demands): (Vec<Expr>, Vec<Inference>) = (Vec::new(), Vec::new());
         for node in &infer.index_elems {
             let Some(NodeEnum::IndexElem(element)) = &node.node else { continue };
-            if !element.collation.is_empty() || !element.opclass.is_empty() {
-                return Err(unsupported("COLLATE or an operator class in ON CONFLICT", at(infer.location)));
-            }
             if element.ordering > 1 {
                 let message = "ASC/DESC is not allowed in ON CONFLICT clause";
                 return Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, at(infer.location)));
@@ -111,6 +113,7 @@ impl Analyzer<'_> {
                 let message = "NULLS FIRST/LAST is not allowed in ON CONFLICT clause";
                 return Err(error(SqlState::INVALID_COLUMN_REFERENCE, message, at(infer.location)));
             }
+            demands.push(self.inference(element)?);
             wanted.push(match raw::inner(&element.expr) {
                 Some(node) => {
                     node_expression(node, ExpressionUse::Index, relation, &positions, self.context)?.1
@@ -139,11 +142,16 @@ impl Analyzer<'_> {
             None => None,
         };
         let by_key = |key: &TargetKey| {
+            let index = relation.indexes.iter().find(|index| index.oid == key.index);
             let same = key.columns.iter().all(|(expr, _)| wanted.contains(expr))
-                && wanted.iter().all(|expr| key.columns.iter().any(|(known, _)| known == expr));
+                && wanted.iter().zip(&demands).all(|(expr, demand)| {
+                    key.columns.iter().enumerate().any(|(at, (known, _))| {
+                        known == expr && demand.is_met(index.and_then(|index| index.keys.get(at)))
+                    })
+                });
             let implied = match (&key.predicate, &filter) {
                 (None, _) => true,
-                (Some(predicate), Some(filter)) => implies(filter, predicate),
+                (Some(predicate), Some(filter)) => implies(&conjuncts(filter.clone()), predicate),
                 (Some(_), None) => false,
             };
             same && implied
@@ -160,8 +168,26 @@ impl Analyzer<'_> {
     }
 }
 
-/// Returns whether every conjunct of `predicate` is among those of `filter`.
-fn implies(filter: &Expr, predicate: &Expr) -> bool {
-    let given = crate::optimizer::expressions::conjuncts(filter.clone());
-    crate::optimizer::expressions::conjuncts(predicate.clone()).iter().all(|wanted| given.contains(wanted))
+/// What an inference element says beside what is indexed.
+#[derive(Default)]
+struct Inference {
+    collation: Option<types::Oid>,
+    class: Option<EcoString>,
+}
+
+impl Inference {
+    fn is_met(&self, key: Option<&IndexKey>) -> bool {
+        let class = key.and_then(|key| operator_class(key.class));
+        self.collation.is_none_or(|wanted| key.is_some_and(|key| key.collation == wanted))
+            && self.class.as_ref().is_none_or(|wanted| class.is_some_and(|class| class.name == *wanted))
+    }
+}
+
+impl Analyzer<'_> {
+    fn inference(&self, element: &IndexElem) -> Result<Inference> {
+        let names = raw::strings(&element.collation);
+        let collation = if names.is_empty() { None } else { Some(self.collation(&names, None)?) };
+        let class = raw::strings(&element.opclass).last().map(|name| EcoString::from(*name));
+        Ok(Inference { collation, class })
+    }
 }

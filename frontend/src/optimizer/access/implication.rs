@@ -8,7 +8,7 @@ use super::super::predicates;
 use super::plain;
 
 /// Returns whether every row for which all of `conjuncts` are true satisfies `predicate`.
-pub(super) fn implies(conjuncts: &[Expr], predicate: &Expr) -> bool {
+pub fn implies(conjuncts: &[Expr], predicate: &Expr) -> bool {
     match &predicate.kind {
         ExprKind::Const(Datum::Bool(true)) => true,
         ExprKind::And(items) => items.iter().all(|item| implies(conjuncts, item)),

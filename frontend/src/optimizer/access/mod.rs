@@ -6,7 +6,7 @@
 
 mod conditions;
 pub(crate) mod cost;
-mod implication;
+pub(crate) mod implication;
 mod order;
 mod patterns;
 

@@ -8,8 +8,9 @@ use executor::batch::Batch;
 use executor::execute::ResultSink;
 use executor::expr::{ColumnId, Expr};
 use executor::plan::SortKey;
+use kernels::vector::Values;
 use storage::BulkWriter;
-use types::{Datum, Oid, PgError, Result};
+use types::{Datum, Oid, PgError, Result, SqlState};
 
 use super::super::query;
 use super::make_file;
@@ -53,15 +54,17 @@ fn rewrite_by(
     new.file = session.change_catalog(|catalog| Ok(catalog.allocate_oid()))?;
     make_file(session, &new)?;
     let batches = run(session, old, &new, values, order)?;
+    let schema = session.open()?.catalog.schema_name(new.schema).map(str::to_owned);
+    let not_unique = |error| not_unique(error, &schema, &new);
     {
         let storage = Arc::clone(&session.open()?.storage);
         let mut transaction = storage.lock();
         if !batches.is_empty() {
             let mut writer = Writer(transaction.bulk_writer(new.table_id())?);
             for batch in batches {
-                let _ = writer.push(batch)?;
+                let _ = writer.push(batch).map_err(&not_unique)?;
             }
-            writer.0.finish()?;
+            writer.0.finish().map_err(|error| not_unique(error.into()))?;
         }
         transaction.drop_table(old.table_id())?;
         // What checks the new rows must see them.
@@ -77,9 +80,31 @@ struct Writer<'a>(BulkWriter<'a>);
 
 impl ResultSink for Writer<'_> {
     fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
-        self.0.append(&batch.columns)?;
+        // The last column says who has made the rows: that does not change.
+        let Some((origins, columns)) = batch.columns.split_last() else {
+            return Err(PgError::internal("rows of nobody"));
+        };
+        let Values::I64(origins) = origins.to_flat().values().clone() else {
+            return Err(PgError::internal("an xmin that is none"));
+        };
+        let origins: Vec<u32> = origins.iter().map(|origin| *origin as u32).collect();
+        self.0.append_made(columns, &origins)?;
         Ok(ControlFlow::Continue(()))
     }
+}
+
+/// A key that two rows have is one that could not be created.
+fn not_unique(mut error: PgError, schema: &Option<String>, table: &Relation) -> PgError {
+    if error.sqlstate() != SqlState::UNIQUE_VIOLATION {
+        return error;
+    }
+    let fields = error.fields_mut();
+    fields.schema.clone_from(schema);
+    fields.table = Some(table.name.to_string());
+    let index = fields.constraint.clone().unwrap_or_default();
+    fields.message = format!("could not create unique index \"{index}\"");
+    fields.detail = fields.detail.take().map(|detail| detail.replace(" already exists.", " is duplicated."));
+    error
 }
 
 /// Rows are held until the query is done: it reads through the transaction that they are written to.
@@ -111,12 +136,16 @@ fn run(
         targets.push((id, value));
     }
     let made: Vec<ColumnId> = targets.iter().map(|(id, _)| *id).collect();
+    let (row_id, origin) = (ColumnId(u32::MAX - 1), ColumnId(u32::MAX - 2));
+    let value = crate::analyzer::origin_of(old.oid, row_id);
+    output.push(OutputColumn { id: origin, name: "xmin".into(), ty: value.ty, origin: None });
+    targets.push((origin, value));
     let order_by = order(&made)?;
     let from = FromItem::Table {
         relation: Arc::clone(old),
         alias: EcoString::from(old.name.as_str()),
         columns: ids,
-        row_id: None,
+        row_id: Some(row_id),
     };
     let select = Select {
         from: vec![from],

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use ecow::EcoString;
 use executor::functions::{CallContext, FunctionEntry, row};
-use types::{Datum, PgError, Result, SqlState};
+use types::{Datum, PgError, RecordValue, Result, SqlState, TypeRef, oids};
 
 use super::{access, oid_at, text_at};
 use crate::catalog::{Relation, RelationKind, Sequence};
@@ -18,6 +19,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("nextval_oid", nextval),
     row("pg_get_serial_sequence", serial_sequence),
     row("pg_sequence_last_value", last_value),
+    row("pg_sequence_parameters", parameters),
     row("setval3_oid", setval),
     row("setval_oid", setval),
 ];
@@ -89,6 +91,28 @@ fn currval(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
             format!("currval of sequence \"{}\" is not yet defined in this session", relation.name),
         )),
     }
+}
+
+fn parameters(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let (_, sequence) = find(access(context)?, args)?;
+    let numbers = [
+        ("start_value", sequence.start),
+        ("minimum_value", sequence.min),
+        ("maximum_value", sequence.max),
+        ("increment", sequence.increment),
+    ];
+    let number = TypeRef::plain(oids::INT8);
+    let mut columns: Vec<(EcoString, TypeRef)> =
+        numbers.iter().map(|(name, _)| (EcoString::from(*name), number)).collect();
+    let mut fields: Vec<Datum> = numbers.iter().map(|(_, value)| Datum::I64(*value)).collect();
+    columns.push(("cycle_option".into(), TypeRef::plain(oids::BOOL)));
+    fields.push(Datum::Bool(sequence.cycle));
+    columns.push(("cache_size".into(), number));
+    fields.push(Datum::I64(sequence.cache));
+    columns.push(("data_type".into(), TypeRef::plain(oids::OID)));
+    fields.push(Datum::I64(i64::from(sequence.ty)));
+    let record = RecordValue { row_type: oids::RECORD, columns: columns.into(), fields };
+    Ok(Datum::Record(std::sync::Arc::new(record)))
 }
 
 fn lastval(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {

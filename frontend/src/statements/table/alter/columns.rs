@@ -361,6 +361,15 @@ pub(super) fn set_expression(
     if table.columns[at].generated.is_none() {
         return Err(not_generated(table, at));
     }
+    let is_check =
+        |constraint: &crate::catalog::Constraint| matches!(constraint.kind, ConstraintKind::Check { .. });
+    if table.columns[at].generated == Some(Generated::Virtual) && table.constraints.iter().any(is_check) {
+        let message = "ALTER TABLE / SET EXPRESSION is not supported for virtual generated columns in tables with check constraints";
+        return Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_detail(format!(
+            "Column \"{}\" of relation \"{}\" is a virtual generated column.",
+            command.name, table.name
+        )));
+    }
     let Some(node) = command.def.as_deref() else { return Err(PgError::internal("an empty expression")) };
     let (changed, value) = with_context(session, |context, allocate| {
         let mut builder = Builder::new(Relation::clone(table), allocate, context);

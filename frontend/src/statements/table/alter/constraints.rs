@@ -31,12 +31,15 @@ pub(super) fn is_foreign(command: &AlterTableCmd) -> bool {
 pub(super) fn add(session: &mut Session, table: &Arc<Relation>, command: &AlterTableCmd) -> Result<()> {
     let raw = raw(command)?;
     if !raw.indexname.is_empty() {
-        return add_by_index(session, table, raw);
+        return add_by_index(session, table, raw)
+            .map_err(|error| error.at(usize::try_from(raw.location).ok()));
     }
     let changed = with_context(session, |context, allocate| {
         let mut builder = Builder::new(Relation::clone(table), allocate, context);
-        builder.add_constraint(raw)?;
-        builder.finish()?;
+        builder
+            .add_constraint(raw)
+            .and_then(|()| builder.finish())
+            .map_err(|error| without_place(raw, error))?;
         Ok(builder.relation)
     })?;
     let known: Vec<_> = table.constraints.iter().map(|constraint| constraint.oid).collect();
@@ -54,6 +57,15 @@ pub(super) fn add(session: &mut Session, table: &Arc<Relation>, command: &AlterT
         super::super::rewrite::rewrite(session, &table, Relation::clone(&table), same)?;
     }
     Ok(())
+}
+
+/// ALTER TABLE finds out about expressions and missing columns when it does not know the place any more.
+fn without_place(raw: &RawConstraint, mut error: PgError) -> PgError {
+    use pg_query::protobuf::ConstrType;
+    if raw.contype() == ConstrType::ConstrCheck || error.sqlstate() == SqlState::UNDEFINED_COLUMN {
+        error.fields_mut().location = None;
+    }
+    error
 }
 
 /// Holds existing rows against a constraint.

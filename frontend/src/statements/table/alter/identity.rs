@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, Constraint as RawConstraint, Node};
-use types::{PgError, Result, SqlState};
+use types::{PgError, Result, SqlState, oids};
 
 use super::super::{put_sequences, with_context};
 use super::columns::not_in_state;
 use super::{current, position, put};
+use crate::analyzer::base_type;
 use crate::analyzer::ddl::Builder;
 use crate::catalog::{Relation, RelationKind};
 use crate::session::Session;
@@ -41,6 +42,10 @@ pub(super) fn add_identity(
     let refuse = |what: &str| {
         Err(not_in_state(format!("column \"{}\" of relation \"{}\" {what}", column.name, table.name)))
     };
+    if !matches!(base_type(column.ty.oid), oids::INT2 | oids::INT4 | oids::INT8) {
+        let message = "identity column type must be smallint, integer, or bigint";
+        return Err(PgError::new(SqlState::INVALID_PARAMETER_VALUE, message));
+    }
     if !column.not_null {
         return refuse("must be declared NOT NULL before identity can be added");
     }
