@@ -168,8 +168,15 @@ fn remove_dead(store: &Arc<Store>, heap: &Arc<Heap>, horizon: u64) -> Result<()>
     let record = TableRecord { removed, ..TableRecord::default() };
     CommitRecord { xid: 0, tables: vec![(heap.table, record)], catalog: None }.write(&mut payload)?;
     let changes = Changes::default();
-    let commit =
-        Commit { payload, changes: &changes, added: &[], xid: None, asynchronous: false, prepared: None };
+    let commit = Commit {
+        payload,
+        changes: &changes,
+        added: &[],
+        xid: None,
+        asynchronous: false,
+        validate: &|| Ok(()),
+        prepared: None,
+    };
     let commit = match store.commit(commit, std::iter::once(heap)) {
         // The table is being dropped or has another heap.
         Err(StorageError::WriteConflict { .. }) => return Ok(()),
@@ -262,7 +269,7 @@ fn move_rows(
         if attempt != EndAttempt::Ended {
             break;
         }
-        heap.set_newer(*row, *to);
+        heap.set_newer(*row, *to, stamp);
         ended += 1;
     }
     let took_all = ended == moved.len();
@@ -284,7 +291,7 @@ fn move_rows(
         }
     }
     if !matches!(outcome, Ok(true)) {
-        moved.iter().take(ended).for_each(|moved| heap.unend(moved.row));
+        moved.iter().take(ended).for_each(|moved| heap.unend(moved.row, stamp));
     }
     transaction.end_compaction(matches!(outcome, Ok(true)));
     outcome
@@ -307,6 +314,7 @@ fn commit(
         added: segments,
         xid: Some(&xid),
         asynchronous: false,
+        validate: &|| Ok(()),
         prepared: None,
     };
     store.commit(commit, std::iter::once(heap))

@@ -315,7 +315,7 @@ impl Store {
     /// Journals a transaction's writes and makes them visible.
     pub(crate) fn commit<'a>(
         self: &Arc<Self>,
-        Commit { mut payload, changes, added, xid, asynchronous, prepared }: Commit<'_>,
+        Commit { mut payload, changes, added, xid, asynchronous, validate, prepared }: Commit<'_>,
         heaps: impl Iterator<Item = &'a Arc<Heap>>,
     ) -> Result<u64> {
         self.wait_for_checkpoint();
@@ -324,6 +324,7 @@ impl Store {
             for heap in heaps {
                 check_current(&head.version, changes, heap)?;
             }
+            validate()?;
             let commit = head.commit + 1;
             let version = match changes.is_empty() {
                 true => None,
@@ -412,6 +413,8 @@ pub(crate) struct Commit<'a> {
     pub(crate) added: &'a [Arc<Segment>],
     pub(crate) xid: Option<&'a Arc<XidState>>,
     pub(crate) asynchronous: bool,
+    /// Says under the commit lock whether the transaction may commit.
+    pub(crate) validate: &'a dyn Fn() -> Result<()>,
     /// The name of the transaction, if it was prepared.
     pub(crate) prepared: Option<&'a str>,
 }

@@ -270,14 +270,22 @@ fn who_does_not_wait_gets_an_error() {
     second.set_isolation(IsolationLevel::RepeatableRead);
     second.set_optimistic(true);
     let conflict = Err(StorageError::OptimisticConflict);
-    assert_eq!(second.delete_row(TABLE, row), conflict);
     assert_eq!(second.lock_row(TABLE, row, RowLockMode::KeyShare, WaitPolicy::Wait), conflict);
+    assert_eq!(second.delete_row(TABLE, row), Ok(WriteOutcome::Done(row)));
     // The same key as a row in flight.
     let taken = new_row(&second, 100);
-    assert_eq!(second.insert_row(TABLE, &taken).map(|_| ()), Err(StorageError::OptimisticConflict));
+    assert!(second.insert_row(TABLE, &taken).is_ok());
     first.commit().unwrap();
-    assert_eq!(second.delete_row(TABLE, row), conflict);
-    drop(second);
+    assert_eq!(second.commit().map(|_| ()), Err(StorageError::OptimisticConflict));
+    let mut late = store.begin();
+    late.set_isolation(IsolationLevel::RepeatableRead);
+    late.set_optimistic(true);
+    let row = row_id(&late, 5);
+    let mut other = store.begin();
+    delete(&mut other, &[row]);
+    other.commit().unwrap();
+    assert_eq!(late.delete_row(TABLE, row), conflict);
+    drop(late);
     // A table that changes underneath.
     let mut changes = store.begin();
     changes.set_catalog_image(vec![1]);
@@ -289,6 +297,158 @@ fn who_does_not_wait_gets_an_error() {
     assert_eq!(reader.require_catalog(), Err(StorageError::OptimisticCatalog));
     insert(&mut reader, 200..201);
     assert_eq!(reader.commit().map(|_| ()), Err(StorageError::OptimisticCatalog));
+    assert_sound(&store);
+}
+
+fn optimistic(store: &Arc<Store>) -> Transaction {
+    let mut transaction = store.begin();
+    transaction.set_isolation(IsolationLevel::RepeatableRead);
+    transaction.set_optimistic(true);
+    transaction
+}
+
+fn sorted(transaction: &Transaction) -> Vec<i64> {
+    let mut found = ids(transaction);
+    found.sort_unstable();
+    found
+}
+
+/// Replaces a row, also by one with another key.
+fn update(transaction: &mut Transaction, id: i64, new: i64) -> RowId {
+    let row = row_id(transaction, id);
+    let new = new_row(transaction, new);
+    let Ok(WriteOutcome::Done(made)) = transaction.update_row(TABLE, row, &new) else { panic!() };
+    transaction.advance_command();
+    made
+}
+
+#[test]
+fn the_first_to_commit_wins_among_those_who_do_not_wait() {
+    let conflict = Err(StorageError::OptimisticConflict);
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..10);
+    for others_first in [true, false] {
+        // One has the row, the other writes it for itself; a third deletes it.
+        let (mut one, mut other, mut third) = (optimistic(&store), optimistic(&store), optimistic(&store));
+        update(&mut one, 4, 104);
+        let savepoint = other.savepoint();
+        update(&mut other, 4, 204);
+        assert_eq!(sorted(&other), [0, 1, 2, 3, 5, 6, 7, 8, 9, 204]);
+        other.rollback_to(&savepoint);
+        assert_eq!(sorted(&other), (0..10).collect::<Vec<_>>());
+        update(&mut other, 4, 204);
+        let gone = row_id(&third, 4);
+        delete(&mut third, &[gone]);
+        assert_eq!(third.delete_row(TABLE, gone), Ok(WriteOutcome::SelfModified));
+        assert_eq!(sorted(&third), [0, 1, 2, 3, 5, 6, 7, 8, 9]);
+        assert_eq!(sorted(&one), [0, 1, 2, 3, 5, 6, 7, 8, 9, 104]);
+        if others_first {
+            other.commit().unwrap();
+            assert_eq!(sorted(&one), [0, 1, 2, 3, 5, 6, 7, 8, 9, 104]);
+            assert_eq!(one.commit().map(|_| ()), conflict);
+        } else {
+            drop(one);
+            other.commit().unwrap();
+        }
+        assert_eq!(third.commit().map(|_| ()), conflict);
+        let mut back = store.begin();
+        assert_eq!(sorted(&back), [0, 1, 2, 3, 5, 6, 7, 8, 9, 204]);
+        update(&mut back, 204, 4);
+        back.commit().unwrap();
+    }
+    // Keys.
+    let (mut one, mut other) = (optimistic(&store), optimistic(&store));
+    insert(&mut one, 500..501);
+    insert(&mut other, 500..501);
+    other.commit().unwrap();
+    assert_eq!(one.commit().map(|_| ()), conflict);
+    // A key that another one is about to free is taken: it may be for what to do then that the key is looked for.
+    let (mut one, mut other) = (optimistic(&store), optimistic(&store));
+    let gone = row_id(&one, 500);
+    delete(&mut one, &[gone]);
+    let taken = new_row(&other, 500);
+    assert_eq!(other.insert_row(TABLE, &taken).map(|_| ()), conflict);
+    drop(other);
+    one.commit().unwrap();
+    assert_eq!(sorted(&store.begin()), (0..10).collect::<Vec<_>>());
+    assert_sound(&store);
+}
+
+#[test]
+fn who_waits_is_never_displaced_by_who_does_not() {
+    let conflict = Err(StorageError::OptimisticConflict);
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..10);
+    for ending in 0..3 {
+        let (mut waits, mut other) = (store.begin(), optimistic(&store));
+        update(&mut waits, 4, 104);
+        insert(&mut waits, 300..301);
+        update(&mut other, 4, 204);
+        insert(&mut other, 301..302);
+        let outcome = match ending {
+            0 => other.commit().map(|_| ()),
+            1 => {
+                waits.rollback();
+                waits = store.begin();
+                other.commit().map(|_| ())
+            }
+            _ => {
+                waits.commit().unwrap();
+                waits = store.begin();
+                other.commit().map(|_| ())
+            }
+        };
+        assert_eq!(outcome.is_ok(), ending == 1, "{outcome:?}");
+        drop(waits);
+        let expected: &[i64] = match ending {
+            0 => &[4],
+            1 => &[204, 301],
+            _ => &[104, 300],
+        };
+        let mut back = store.begin();
+        let found = sorted(&back).into_iter().filter(|id| *id == 4 || *id > 9).collect::<Vec<_>>();
+        assert_eq!(found, expected);
+        if ending > 0 {
+            let extra = row_id(&back, expected[1]);
+            delete(&mut back, &[extra]);
+            update(&mut back, expected[0], 4);
+        }
+        back.commit().unwrap();
+    }
+    // Who has relied on the row's being there, after the first writer was gone, is respected.
+    let (mut one, mut other) = (optimistic(&store), optimistic(&store));
+    let row = row_id(&one, 5);
+    update(&mut one, 5, 105);
+    delete(&mut other, &[row]);
+    one.rollback();
+    let mut child = store.begin();
+    assert_eq!(
+        child.lock_row(TABLE, row, RowLockMode::KeyShare, WaitPolicy::Wait),
+        Ok(WriteOutcome::Done(row))
+    );
+    child.commit().unwrap();
+    assert_eq!(other.commit().map(|_| ()), conflict);
+    // Whoever waits for one who is displaced waits for the other then.
+    let (mut one, mut other) = (optimistic(&store), optimistic(&store));
+    update(&mut one, 6, 106);
+    update(&mut other, 6, 206);
+    let waiting = {
+        let store = Arc::clone(&store);
+        std::thread::spawn(move || {
+            let mut waits = store.begin();
+            let row = row_id(&waits, 6);
+            let outcome = waits.delete_row(TABLE, row).unwrap();
+            waits.commit().unwrap();
+            outcome
+        })
+    };
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    other.commit().unwrap();
+    assert!(matches!(waiting.join().unwrap(), WriteOutcome::ConcurrentlyUpdated(_)));
+    assert_eq!(one.commit().map(|_| ()), conflict);
+    assert_eq!(sorted(&store.begin()), [0, 1, 2, 3, 4, 5, 7, 8, 9, 206]);
     assert_sound(&store);
 }
 

@@ -22,14 +22,21 @@ const ROUND: i64 = 20_000;
 const CLIENTS: u64 = 8;
 
 /// A level, what else is set, and whether only Surus has that.
-const MODES: [(Level, &str, bool); 6] = [
+const MODES: [(Level, &str, bool); 9] = [
     (Level::ReadCommitted, "", false),
     (Level::RepeatableRead, "", false),
     (Level::Serializable, "", false),
     (Level::ReadCommitted, "set surus.concurrency_control = optimistic", true),
     (Level::RepeatableRead, "set surus.concurrency_control = optimistic", true),
     (Level::Serializable, "set surus.concurrency_control = optimistic", true),
+    (Level::ReadCommitted, MIXED, true),
+    (Level::RepeatableRead, MIXED, true),
+    (Level::Serializable, MIXED, true),
 ];
+
+/// Half of the sessions wait for others, half do not.
+const MIXED: &str = "select set_config('surus.concurrency_control',
+    case pg_backend_pid() % 2 when 0 then 'optimistic' else 'pessimistic' end, false)";
 
 /// Two transactions that each read what the other one appends to; returns whether both committed.
 fn skew(url: &str, settings: &str, lists: &Lists) -> Result<(Vec<Transaction>, bool), Failed> {

@@ -223,7 +223,8 @@ impl Group {
         let (page, place) = self.page_of(lane);
         let page = page.read();
         let stamps = [self.begin(), page.begin(place), page.end(place)];
-        found.extend(stamps.iter().filter(|stamp| **stamp != NEVER && !snapshot.is_past(**stamp)));
+        let stamps = stamps.into_iter().chain(page.rival_stamps(place));
+        found.extend(stamps.filter(|stamp| *stamp != NEVER && !snapshot.is_past(*stamp)));
     }
 
     /// Returns whether a snapshot sees a row.
@@ -236,7 +237,7 @@ impl Group {
             return true;
         }
         let page = page.read();
-        snapshot.sees(page.begin(lane), page.end(lane))
+        snapshot.is_past(page.begin(lane)) && !page.has_ended(lane, snapshot)
     }
 
     /// Returns a column's values in the first `lanes` places of a vector in memory; `None` when they are not there.

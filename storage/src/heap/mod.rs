@@ -7,6 +7,7 @@
 pub(crate) mod group;
 pub(crate) mod page;
 mod places;
+pub(crate) mod rivals;
 pub(crate) mod row;
 pub(crate) mod system;
 mod vacuum;

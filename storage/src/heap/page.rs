@@ -9,9 +9,10 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::builder::ColumnBuilder;
 use crate::error::{Result, StorageError};
+use crate::heap::rivals::Rival;
 use crate::heap::row::RowLayout;
 use crate::mvcc::snapshot::Snapshot;
-use crate::mvcc::stamp::{ALWAYS, IN_FLIGHT, NEVER};
+use crate::mvcc::stamp::{ALWAYS, IN_FLIGHT, NEVER, xid_of};
 use crate::table::{ColumnDefinition, RowId};
 
 /// No newer version.
@@ -52,6 +53,8 @@ pub(crate) struct PageState {
     free: usize,
     /// Rows whose end stamp is not `NEVER`.
     ended: usize,
+    /// Ends that do not count yet, of transactions that do not wait; empty when there are none.
+    rivals: Vec<Rival>,
     /// Columns of a full or quiet page, as vectors.
     columns: Vec<Option<Vector>>,
     /// Whether nobody has placed a row for a while.
@@ -206,12 +209,39 @@ impl PageState {
         set_bit(&mut self.key_kept, lane, kept);
     }
 
+    /// Returns the end that a transaction would make of a row, where another one's counts.
+    pub(crate) fn rival(&self, lane: usize, xid: u64) -> Option<&Rival> {
+        self.rivals.iter().find(|rival| rival.lane == lane && xid_of(rival.stamp) == xid)
+    }
+
+    pub(crate) fn rival_stamps(&self, lane: usize) -> impl Iterator<Item = u64> {
+        self.rivals.iter().filter(move |rival| rival.lane == lane).map(|rival| rival.stamp)
+    }
+
+    pub(crate) fn add_rival(&mut self, rival: Rival) {
+        self.seen = OnceLock::new();
+        self.rivals.push(rival);
+    }
+
+    pub(crate) fn remove_rival(&mut self, lane: usize, xid: u64) -> Option<Rival> {
+        let at = self.rivals.iter().position(|rival| rival.lane == lane && xid_of(rival.stamp) == xid)?;
+        Some(self.rivals.swap_remove(at))
+    }
+
+    /// Returns whether a row has ended for a snapshot.
+    pub(crate) fn has_ended(&self, lane: usize, snapshot: &Snapshot) -> bool {
+        snapshot.is_past(self.end(lane))
+            || self.rivals.iter().any(|rival| rival.lane == lane && snapshot.is_past(rival.stamp))
+    }
+
     /// Adds the stamps on the first `lanes` rows that stand for what a snapshot does not see.
     pub(crate) fn unseen(&self, snapshot: &Snapshot, lanes: usize, found: &mut BTreeSet<u64>) {
         let all_began = self.begin.is_empty() || self.in_flight == 0 && self.newest_begin <= snapshot.commit;
-        if all_began && self.ended == 0 {
+        if all_began && self.ended == 0 && self.rivals.is_empty() {
             return;
         }
+        let rivals = self.rivals.iter().map(|rival| rival.stamp);
+        found.extend(rivals.filter(|stamp| !snapshot.is_past(*stamp)));
         for lane in 0..lanes {
             let stamps = [self.begin(lane), self.end(lane)];
             found.extend(stamps.iter().filter(|stamp| **stamp != NEVER && !snapshot.is_past(**stamp)));
@@ -225,7 +255,7 @@ impl PageState {
                 && self.free == 0
                 && self.newest_begin <= snapshot.commit
                 && self.begin.len() >= lanes;
-        if all_began && self.ended == 0 {
+        if all_began && self.ended == 0 && self.rivals.is_empty() {
             return None;
         }
         if let Some((since, seen)) = self.seen.get()
@@ -235,7 +265,7 @@ impl PageState {
             return Some(seen.clone());
         }
         let seen = Bitmap::from_bools((0..lanes).map(|lane| {
-            (all_began || snapshot.is_past(self.begin(lane))) && !snapshot.is_past(self.end(lane))
+            (all_began || snapshot.is_past(self.begin(lane))) && !self.has_ended(lane, snapshot)
         }));
         if let Some(since) = self.settled_since()
             && since <= snapshot.commit
@@ -248,7 +278,8 @@ impl PageState {
     /// Returns the commit from which on everybody sees the same rows; `None` when a stamp is in flight.
     fn settled_since(&self) -> Option<u64> {
         let newest_end = self.end.iter().copied().filter(|end| *end != NEVER).max().unwrap_or(0);
-        (self.in_flight == 0 && newest_end < IN_FLIGHT).then(|| newest_end.max(self.newest_begin))
+        let is_settled = self.in_flight == 0 && newest_end < IN_FLIGHT && self.rivals.is_empty();
+        is_settled.then(|| newest_end.max(self.newest_begin))
     }
 
     /// Returns whether [`Self::settle`] would change something.

@@ -6,6 +6,7 @@ use kernels::vector::VECTOR_LANES;
 
 use super::Heap;
 use super::group::Group;
+use super::rivals::Rival;
 use crate::error::Result;
 use crate::index::IndexId;
 use crate::index::cursor::{pruning_for_lane, scan_value};
@@ -90,6 +91,7 @@ impl Heap {
         begin: u64,
         xids: &XidTable,
         first: &dyn Fn(IndexId) -> bool,
+        accepts: &dyn Fn(RowId, Holder) -> bool,
     ) -> Result<Placed> {
         let indexes = self.indexes();
         let mut order: Vec<usize> = (0..indexes.len()).collect();
@@ -104,12 +106,16 @@ impl Heap {
             let (index, (key, any_null)) = (&indexes[at], &keys[at]);
             let checked = index.definition.unique && !(*any_null && index.definition.nulls_distinct);
             let conflict = if checked {
-                let holder = index.insert_unless(key.clone(), id, |other| self.holder(other, own, xids));
+                let holder = index.insert_unless(key.clone(), id, |other| {
+                    self.holder(other, own, xids).filter(|holder| !accepts(other, *holder))
+                });
                 match holder {
                     Some(holder) => Some(holder),
                     None => {
                         let pruning = self.pruning(index, id);
-                        let frozen = self.frozen_holder(index, key, pruning.as_ref(), own, xids)?;
+                        let frozen = self.frozen_holder(index, key, pruning.as_ref(), &|group, row| {
+                            holder_in(group, row, own, xids).filter(|holder| !accepts(row, *holder))
+                        })?;
                         if frozen.is_some() {
                             index.remove(key.clone(), id);
                         }
@@ -181,8 +187,7 @@ impl Heap {
         index: &Index,
         key: &Key,
         pruning: Option<&ScanPredicate>,
-        own: u64,
-        xids: &XidTable,
+        holder: &dyn Fn(&Group, RowId) -> Option<Holder>,
     ) -> Result<Option<Holder>> {
         let first = index.definition.columns.first().map(|first| first.column);
         for group in self.groups().iter() {
@@ -195,7 +200,7 @@ impl Heap {
             let directory = group.directories.get(&index.definition, self.columns(), segment, position)?;
             for lane in directory.equal(key) {
                 let row = RowId::new(group.id, usize::from(*lane));
-                if let Some(holder) = holder_in(group, row, own, xids) {
+                if let Some(holder) = holder(group, row) {
                     return Ok(Some(holder));
                 }
             }
@@ -223,6 +228,9 @@ impl Heap {
         }
         if begin > IN_FLIGHT && xid_of(begin) != xid && xids.commit_of(xid_of(begin)).is_none() {
             return EndAttempt::InFlight(xid_of(begin));
+        }
+        if page.rival(place, xid).is_some() {
+            return EndAttempt::Own;
         }
         match page.end(place) {
             NEVER if check_locks && page.is_locked(place) => EndAttempt::Locked,
@@ -259,6 +267,9 @@ impl Heap {
         }
         if begin > IN_FLIGHT && xid_of(begin) != xid && xids.commit_of(xid_of(begin)).is_none() {
             return EndAttempt::InFlight(xid_of(begin));
+        }
+        if page.rival(place, xid).is_some() {
+            return EndAttempt::Own;
         }
         match page.end(place) {
             NEVER => {
@@ -316,11 +327,14 @@ impl Heap {
         }
     }
 
-    /// Takes back an end.
-    pub(crate) fn unend(&self, row: RowId) {
+    /// Takes back the end that a transaction has made of a row.
+    pub(crate) fn unend(&self, row: RowId, xid: u64) {
         if let Some(group) = self.group(row.group()) {
             let (page, place) = group.page_of(row.lane());
             let mut page = page.write();
+            if page.remove_rival(place, xid).is_some() {
+                return;
+            }
             let end = page.end(place);
             page.set_end(place, NEVER);
             page.set_newer(place, None);
@@ -330,11 +344,15 @@ impl Heap {
         }
     }
 
-    /// Links a row to its newer version.
-    pub(crate) fn set_newer(&self, row: RowId, newer: RowId) {
+    /// Links a row to the newer version that a transaction has made.
+    pub(crate) fn set_newer(&self, row: RowId, newer: RowId, xid: u64) {
         if let Some(group) = self.group(row.group()) {
             let (page, place) = group.page_of(row.lane());
-            page.write().set_newer(place, Some(newer));
+            let mut page = page.write();
+            match page.remove_rival(place, xid) {
+                None => page.set_newer(place, Some(newer)),
+                Some(rival) => page.add_rival(Rival { newer: Some(newer), ..rival }),
+            }
         }
     }
 
@@ -371,6 +389,9 @@ pub(crate) fn holder_in(group: &Group, row: RowId, own: u64, xids: &XidTable) ->
     }
     if let Some(xid) = in_flight(begin) {
         return Some(Holder::InFlight(xid));
+    }
+    if page.rival(place, own).is_some() {
+        return None;
     }
     match end {
         NEVER => Some(Holder::Row(row)),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
@@ -18,6 +18,8 @@ pub(crate) struct XidState {
     pub(crate) xid: u64,
     /// The session, for deadlocks.
     owner: AtomicU64,
+    /// Whether others that commit first may take its rows and keys.
+    yields: AtomicBool,
     /// `RUNNING`, the commit's number, or `NEVER` when it was rolled back.
     status: AtomicU64,
     /// Counts what may set waiters free: the end of the transaction, or a return to a savepoint.
@@ -41,6 +43,15 @@ impl XidState {
 
     pub(crate) fn set_owner(&self, owner: u64) {
         self.owner.store(owner, Ordering::Relaxed);
+    }
+
+    /// Returns whether others that commit first may take what the transaction has written.
+    pub(crate) fn yields(&self) -> bool {
+        self.yields.load(Ordering::Acquire) && !self.is_over()
+    }
+
+    pub(crate) fn set_yields(&self, yields: bool) {
+        self.yields.store(yields, Ordering::Release);
     }
 
     /// Returns whether the transaction is over.
@@ -131,6 +142,7 @@ impl XidTable {
         let state = Arc::new(XidState {
             xid,
             owner: AtomicU64::new(owner),
+            yields: AtomicBool::new(false),
             status: AtomicU64::new(RUNNING),
             releases: Mutex::new(0),
             released: Condvar::new(),

@@ -40,7 +40,16 @@ impl Transaction {
         let store = Arc::clone(&self.store);
         let (added, xid) = (self.added_segments(), self.xid.as_ref());
         let (changes, asynchronous) = (&self.changes, self.asynchronous);
-        let commit = Commit { payload, changes, added: &added, xid, asynchronous, prepared: None };
+        let validate = || self.validate();
+        let commit = Commit {
+            payload,
+            changes,
+            added: &added,
+            xid,
+            asynchronous,
+            validate: &validate,
+            prepared: None,
+        };
         let commit = store.commit(commit, heaps.values()).map_err(|error| match error {
             StorageError::WriteConflict { .. } | StorageError::CatalogConflict if self.optimistic => {
                 StorageError::OptimisticCatalog

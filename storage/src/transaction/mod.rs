@@ -6,6 +6,7 @@
 
 mod commit;
 mod lock;
+mod optimistic;
 mod prepare;
 mod replace;
 mod serial;
@@ -71,6 +72,8 @@ pub struct Transaction {
     serializable: bool,
     /// Whether conflicts are errors where others wait.
     optimistic: bool,
+    /// Whether what it has written is to be held against what others have, at its commit.
+    validates: bool,
     /// Locks held until the end, in the order in which they were taken.
     locks: HeldLocks,
     /// The turn at a row that somebody else has replaced.
@@ -115,6 +118,7 @@ impl Transaction {
             tracker: None,
             serializable: false,
             optimistic: false,
+            validates: false,
             locks: HeldLocks::default(),
             turn: None,
         }
@@ -151,6 +155,7 @@ impl Transaction {
     /// Makes conflicts with other transactions errors instead of waits (`surus.concurrency_control`).
     pub fn set_optimistic(&mut self, optimistic: bool) {
         self.optimistic = optimistic;
+        self.validates |= optimistic;
     }
 
     /// Fails a transaction that does not wait if the catalog has changed since its snapshot.
@@ -199,6 +204,7 @@ impl Transaction {
         let tracker = self.tracker.as_deref();
         self.xid.get_or_insert_with(|| {
             let state = self.store.xids().begin(self.owner);
+            state.set_yields(self.optimistic);
             if let Some(tracker) = tracker {
                 tracker.set_xid(state.xid);
             }
@@ -435,11 +441,12 @@ impl Transaction {
     }
 
     fn undo_to(&mut self, len: usize) {
+        let own = self.xid().unwrap_or(0);
         for undo in self.undo.drain(len..).rev() {
             match undo {
                 // An entry that cannot be removed is one that nobody sees.
                 Undo::Inserted(heap, row) => drop(heap.erase(row)),
-                Undo::Ended(heap, row) => heap.unend(row),
+                Undo::Ended(heap, row) => heap.unend(row, own),
                 Undo::AddedGroup(heap, group) => heap.remove_group(group.id),
                 Undo::AddedIndex(heap, index) => drop(heap.remove_index(index)),
                 Undo::DroppedIndex(heap, index) => heap.restore_index(index),

@@ -81,6 +81,7 @@ impl Transaction {
                 check_current(&head.version, &self.changes, heap)?;
             }
             head.version.with(&self.changes, head.commit + 1)?;
+            self.validate()?;
             let position = store.journal.append(&payload)?;
             added.iter().for_each(|segment| segment.set_temporary(false));
             store.loaded.lock().extend(added.iter().map(|segment| segment.name.clone()));
@@ -101,8 +102,11 @@ impl Transaction {
             let Some(group) = heap.group(row.group()) else { continue };
             let (page, place) = group.page_of(row.lane());
             let page = page.read();
-            let newer = page.newer(place).map(|newer| newer.0);
-            let version = NewerVersion { row: row.0, newer, key_kept: page.is_key_kept(place) };
+            let (newer, key_kept) = match page.rival(place, self.xid().unwrap_or(0)) {
+                Some(rival) => (rival.newer, rival.key_kept),
+                None => (page.newer(place), page.is_key_kept(place)),
+            };
+            let version = NewerVersion { row: row.0, newer: newer.map(|newer| newer.0), key_kept };
             tables.entry(heap.table).or_default().push(version);
         }
         tables.into_iter().collect()
@@ -151,6 +155,7 @@ impl Transaction {
             added: &[],
             xid: self.xid.as_ref(),
             asynchronous: false,
+            validate: &|| Ok(()),
             prepared: Some(&record.about.gid),
         };
         match store.commit(commit, heaps.values()) {

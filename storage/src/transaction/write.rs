@@ -167,7 +167,9 @@ impl Transaction {
     ) -> Result<Placed> {
         let stamp = self.stamp()?;
         let tracked = self.is_tracked().then(|| row.clone());
-        let placed = heap.insert(row, stamp, self.store.xids(), first)?;
+        let optimistic = self.optimistic;
+        let accepts = |other: RowId, holder: Holder| optimistic && heap.is_begun_by(other, holder);
+        let placed = heap.insert(row, stamp, self.store.xids(), first, &accepts)?;
         if let Placed::Row(id) = placed {
             self.undo.push(Undo::Inserted(Arc::clone(heap), id));
         }
@@ -233,7 +235,7 @@ impl Transaction {
     }
 
     fn link(&self, heap: &Heap, row: RowId, newer: RowId) {
-        heap.set_newer(row, newer);
+        heap.set_newer(row, newer, self.xid().unwrap_or(0));
         if heap.is_locked(row) {
             let (from, to) = (LockTag::Row(heap.id, row), LockTag::Row(heap.id, newer));
             if self.store.locks().inherit(self.owner, from, to) {
@@ -286,6 +288,20 @@ impl Transaction {
                     return Ok(WriteOutcome::Done(row));
                 }
                 EndAttempt::Own => return Ok(WriteOutcome::SelfModified),
+                EndAttempt::InFlight(_) if self.optimistic => {
+                    match self.end_privately(heap, row, own, mode, check_locks) {
+                        Some(EndAttempt::Ended) => {
+                            self.undo.push(Undo::Ended(Arc::clone(heap), row));
+                            self.track_end(heap, row)?;
+                            return Ok(WriteOutcome::Done(row));
+                        }
+                        Some(_) => {
+                            self.lock_row_tag(heap, row, mode, WaitPolicy::Wait)?;
+                            check_locks = false;
+                        }
+                        None => {}
+                    }
+                }
                 EndAttempt::InFlight(other) => self.wait_in_turn(heap, row, mode, other)?,
                 EndAttempt::Locked => {
                     self.lock_row_tag(heap, row, mode, WaitPolicy::Wait)?;
@@ -333,6 +349,8 @@ impl Transaction {
         self.track_table(table)?;
         let heap = Arc::clone(&self.table(table)?.heap);
         let stamp = self.stamp()?;
+        // Nobody looks for each of their keys at the commit.
+        self.own_xid().set_yields(false);
         let mut groups = Vec::new();
         for segment in segments {
             for group in heap.add_segment(segment, stamp) {
