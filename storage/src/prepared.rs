@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::durable::record::{JournalRecord, PreparedRecord};
 use crate::durable::restored::RestoredTransaction;
 use crate::error::{Result, StorageError};
-use crate::locks::LockTag;
+use crate::locks::{LockTag, Mode, TableLockMode};
 use crate::store::Store;
+use crate::table::TableId;
 use crate::transaction::{Detached, Transaction};
 
 /// What is said about a prepared transaction.
@@ -93,6 +94,12 @@ impl Prepared {
     /// Returns what the next manifest is to know. The caller has the commit lock.
     pub(crate) fn records(&self) -> Vec<Arc<PreparedRecord>> {
         self.list.lock().values().filter_map(|entry| entry.record.clone()).collect()
+    }
+
+    /// Returns whether a prepared transaction has a table to itself.
+    pub(crate) fn has_locked(&self, table: TableId) -> bool {
+        let lock = (LockTag::Table(table), Mode::Table(TableLockMode::AccessExclusive));
+        self.records().iter().any(|record| record.locks.contains(&lock))
     }
 
     /// Takes out a transaction that is to end.

@@ -48,8 +48,10 @@ pub fn verify_in(transaction: &mut Transaction) -> Result<Report> {
     let tables: Vec<TableId> = store.published_version().tables.keys().copied().collect();
     let mut report = Report::default();
     for table in tables {
-        // Rows keep their places while somebody may read the table.
-        transaction.lock_table(table, TableLockMode::AccessShare, WaitPolicy::Wait)?;
+        // Rows keep their places while somebody may read the table, or while a prepared transaction has it to itself.
+        if !store.prepared().has_locked(table) {
+            transaction.lock_table(table, TableLockMode::AccessShare, WaitPolicy::Wait)?;
+        }
         let version = store.published_version();
         // It may have been dropped.
         if let Some(version) = version.tables.get(&table) {
