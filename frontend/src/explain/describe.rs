@@ -3,7 +3,7 @@
 use executor::execute::FallbackReason;
 use executor::expr::Expr;
 use executor::plan::{
-    AggregateCall, HashJoin, IndexDirection, IndexJoin, IndexScan, JoinKind, ModifyKind, NestedLoop,
+    AggregateCall, HashJoin, IndexDirection, IndexJoin, IndexScan, JoinKind, Modify, ModifyKind, NestedLoop,
     NodeKind, PlanNode, Scan, SetOperation, SortKey,
 };
 
@@ -149,10 +149,26 @@ pub(super) fn node(node: &PlanNode, names: &Naming<'_>) -> Description {
                 ModifyKind::Merge => "Merge",
             };
             let name = modify.target().map_or("?", |target| target.name.as_str());
+            properties.extend(conflict(modify));
             (format!("{what} on {name}"), numbered("column", node))
         }
     };
     Description { title, output, properties }
+}
+
+/// Returns what is said of ON CONFLICT.
+fn conflict(modify: &Modify) -> Vec<(&'static str, String)> {
+    let (Some(conflict), Some(target)) = (&modify.conflict, modify.target()) else { return Vec::new() };
+    let resolution = if conflict.update.is_some() { "UPDATE" } else { "NOTHING" };
+    let mut said = vec![("Conflict Resolution", resolution.to_owned())];
+    if let Some(arbiters) = &conflict.arbiters {
+        let keys = target.keys.iter().map(|key| key.name.as_str());
+        let all: Vec<&str> =
+            keys.chain(target.exclusions.iter().map(|exclusion| exclusion.name.as_str())).collect();
+        let names: Vec<&str> = arbiters.iter().filter_map(|at| all.get(*at).copied()).collect();
+        said.push(("Conflict Arbiter Indexes", names.join(", ")));
+    }
+    said
 }
 
 fn scan_columns(scan: &Scan, names: &Naming<'_>) -> Vec<String> {
