@@ -15,6 +15,7 @@ mod maintenance;
 mod mvcc;
 mod predicate;
 mod prepared;
+pub mod processors;
 mod scan;
 mod segment;
 mod serializable;

@@ -397,6 +397,8 @@ impl Store {
         }
         let store = Arc::clone(self);
         std::thread::spawn(move || {
+            // The commit's thread may be kept on one processor.
+            crate::processors::release_thread();
             // A failed checkpoint leaves the journal as it is; the next commit tries again.
             let _ = store.checkpoint();
             store.checkpointing.store(false, Ordering::Release);

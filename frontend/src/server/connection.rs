@@ -5,6 +5,7 @@
 
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use types::{PgError, Result, SqlState};
 
@@ -42,7 +43,11 @@ struct Startup {
 pub fn run(engine: &Arc<Engine>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let (Ok(reader), Ok(watched)) = (stream.try_clone(), stream.try_clone()) else { return };
-    let mut client = Client { input: Input::new(reader), output: Output::new(stream) };
+    let looks = Arc::new(AtomicBool::new(false));
+    let mut client = Client {
+        input: Input::new(reader, Arc::clone(&looks)),
+        output: Output::new(stream, Arc::clone(&looks)),
+    };
     let startup = match converse(engine, &mut client) {
         Ok(Some(startup)) => startup,
         Ok(None) | Err(ReadError::Closed) => return,

@@ -6,7 +6,10 @@
 
 use std::io::{self, BufReader, Read};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use super::placement::LookingStream;
 use types::{Oid, PgError, Result, SqlState};
 
 /// The longest message of the kinds that carry data, as PostgreSQL's `PQ_LARGE_MESSAGE_LIMIT`.
@@ -35,7 +38,7 @@ impl From<io::Error> for ReadError {
 
 /// The client's half of a connection.
 pub struct Input {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<LookingStream>,
     /// Whether a message was left before its end, so that nobody knows where the next one begins.
     lost: bool,
 }
@@ -62,8 +65,9 @@ pub struct RawMessage {
 }
 
 impl Input {
-    /// Reads from `stream`.
-    pub fn new(stream: TcpStream) -> Self {
+    /// Reads from `stream`; looks for the next message while `looks` is set.
+    pub fn new(stream: TcpStream, looks: Arc<AtomicBool>) -> Self {
+        let stream = LookingStream::new(stream, looks);
         Self { reader: BufReader::with_capacity(READ_BUFFER_BYTES, stream), lost: false }
     }
 

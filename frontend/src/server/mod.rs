@@ -5,6 +5,7 @@ pub mod backends;
 pub mod connection;
 pub mod messages;
 pub mod output;
+mod placement;
 mod protocol;
 mod relief;
 pub mod rows;
@@ -61,6 +62,7 @@ impl Server {
                 options.listen
             )));
         }
+        storage::processors::remember_all();
         let _ = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build_global();
         crate::system::functions::register();
         let store = Store::open(

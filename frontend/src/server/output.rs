@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use super::placement::Placement;
 use types::errors::ErrorFields;
 use types::{Oid, TypeRef};
 
@@ -12,6 +15,7 @@ const FLUSH_BYTES: usize = 64 * 1024;
 /// The server's half of a connection.
 pub struct Output {
     stream: TcpStream,
+    placement: Placement,
     buffer: Vec<u8>,
     /// The client is gone: everything is dropped.
     broken: bool,
@@ -58,14 +62,25 @@ pub struct FieldDescription {
 }
 
 impl Output {
-    /// Writes to `stream`.
-    pub fn new(stream: TcpStream) -> Self {
-        Self { stream, buffer: Vec::with_capacity(8 * 1024), broken: false }
+    /// Writes to `stream`; sets `looks` when the next message is to be looked for.
+    pub fn new(stream: TcpStream, looks: Arc<AtomicBool>) -> Self {
+        let placement = Placement::new(&stream, looks);
+        Self { stream, placement, buffer: Vec::with_capacity(8 * 1024), broken: false }
     }
 
     /// Returns whether writing has failed: nobody reads any more.
     pub fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// Notes a statement of the short path, for where this thread runs and how it waits.
+    pub fn small_statement(&mut self) {
+        self.placement.small_statement(&self.stream);
+    }
+
+    /// Notes that a statement begins which is none of the short path.
+    pub fn other_statement(&mut self) {
+        self.placement.other_statement();
     }
 
     /// Writes what is buffered.

@@ -77,6 +77,22 @@ pub fn refuse_read_only(session: &mut Session, node: &NodeEnum) -> Result<()> {
     ))
 }
 
+/// Returns whether a statement may be one of few rows, or has next to nothing to do.
+fn may_be_small(node: &NodeEnum) -> bool {
+    matches!(
+        node,
+        NodeEnum::SelectStmt(_)
+            | NodeEnum::InsertStmt(_)
+            | NodeEnum::UpdateStmt(_)
+            | NodeEnum::DeleteStmt(_)
+            | NodeEnum::MergeStmt(_)
+            | NodeEnum::ExecuteStmt(_)
+            | NodeEnum::TransactionStmt(_)
+            | NodeEnum::VariableSetStmt(_)
+            | NodeEnum::VariableShowStmt(_)
+    )
+}
+
 /// Runs a statement and returns its command tag.
 ///
 /// # Errors
@@ -91,6 +107,9 @@ pub fn run(
     session.backend.cancel.check()?;
     let node = source.node()?;
     refuse_read_only(session, node)?;
+    if !may_be_small(node) {
+        client.output.other_statement();
+    }
     match node {
         NodeEnum::SelectStmt(select) if select.into_clause.is_some() => {
             table_as::select_into(session, client, source, select, params)

@@ -62,8 +62,10 @@ pub(super) fn run(
         None => Arc::new(plan(session, source, params)?),
     };
     if let Some(tag) = super::point::run(session, client, (&planned, executed), params, destination)? {
+        client.output.small_statement();
         return Ok(tag);
     }
+    client.output.other_statement();
     if planned.returns_rows {
         let access = session.access()?;
         if planned.tag != "SELECT" || !planned.plan.changing.is_empty() {
