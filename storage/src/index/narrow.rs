@@ -13,6 +13,8 @@ use super::key::{INLINE, Key};
 const BYTES_MAX: usize = size_of::<u64>();
 /// A tuning constant: words for each that is kept once more. Eight cache lines.
 const FENCE_WORDS: usize = 64;
+/// A tuning constant: bits of the filter for each word; one absent word in a hundred passes.
+const FILTER_BITS: usize = 16;
 
 /// See the module.
 #[derive(Debug)]
@@ -23,6 +25,39 @@ pub(super) struct Narrow {
     differing: Vec<u8>,
     words: Vec<u64>,
     fences: Vec<u64>,
+    filter: Filter,
+}
+
+/// Says of most words that are not among some that they are not: one memory access where a search takes several.
+#[derive(Debug)]
+struct Filter {
+    blocks: Vec<u64>,
+}
+
+impl Filter {
+    fn new(words: &[u64]) -> Self {
+        let blocks = (words.len() * FILTER_BITS / 64).next_power_of_two();
+        let mut filter = Self { blocks: vec![0; blocks] };
+        for word in words {
+            let (block, bits) = filter.place(*word);
+            filter.blocks[block] |= bits;
+        }
+        filter
+    }
+
+    /// Returns whether a word may be there; never false for one that is.
+    fn may_have(&self, word: u64) -> bool {
+        let (block, bits) = self.place(word);
+        self.blocks[block] & bits == bits
+    }
+
+    /// Returns the block of a word and its four bits in it.
+    fn place(&self, word: u64) -> (usize, u64) {
+        let product = u128::from(word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
+        let hash = product as u64 ^ (product >> 64) as u64;
+        let bits = (0..4).fold(0, |bits, part| bits | 1 << (hash >> (part * 6) & 63));
+        ((hash >> 32) as usize & (self.blocks.len() - 1), bits)
+    }
 }
 
 /// Where a key stands among the keys that could be kept here.
@@ -56,7 +91,8 @@ impl Narrow {
         let word = |key: &Key| key.inline().map(|bytes| word_of(&bytes, &differing));
         let words = keys.iter().map(word).collect::<Option<Vec<u64>>>()?;
         let fences = words.iter().step_by(FENCE_WORDS).copied().collect();
-        Some(Self { common, differing, words, fences })
+        let filter = Filter::new(&words);
+        Some(Self { common, differing, words, fences, filter })
     }
 
     /// Returns the key at a position.
@@ -73,6 +109,9 @@ impl Narrow {
     /// Returns the positions of a key.
     pub(super) fn equal(&self, key: &Key) -> Range<usize> {
         let Place::At(word) = self.place(key) else { return 0..0 };
+        if !self.filter.may_have(word) {
+            return 0..0;
+        }
         let from = self.words_below(word);
         from..from + self.words[from..].iter().take_while(|other| **other == word).count()
     }
