@@ -49,17 +49,17 @@ pub(crate) fn start(store: &Arc<Store>, interval: Duration) -> Result<()> {
 }
 
 fn run(store: &Weak<Store>, interval: Duration) {
-    loop {
+    for turn in 1.. {
         std::thread::sleep(interval);
         let Some(store) = store.upgrade() else { return };
         // What cannot be done now is tried again; what cannot be done at all is for those to say who need it.
-        let _ = store.tidy();
+        let _ = store.tidy(turn);
     }
 }
 
 impl Store {
     /// Does what is worth doing without being asked.
-    fn tidy(self: &Arc<Self>) -> Result<()> {
+    fn tidy(self: &Arc<Self>, turn: u32) -> Result<()> {
         self.make_journal_room();
         let mut hot = 0;
         for (table, heap) in self.heaps(&[]) {
@@ -67,6 +67,8 @@ impl Store {
             let turns = heap.count_quiet();
             if turns > 0 && turns.is_multiple_of(QUIET_TURNS) {
                 heap.settle(self.horizon());
+            } else if turn.is_multiple_of(QUIET_TURNS) {
+                heap.settle_frozen(self.horizon());
             }
             let thresholds = if turns < QUIET_TURNS { BACKGROUND } else { QUIET };
             let mut compacted = false;

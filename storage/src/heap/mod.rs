@@ -260,6 +260,11 @@ impl Heap {
         self.groups().iter().for_each(|group| group.settle(horizon));
     }
 
+    /// The same for row groups in segments only, which are worth it while others change rows.
+    pub(crate) fn settle_frozen(&self, horizon: u64) {
+        self.groups().iter().filter(|group| !group.is_hot()).for_each(|group| group.settle(horizon));
+    }
+
     /// Notes a commit that changed rows.
     pub(crate) fn note_commit(&self, commit: u64) {
         self.changed_at.fetch_max(commit, Ordering::Relaxed);
