@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 
-use storage::{RowId, TableId, WriteOutcome};
+use storage::{RowId, RowLockMode, TableId, WaitPolicy, WriteOutcome};
 use types::errors::integrity;
 use types::{Datum, Oid, PgError, Result};
 
@@ -230,11 +230,29 @@ impl PointUpdate {
                     return Ok(None);
                 }
             };
-            let run = point.run.over_rows([(self.scan, Some(newest))].into());
-            let again = self.changes(&PointRun { run: &run, declined: Cell::new(false) })?;
-            match again.into_iter().next() {
+            match self.recheck(point, table, newest)? {
                 Some(again) => change = again,
                 None => return Ok(None),
+            }
+        }
+    }
+
+    /// Computes the statement again over the newest version of a row. A version that is not to be changed stays locked, as
+    /// in PostgreSQL.
+    fn recheck(&self, point: &PointRun<'_>, table: TableId, mut newest: RowId) -> Result<Option<Change>> {
+        loop {
+            let run = point.run.over_rows([(self.scan, Some(newest))].into());
+            let again = self.changes(&PointRun { run: &run, declined: Cell::new(false) })?;
+            if let Some(change) = again.into_iter().next() {
+                return Ok(Some(change));
+            }
+            let mut transaction = point.run.context.transaction()?.lock();
+            match transaction.lock_row(table, newest, RowLockMode::NoKeyUpdate, WaitPolicy::Wait)? {
+                WriteOutcome::ConcurrentlyUpdated(newer) => newest = newer,
+                WriteOutcome::Done(_)
+                | WriteOutcome::SelfModified
+                | WriteOutcome::ConcurrentlyDeleted
+                | WriteOutcome::WouldBlock => return Ok(None),
             }
         }
     }
