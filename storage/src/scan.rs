@@ -408,6 +408,10 @@ impl RowGroup {
     ) -> Result<()> {
         match &self.form {
             Form::Hot => filter::filter_vector(&self.vector(column, vector_index)?, predicate, mask),
+            // The row group had fewer rows when the scan was made, and has frozen since.
+            Form::Frozen { segment, index } if self.len < segment.rows(*index) => {
+                filter::filter_vector(&self.vector(column, vector_index)?, predicate, mask)
+            }
             Form::Frozen { segment, index } => {
                 let chunk = segment.chunk(*index, column)?;
                 if let Some(matching) = self.matching_entries(column, &chunk, predicate)?
