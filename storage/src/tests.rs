@@ -1124,3 +1124,28 @@ fn places_that_come_free_while_a_row_group_freezes_stay_free() {
     assert_eq!(store.begin().scan(TABLE).unwrap().row_count(), 510);
     assert_sound(&store);
 }
+
+#[test]
+fn a_scan_goes_on_while_its_row_group_fills_and_freezes() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..700);
+    let reader = store.begin();
+    let scan = reader.scan(TABLE).unwrap();
+    for start in 0..2 {
+        let mut transaction = store.begin();
+        insert(&mut transaction, 700 + start * 40_000..700 + (start + 1) * 40_000);
+        transaction.commit().unwrap();
+    }
+    for _ in 0..3 {
+        store.checkpoint().unwrap();
+    }
+    let group = scan.row_group(0);
+    assert!(matches!(group.form(), crate::heap::group::Form::Frozen { .. }), "the row group is frozen");
+    assert_eq!(group.lanes(0), 700);
+    let end = |value: i128| Some(RangeEnd { value: ScanValue::Int(value), inclusive: true });
+    let mut mask = vec![u64::MAX; 700_usize.div_ceil(64)];
+    group.filter(0, 0, &ScanPredicate::Range { low: end(100), high: end(5_000) }, &mut mask).unwrap();
+    let qualify = (0..700).filter(|lane| mask[lane / 64] >> (lane % 64) & 1 == 1);
+    assert_eq!(qualify.collect::<Vec<_>>(), (100..700).collect::<Vec<_>>());
+}
