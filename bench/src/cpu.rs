@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
+
+use crate::direct::Address;
 
 /// What `/proc/*/stat` counts in; the same on every Linux that matters.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -32,8 +35,23 @@ impl ServerProcess {
             .iter()
             .filter_map(|file| fs::read_to_string(file).ok())
             .flat_map(|text| listening_sockets(&text, port))
-            .map(|inode| format!("socket:[{inode}]"))
             .collect();
+        Self::holding(sockets)
+    }
+
+    /// Finds the process that listens at an address of this machine; `None` when it is elsewhere or not ours to see.
+    pub fn listening_at(address: &Address) -> Option<Self> {
+        match address {
+            Address::Tcp(_, port) => Self::listening_on(*port),
+            Address::Unix(path, _) => {
+                Self::holding(listening_files(&fs::read_to_string("/proc/net/unix").ok()?, path))
+            }
+        }
+    }
+
+    /// Finds the first process that holds one of the sockets with these inodes.
+    fn holding(inodes: Vec<String>) -> Option<Self> {
+        let sockets: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
         let mut holders: Vec<u32> =
             process_ids().filter(|id| open_files(*id).any(|file| sockets.contains(&file))).collect();
         holders.sort_unstable();
@@ -91,6 +109,21 @@ fn listening_sockets(text: &str, port: u16) -> Vec<String> {
     inodes
 }
 
+/// Returns the inodes of the sockets of `/proc/net/unix` that listen on a socket file.
+fn listening_files(text: &str, path: &Path) -> Vec<String> {
+    const LISTENS: &str = "00010000";
+    let mut inodes = Vec::new();
+    for line in text.lines().skip(1) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        if let [_, _, _, LISTENS, _, _, inode, ref name @ ..] = fields[..]
+            && Path::new(&name.join(" ")) == path
+        {
+            inodes.push(inode.to_string());
+        }
+    }
+    inodes
+}
+
 fn process_ids() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -137,6 +170,12 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let found = ServerProcess::listening_on(port).unwrap();
         assert_eq!(found.id(), std::process::id());
+        let path = std::env::temp_dir().join(format!("surus-cpu-{}", std::process::id()));
+        let file = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let found_by_file = ServerProcess::listening_at(&Address::Unix(path.clone(), 0)).unwrap();
+        assert_eq!(found_by_file.id(), std::process::id());
+        drop(file);
+        std::fs::remove_file(path).unwrap();
         let before = found.time();
         let mut sum = 0_u64;
         let start = std::time::Instant::now();

@@ -6,6 +6,8 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
@@ -124,7 +126,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 /// A connection to a server that trusts its user.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     out: Vec<u8>,
     input: Vec<u8>,
     /// The part of `input` that is not read yet.
@@ -132,23 +134,77 @@ pub struct Connection {
     prepared: usize,
 }
 
-/// Returns the host and port of a `postgres://` URL.
-pub fn address(url: &str) -> Result<(String, u16), Failure> {
-    let config: Config = url.parse()?;
-    let port = config.get_ports().first().copied().unwrap_or(5432);
-    match config.get_hosts().first() {
-        Some(Host::Tcp(host)) => Ok((host.clone(), port)),
-        _ => Err(format!("{url} names no host").into()),
+/// The socket of a connection.
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    fn connect(address: &Address) -> std::io::Result<Self> {
+        match address {
+            Address::Tcp(host, port) => {
+                let stream = TcpStream::connect((host.as_str(), *port))?;
+                stream.set_nodelay(true)?;
+                Ok(Stream::Tcp(stream))
+            }
+            Address::Unix(path, _) => UnixStream::connect(path).map(Stream::Unix),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Unix(stream) => stream.read(buffer),
+        }
+    }
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// On a host's port.
+    Tcp(String, u16),
+    /// On a socket file of this machine; the port is a part of its name.
+    Unix(PathBuf, u16),
+}
+
+impl Address {
+    /// Reads a `postgres://` URL, or a string of `host=… port=…`.
+    pub fn of(url: &str) -> Result<Self, Failure> {
+        let config: Config = url.parse()?;
+        let port = config.get_ports().first().copied().unwrap_or(5432);
+        match config.get_hosts().first() {
+            Some(Host::Tcp(host)) => Ok(Address::Tcp(host.clone(), port)),
+            Some(Host::Unix(directory)) => {
+                Ok(Address::Unix(directory.join(format!(".s.PGSQL.{port}")), port))
+            }
+            None => Err(format!("{url} names no host").into()),
+        }
+    }
+
+    /// Returns the host and port of a server behind TCP.
+    pub fn tcp(self) -> Option<(String, u16)> {
+        match self {
+            Address::Tcp(host, port) => Some((host, port)),
+            Address::Unix(..) => None,
+        }
     }
 }
 
 impl Connection {
-    /// Connects to a `postgres://` URL; the user is `postgres` unless it names one.
+    /// Connects to a `postgres://` URL (or `host=…`); the user is `postgres` unless it names one.
     pub fn connect(url: &str) -> Result<Self, Failure> {
         let config: Config = url.parse()?;
-        let (host, port) = address(url)?;
-        let stream = TcpStream::connect((host.as_str(), port)).map_err(|error| format!("{url}: {error}"))?;
-        stream.set_nodelay(true)?;
+        let stream = Stream::connect(&Address::of(url)?).map_err(|error| format!("{url}: {error}"))?;
         let mut connection =
             Connection { stream, out: Vec::new(), input: vec![0; READ_BYTES], unread: 0..0, prepared: 0 };
         let user = config.get_user().unwrap_or("postgres");

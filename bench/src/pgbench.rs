@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::Failure;
 use crate::cpu::ServerProcess;
 use crate::direct::Parameter::Int;
-use crate::direct::{Connection, Failed, Parameter, Statement, address};
+use crate::direct::{Address, Connection, Failed, Parameter, Statement};
 use crate::statistics::table;
 use crate::terminals::{self, Figures, Span, Tally, Terminal};
 use crate::wire::Server;
@@ -179,7 +179,7 @@ fn measure(url: &str, options: &Options, run: u32) -> Result<Figures, Failure> {
         measured: Duration::from_secs(options.seconds),
         sample: None,
     };
-    terminals::run(terminals, span, ServerProcess::listening_on(address(url)?.1))
+    terminals::run(terminals, span, ServerProcess::listening_at(&Address::of(url)?))
 }
 
 /// Returns the sums that the script keeps equal: of accounts and history, and for TPC-B of tellers and branches.

@@ -33,6 +33,8 @@ impl SurusProcess {
             .arg("--data-dir")
             .arg(data_dir)
             .args(["--listen", &format!("127.0.0.1:{port}")])
+            // A killed server leaves its socket file behind.
+            .arg("--unix-socket-directories=")
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)

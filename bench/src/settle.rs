@@ -15,7 +15,7 @@ use datasets::tpch::{Format, Table, chunks, query};
 use crate::Failure;
 use crate::cpu::ServerProcess;
 use crate::direct::Parameter::Int;
-use crate::direct::{Connection, address};
+use crate::direct::{Address, Connection};
 use crate::statistics::{Times, milliseconds, table};
 use crate::wire::Server;
 
@@ -57,7 +57,7 @@ const SUM: &str = "SELECT sum(l_quantity) FROM lineitem";
 /// Runs the benchmark; false when an answer differs between the copies.
 pub async fn run(options: Options) -> Result<bool, Failure> {
     let server = Server::connect(&options.url).await?;
-    let process = ServerProcess::listening_on(address(&options.url)?.1);
+    let process = ServerProcess::listening_at(&Address::of(&options.url)?);
     if !options.keep {
         for schema in SCHEMAS {
             load(&server, schema, options.scale).await?;

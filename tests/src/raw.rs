@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use bench::direct::address;
+use bench::direct::Address;
 
 /// How long an answer may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -46,7 +46,8 @@ impl Raw {
     /// # Panics
     /// When the server does not listen.
     pub fn open(url: &str) -> Self {
-        let (host, port) = address(url).expect("a URL with a host");
+        let address = Address::of(url).ok().and_then(Address::tcp);
+        let (host, port) = address.expect("a URL with a host");
         let stream = TcpStream::connect((host.as_str(), port)).expect("the server listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         Raw(stream)

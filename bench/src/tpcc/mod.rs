@@ -24,7 +24,7 @@ use datasets::tpcc::{NonUniform, Random, consistency_conditions};
 
 use crate::Failure;
 use crate::cpu::ServerProcess;
-use crate::direct::{Connection, address};
+use crate::direct::{Address, Connection};
 use crate::terminals::{self, Figures, Span, Terminal};
 use crate::wire::Server;
 use analyst::Findings;
@@ -105,12 +105,12 @@ pub async fn run(options: Options) -> Result<bool, Failure> {
         if let Some(seconds) = load_seconds {
             println!("{}: loaded {} warehouses in {seconds:.1} s", server.name, options.warehouses);
         }
-        let by_port = || ServerProcess::listening_on(address(url).ok()?.1);
+        let by_address = || ServerProcess::listening_at(&Address::of(url).ok()?);
         servers.push(Measured {
             name: server.name.clone(),
             version: server.version.clone(),
             url: url.clone(),
-            process: options.server_pids.get(at).map(|&id| ServerProcess::with_id(id)).or_else(by_port),
+            process: options.server_pids.get(at).map(|&id| ServerProcess::with_id(id)).or_else(by_address),
             load_seconds,
             runs: Vec::new(),
             beside: Vec::new(),

@@ -11,6 +11,7 @@ use clap::{Args, Subcommand};
 use types::Result;
 
 use crate::server::Options;
+use crate::server::socket_file::SocketOptions;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -43,6 +44,12 @@ pub struct ServerArguments {
     /// Address to listen on (loopback only).
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:5433", value_parser = parse_listen)]
     pub listen: SocketAddr,
+    /// Directories of Unix-domain sockets, with commas between them; empty for none.
+    #[arg(long, value_name = "DIRS", default_value = "/tmp")]
+    pub unix_socket_directories: String,
+    /// Permissions of these sockets, as of files.
+    #[arg(long, value_name = "MODE", default_value = "0777", value_parser = parse_permissions)]
+    pub unix_socket_permissions: u32,
     /// Workers of a statement [default: one per CPU].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -58,6 +65,10 @@ impl ServerArguments {
         Options {
             data_dir: self.data_dir.clone(),
             listen: self.listen,
+            sockets: SocketOptions {
+                directories: self.unix_socket_directories.clone(),
+                permissions: self.unix_socket_permissions,
+            },
             threads: self.threads.map_or(cpus, usize::from),
             memory_bytes_max: self.memory_limit.unwrap_or_else(|| machine_memory_bytes() / 2),
         }
@@ -80,6 +91,12 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     use std::net::ToSocketAddrs;
     let mut addresses = text.to_socket_addrs().map_err(|error| format!("{error} (expected HOST:PORT)"))?;
     addresses.next().ok_or_else(|| "the name has no address".to_owned())
+}
+
+/// Reads the permissions of a file in octal digits.
+fn parse_permissions(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| "expected octal digits from 0000 to 0777".to_owned())
 }
 
 /// Reads a size in bytes with an optional unit `kB`, `MB`, `GB`, `TB` (powers of 1024).

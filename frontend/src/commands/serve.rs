@@ -11,6 +11,9 @@ pub(super) fn run(arguments: &ServerArguments) -> Result<()> {
     let listen = server.engine.listen;
     println!("surus {} serves {}", env!("CARGO_PKG_VERSION"), arguments.data_dir.display());
     println!("connect with: psql -h {} -p {} -U postgres", listen.ip(), listen.port());
+    for warning in &server.warnings {
+        eprintln!("surus: {}", warning.fields().message);
+    }
     server.wait_for_signal();
     println!("shutting down");
     server.shut_down()

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Instant;
@@ -10,6 +9,8 @@ use std::time::Instant;
 use executor::context::CancelFlag;
 use parking_lot::Mutex;
 use types::{PgError, SqlState, account};
+
+use super::socket::{ClientAddress, Socket};
 
 /// Most sessions at a time.
 pub const SESSIONS_MAX: usize = 1000;
@@ -23,10 +24,10 @@ pub struct Backend {
     pub secret: Vec<u8>,
     /// Stops the running statement.
     pub cancel: Arc<CancelFlag>,
-    /// The client's address.
-    pub client: Option<SocketAddr>,
+    /// Where the client is.
+    pub client: Option<ClientAddress>,
     /// The client's socket, to watch and to shut down.
-    pub stream: Option<TcpStream>,
+    pub stream: Option<Socket>,
     /// What it does.
     pub activity: Mutex<Activity>,
 }
@@ -103,7 +104,7 @@ pub struct Backends {
 
 impl Backends {
     /// Registers a session; `None` when there are too many.
-    pub fn register(&self, stream: Option<TcpStream>, secret_len: usize) -> Option<Arc<Backend>> {
+    pub fn register(&self, stream: Option<Socket>, secret_len: usize) -> Option<Arc<Backend>> {
         let mut list = self.list.lock();
         if list.len() >= SESSIONS_MAX {
             return None;
@@ -115,7 +116,7 @@ impl Backends {
             process_id,
             secret: self.secret(process_id, secret_len),
             cancel: Arc::new(CancelFlag::of_account(free_account(&list))),
-            client: stream.as_ref().and_then(|stream| stream.peer_addr().ok()),
+            client: stream.as_ref().and_then(Socket::client),
             stream,
             activity: Mutex::new(Activity {
                 user: "postgres".to_owned(),

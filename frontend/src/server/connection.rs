@@ -3,7 +3,6 @@
 //! A session has a thread of its own, as PostgreSQL's has a process: point statements need no hop between threads,
 //! and deeply nested statements find a large stack. The watcher stops statements whose client is gone.
 
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -12,6 +11,7 @@ use types::{PgError, Result, SqlState};
 use super::backends::Backend;
 use super::messages::{Body, Input, Message, ReadError, protocol_violation};
 use super::output::{Output, Severity, put_string};
+use super::socket::Socket;
 use crate::session::engine::Engine;
 use crate::session::settings::Settings;
 use crate::session::{DATABASE, Session, USER};
@@ -40,8 +40,8 @@ struct Startup {
 }
 
 /// Serves one connection to its end.
-pub fn run(engine: &Arc<Engine>, stream: TcpStream) {
-    let _ = stream.set_nodelay(true);
+pub fn run(engine: &Arc<Engine>, stream: Socket) {
+    stream.send_at_once();
     let (Ok(reader), Ok(watched)) = (stream.try_clone(), stream.try_clone()) else { return };
     let looks = Arc::new(AtomicBool::new(false));
     let mut client = Client {
@@ -225,6 +225,8 @@ fn open_session(
     let mut settings = Settings::default();
     settings.set_server("port", &engine.listen.port().to_string());
     settings.set_server("listen_addresses", &engine.listen.ip().to_string());
+    settings.set_server("unix_socket_directories", &engine.socket_options.directories);
+    settings.set_server("unix_socket_permissions", &engine.socket_options.permissions.to_string());
     settings.set_server("surus.memory_limit", &(engine.memory_bytes_max >> 10).to_string());
     settings.set_server("surus.threads", &engine.threads.to_string());
     settings.set_server("data_directory", &engine.store.directory().display().to_string());

@@ -5,11 +5,11 @@
 //! trust the lengths inside a body.
 
 use std::io::{self, BufReader, Read};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::placement::LookingStream;
+use super::socket::Socket;
 use types::{Oid, PgError, Result, SqlState};
 
 /// The longest message of the kinds that carry data, as PostgreSQL's `PQ_LARGE_MESSAGE_LIMIT`.
@@ -66,7 +66,7 @@ pub struct RawMessage {
 
 impl Input {
     /// Reads from `stream`; looks for the next message while `looks` is set.
-    pub fn new(stream: TcpStream, looks: Arc<AtomicBool>) -> Self {
+    pub fn new(stream: Socket, looks: Arc<AtomicBool>) -> Self {
         let stream = LookingStream::new(stream, looks);
         Self { reader: BufReader::with_capacity(READ_BUFFER_BYTES, stream), lost: false }
     }

@@ -9,6 +9,8 @@ mod placement;
 mod protocol;
 mod relief;
 pub mod rows;
+pub mod socket;
+pub mod socket_file;
 mod watch;
 
 use std::net::SocketAddr;
@@ -20,6 +22,8 @@ use std::time::{Duration, Instant};
 use storage::{Store, StoreOptions};
 use types::{PgError, SqlState};
 
+use self::socket::Socket;
+use self::socket_file::{SocketFile, SocketOptions};
 use crate::session::engine::Engine;
 
 /// Stack of a session's thread. Only touched pages take memory; deeply nested statements need them.
@@ -34,6 +38,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// Address to listen on; loopback only.
     pub listen: SocketAddr,
+    /// Sockets of the Unix domain beside it.
+    pub sockets: SocketOptions,
     /// Workers of a statement.
     pub threads: usize,
     /// Memory for queries.
@@ -47,6 +53,9 @@ const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Server {
     /// What its sessions share.
     pub engine: Arc<Engine>,
+    /// Why some of the sockets could not be made.
+    pub warnings: Vec<PgError>,
+    socket_files: Arc<Vec<SocketFile>>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -78,15 +87,23 @@ impl Server {
             .block_on(tokio::net::TcpListener::bind(options.listen))
             .map_err(|error| system_error(&format!("could not listen on {}", options.listen), &error))?;
         let listen = listener.local_addr().unwrap_or(options.listen);
-        let engine = Arc::new(Engine::new(store, options.memory_bytes_max, options.threads, listen));
+        let engine = Arc::new(Engine::new(
+            store,
+            options.memory_bytes_max,
+            options.threads,
+            listen,
+            options.sockets.clone(),
+        ));
+        let (sockets, warnings) = socket_file::listen(&options.sockets, listen.port(), &options.data_dir)?;
         crate::session::temporary::drop_left_behind(&engine)?;
-        runtime.spawn(accept(Arc::clone(&engine), listener));
+        runtime.spawn(accept(Arc::clone(&engine), Listener::Tcp(listener)));
+        let socket_files = accept_local(&runtime, &engine, sockets)?;
         let watched = Arc::clone(&engine);
         std::thread::Builder::new()
             .name("watcher".into())
             .spawn(move || watch::run(&watched))
             .map_err(|error| system_error("could not start the watcher", &error))?;
-        Ok(Self { engine, runtime })
+        Ok(Self { engine, warnings, socket_files, runtime })
     }
 
     /// Waits for SIGTERM or Ctrl-C.
@@ -114,7 +131,7 @@ impl Server {
         for backend in self.engine.backends.list() {
             backend.cancel.terminate();
             if let Some(stream) = &backend.stream {
-                let _ = stream.shutdown(std::net::Shutdown::Read);
+                stream.stop_reading();
             }
         }
         let begun = Instant::now();
@@ -122,23 +139,74 @@ impl Server {
             std::thread::sleep(Duration::from_millis(5));
         }
         self.runtime.shutdown_background();
+        drop(self.socket_files);
         self.engine.sequences.flush(&self.engine)?;
         Ok(self.engine.store.checkpoint()?)
     }
 }
 
+/// Begins to accept connections through socket files, and sees to it that these stay.
+fn accept_local(
+    runtime: &tokio::runtime::Runtime,
+    engine: &Arc<Engine>,
+    sockets: Vec<(SocketFile, std::os::unix::net::UnixListener)>,
+) -> Result<Arc<Vec<SocketFile>>, PgError> {
+    let _entered = runtime.enter();
+    let mut files = Vec::new();
+    for (file, listener) in sockets {
+        files.push(file);
+        let listener = listener
+            .set_nonblocking(true)
+            .and_then(|()| tokio::net::UnixListener::from_std(listener))
+            .map_err(|error| system_error("could not listen on a Unix-domain socket", &error))?;
+        runtime.spawn(accept(Arc::clone(engine), Listener::Unix(listener)));
+    }
+    let files = Arc::new(files);
+    let touched = Arc::downgrade(&files);
+    runtime.spawn(async move {
+        loop {
+            tokio::time::sleep(socket_file::TOUCH_INTERVAL).await;
+            let Some(files) = touched.upgrade() else { return };
+            files.iter().for_each(SocketFile::touch);
+        }
+    });
+    Ok(files)
+}
+
+/// Where connections come from.
+enum Listener {
+    /// The port.
+    Tcp(tokio::net::TcpListener),
+    /// A socket file.
+    Unix(tokio::net::UnixListener),
+}
+
+impl Listener {
+    /// Returns the next connection, whose calls wait.
+    async fn accept(&self) -> std::io::Result<Socket> {
+        match self {
+            Self::Tcp(listener) => {
+                let stream = listener.accept().await?.0.into_std()?;
+                stream.set_nonblocking(false)?;
+                Ok(Socket::Tcp(stream))
+            }
+            Self::Unix(listener) => {
+                let stream = listener.accept().await?.0.into_std()?;
+                stream.set_nonblocking(false)?;
+                Ok(Socket::Unix(stream))
+            }
+        }
+    }
+}
+
 /// Accepts connections; each gets a thread.
-async fn accept(engine: Arc<Engine>, listener: tokio::net::TcpListener) {
+async fn accept(engine: Arc<Engine>, listener: Listener) {
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok(stream) = listener.accept().await else {
             // Out of file descriptors, most likely: some connection will end.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        let Ok(stream) = stream.into_std() else { continue };
-        if stream.set_nonblocking(false).is_err() {
-            continue;
-        }
         let engine = Arc::clone(&engine);
         // Without a thread the connection is dropped, and the client sees it closed.
         let _ = std::thread::Builder::new()

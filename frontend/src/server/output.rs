@@ -1,11 +1,11 @@
 //! Messages to the client: appended to a buffer that is written when it is large or an answer is complete.
 
 use std::io::{self, Write};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::placement::Placement;
+use super::socket::Socket;
 use types::errors::ErrorFields;
 use types::{Oid, TypeRef};
 
@@ -14,7 +14,7 @@ const FLUSH_BYTES: usize = 64 * 1024;
 
 /// The server's half of a connection.
 pub struct Output {
-    stream: TcpStream,
+    stream: Socket,
     placement: Placement,
     buffer: Vec<u8>,
     /// The client is gone: everything is dropped.
@@ -63,7 +63,7 @@ pub struct FieldDescription {
 
 impl Output {
     /// Writes to `stream`; sets `looks` when the next message is to be looked for.
-    pub fn new(stream: TcpStream, looks: Arc<AtomicBool>) -> Self {
+    pub fn new(stream: Socket, looks: Arc<AtomicBool>) -> Self {
         let placement = Placement::new(&stream, looks);
         Self { stream, placement, buffer: Vec::with_capacity(8 * 1024), broken: false }
     }

@@ -8,7 +8,6 @@
 //! count as small, and the first other one ends it.
 
 use std::io::{self, Read};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +15,8 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use storage::processors;
+
+use super::socket::Socket;
 
 /// A tuning constant: small statements in a row after which the client's processor is looked up, each time.
 const STATEMENTS: u32 = 64;
@@ -28,8 +29,8 @@ static BUSY: AtomicUsize = AtomicUsize::new(0);
 /// See the module.
 #[derive(Debug)]
 pub struct Placement {
-    /// Whether client and server are on the same machine.
-    same_machine: bool,
+    /// Where the client is.
+    client: Client,
     /// Small statements since the last look or the last other statement.
     small: u32,
     /// Whether the connection counts among those with small questions.
@@ -40,17 +41,63 @@ pub struct Placement {
     looks: Arc<AtomicBool>,
 }
 
+/// A client, as far as its processor can be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Client {
+    /// On another machine, or not to be seen.
+    Elsewhere,
+    /// On this machine, behind a TCP connection, which knows from where it got its latest message.
+    Loopback,
+    /// The process at the other end of a Unix-domain socket.
+    Process(i32),
+}
+
+impl Client {
+    fn of(stream: &Socket) -> Self {
+        match stream {
+            Socket::Tcp(stream) if stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback()) => {
+                Self::Loopback
+            }
+            Socket::Tcp(_) => Self::Elsewhere,
+            Socket::Unix(stream) => match rustix::net::sockopt::socket_peercred(stream) {
+                Ok(client) => Self::Process(client.pid.as_raw_pid()),
+                Err(_) => Self::Elsewhere,
+            },
+        }
+    }
+
+    /// Returns the processor that the client has sent its latest message from.
+    fn processor(self, stream: &Socket) -> Option<u32> {
+        match self {
+            Self::Elsewhere => None,
+            // On a loopback connection that is where the client has sent from.
+            Self::Loopback => rustix::net::sockopt::socket_incoming_cpu(stream).ok(),
+            Self::Process(process) => {
+                processor_of(&std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
+            }
+        }
+    }
+}
+
+/// Reads the processor that a process was last on out of `/proc/PID/stat`; of one with several threads nobody knows which
+/// of them has sent the message.
+fn processor_of(stat: &str) -> Option<u32> {
+    // The second field is the program's name in parentheses, which may hold anything.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+    let (threads, processor) = (fields.get(17)?, fields.get(36)?);
+    if *threads == "1" { processor.parse().ok() } else { None }
+}
+
 impl Placement {
     /// Returns the placement of a new connection's thread.
-    pub fn new(stream: &TcpStream, looks: Arc<AtomicBool>) -> Self {
-        let same_machine = stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
-        Self { same_machine, small: 0, busy: false, kept_on: None, looks }
+    pub fn new(stream: &Socket, looks: Arc<AtomicBool>) -> Self {
+        Self { client: Client::of(stream), small: 0, busy: false, kept_on: None, looks }
     }
 
     /// Notes a small statement.
-    pub fn small_statement(&mut self, stream: &TcpStream) {
+    pub fn small_statement(&mut self, stream: &Socket) {
         self.small += 1;
-        if self.small < STATEMENTS || !self.same_machine {
+        if self.small < STATEMENTS || self.client == Client::Elsewhere {
             return;
         }
         self.small = 0;
@@ -62,8 +109,7 @@ impl Placement {
         self.looks.store(spare, Ordering::Relaxed);
         if spare {
             self.release();
-        } else if let Ok(processor) = rustix::net::sockopt::socket_incoming_cpu(stream)
-            // On a loopback connection that is where the client has sent from.
+        } else if let Some(processor) = self.client.processor(stream)
             && self.kept_on != Some(processor)
             && processors::keep_thread_on(processor as usize)
         {
@@ -98,13 +144,13 @@ impl Drop for Placement {
 /// A stream that is looked at for a while before the thread sleeps until something comes.
 #[derive(Debug)]
 pub struct LookingStream {
-    stream: TcpStream,
+    stream: Socket,
     looks: Arc<AtomicBool>,
 }
 
 impl LookingStream {
     /// Reads from `stream`; looks while `looks` is set.
-    pub fn new(stream: TcpStream, looks: Arc<AtomicBool>) -> Self {
+    pub fn new(stream: Socket, looks: Arc<AtomicBool>) -> Self {
         Self { stream, looks }
     }
 }
@@ -126,5 +172,23 @@ impl Read for LookingStream {
             }
         }
         self.stream.read(buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::processor_of;
+
+    #[test]
+    fn processors_are_read_after_the_name() {
+        let stat = |threads: u32| {
+            format!(
+                "12 (a) b) S 7 12 12 0 -1 4194304 1 2 0 0 10 20 3 4 20 0 {threads} 0 500 6 7 8 9 10 11 12 13 14 15 16 \
+                 17 18 19 20 17 1 0 0 0"
+            )
+        };
+        assert_eq!(processor_of(&stat(1)), Some(1));
+        assert_eq!(processor_of(&stat(4)), None);
+        assert_eq!(processor_of("12 (a"), None);
     }
 }

@@ -3,7 +3,6 @@
 //! Sessions read their sockets themselves, so nobody looks at a socket while its session computes. The watcher polls the
 //! sockets of sessions that have been busy for a while for a hang-up.
 
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::backends::{Backend, Expiry};
 use super::relief::Relief;
+use super::socket::Socket;
 use crate::session::engine::Engine;
 
 /// Pause between two rounds: how late a statement timeout may fire.
@@ -58,8 +58,7 @@ pub fn run(engine: &Engine) {
 fn end(backend: &Backend) {
     backend.cancel.terminate();
     if let Some(stream) = &backend.stream {
-        // The client may be gone already, which is as good.
-        let _ = stream.shutdown(std::net::Shutdown::Read);
+        stream.stop_reading();
     }
 }
 
@@ -90,7 +89,7 @@ fn stop_abandoned(busy: &[Arc<Backend>], before: &[Arc<Backend>]) -> Vec<Arc<Bac
 }
 
 /// Says whether the unread messages of a client ask for work; those that only say farewell do not.
-fn has_work(stream: &TcpStream) -> bool {
+fn has_work(stream: &Socket) -> bool {
     let mut unread = [0; 4096];
     match stream.peek(&mut unread) {
         Ok(len) => asks_for_work(unread.get(..len).unwrap_or(&[])),

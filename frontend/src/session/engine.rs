@@ -26,6 +26,8 @@ pub struct Engine {
     pub threads: usize,
     /// Address that clients connect to.
     pub listen: std::net::SocketAddr,
+    /// Its sockets of the Unix domain.
+    pub socket_options: crate::server::socket_file::SocketOptions,
     /// Start of the server, microseconds from 2000-01-01 UTC.
     pub started_at: i64,
     /// Set when the server goes down: no new sessions.
@@ -47,6 +49,7 @@ impl Engine {
         memory_bytes_max: u64,
         threads: usize,
         listen: std::net::SocketAddr,
+        socket_options: crate::server::socket_file::SocketOptions,
     ) -> Self {
         Self {
             store,
@@ -55,6 +58,7 @@ impl Engine {
             backends: Backends::default(),
             threads,
             listen,
+            socket_options,
             started_at: super::clock::now(),
             stopping: AtomicBool::new(false),
             samples: SampleCache::default(),

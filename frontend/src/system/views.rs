@@ -7,6 +7,7 @@ use super::definitions::indexes;
 use super::layout::{Maker, array, oid};
 use super::relations::{DATABASE_OID, OWNER};
 use crate::catalog::RelationKind;
+use crate::server::socket::ClientAddress;
 use crate::session::access::Access;
 use crate::session::settings::definition::{Context, Kind, short_real};
 use crate::session::{DATABASE, USER, names};
@@ -237,9 +238,13 @@ fn activity(access: &Access, maker: &mut Maker<'_>) {
             ("usename", text(&activity.user)),
             ("application_name", text(&activity.application_name)),
             (
-                "client_port",
-                backend.client.map_or(Datum::Null, |client| Datum::I32(i32::from(client.port()))),
+                "client_addr",
+                backend
+                    .client
+                    .and_then(ClientAddress::tcp)
+                    .map_or(Datum::Null, |client| super::functions::session::address(client.ip())),
             ),
+            ("client_port", backend.client.map_or(Datum::Null, |client| Datum::I32(client.shown_port()))),
             ("backend_start", Datum::I64(activity.started_at)),
             ("xact_start", time(activity.transaction_at)),
             ("query_start", time(activity.query_at)),

@@ -14,6 +14,7 @@ pub mod locking;
 pub mod network;
 pub mod range;
 pub mod regular;
+pub mod server;
 mod sqlstate;
 pub mod text;
 pub mod transactions;

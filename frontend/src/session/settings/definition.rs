@@ -150,7 +150,6 @@ fn server_default(name: &str) -> Option<&'static str> {
         "tcp_keepalives_count" => "9",
         "tcp_keepalives_idle" => "7200",
         "tcp_keepalives_interval" => "75",
-        "unix_socket_directories" => "",
         "wal_buffers" => "512",
         "timezone_abbreviations" => "Default",
         "is_superuser" => "on",

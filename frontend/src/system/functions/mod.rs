@@ -11,7 +11,7 @@ mod privileges_text;
 mod routines;
 mod rows;
 mod sequences;
-mod session;
+pub(super) mod session;
 mod sizes;
 mod statistics;
 

@@ -6,6 +6,7 @@ use types::{Datum, PgError, Result, SqlState, oids};
 
 use super::super::layout::array;
 use super::{access, text_at};
+use crate::server::socket::ClientAddress;
 use crate::session::{DATABASE, USER, clock, names};
 
 /// Sorted by `prosrc`.
@@ -20,7 +21,9 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("current_schemas", current_schemas),
     row("current_user", |_, _| Ok(Datum::text(USER))),
     row("getdatabaseencoding", |_, _| Ok(Datum::text("UTF8"))),
+    row("inet_client_addr", inet_client_addr),
     row("inet_client_port", inet_client_port),
+    row("inet_server_addr", inet_server_addr),
     row("inet_server_port", inet_server_port),
     row("now", now),
     row("pg_backend_pid", pg_backend_pid),
@@ -129,13 +132,36 @@ fn current_schemas(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     Ok(array(oids::NAME, schemas.collect()))
 }
 
+/// Returns an address without a length of its network, as `inet_client_addr` and its relatives give it.
+pub(in super::super) fn address(address: std::net::IpAddr) -> Datum {
+    let address = match address {
+        std::net::IpAddr::V4(address) => address.octets().to_vec(),
+        std::net::IpAddr::V6(address) => address.octets().to_vec(),
+    };
+    let bits = (address.len() * 8) as u8;
+    types::network::Inet { address, bits }.datum()
+}
+
+fn inet_client_addr(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let client = access(context)?.backend.client.and_then(ClientAddress::tcp);
+    Ok(client.map_or(Datum::Null, |client| address(client.ip())))
+}
+
+fn inet_server_addr(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let access = access(context)?;
+    let tcp = access.backend.client.and_then(ClientAddress::tcp);
+    Ok(tcp.map_or(Datum::Null, |_| address(access.engine.listen.ip())))
+}
+
 fn inet_client_port(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
-    let client = access(context)?.backend.client;
+    let client = access(context)?.backend.client.and_then(ClientAddress::tcp);
     Ok(client.map_or(Datum::Null, |client| Datum::I32(i32::from(client.port()))))
 }
 
 fn inet_server_port(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
-    Ok(Datum::I32(i32::from(access(context)?.engine.listen.port())))
+    let access = access(context)?;
+    let tcp = access.backend.client.and_then(ClientAddress::tcp);
+    Ok(tcp.map_or(Datum::Null, |_| Datum::I32(i32::from(access.engine.listen.port()))))
 }
 
 fn pg_backend_pid(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
@@ -159,7 +185,7 @@ fn signal(args: &[Datum], context: &CallContext<'_>, terminate: bool) -> Result<
     if terminate {
         backend.cancel.terminate();
         if let Some(stream) = &backend.stream {
-            let _ = stream.shutdown(std::net::Shutdown::Read);
+            stream.stop_reading();
         }
     } else {
         backend.cancel.cancel();
