@@ -69,6 +69,12 @@ impl ServerProcess {
         kilobytes * 1024
     }
 
+    /// Returns the bytes of mapped files that are in memory.
+    pub fn mapped(self) -> u64 {
+        let kilobytes = |id| rollup_kilobytes(id, &["Pss_File:"]);
+        self.family().into_iter().filter_map(|(id, _)| kilobytes(id)).sum::<u64>() * 1024
+    }
+
     /// Returns the server's processes.
     fn family(self) -> Vec<(u32, Used)> {
         let all: BTreeMap<u32, Used> = process_ids().filter_map(|id| Some((id, used(id)?))).collect();
@@ -141,8 +147,13 @@ fn used(id: u32) -> Option<Used> {
 /// Sums up the anonymous and the shared memory of `/proc/PID/smaps_rollup`; shared pages count once over all
 /// processes.
 fn memory_kilobytes(id: u32) -> Option<u64> {
+    rollup_kilobytes(id, &["Pss_Anon:", "Pss_Shmem:"])
+}
+
+/// Sums up fields of `/proc/PID/smaps_rollup`.
+fn rollup_kilobytes(id: u32, names: &[&str]) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
-    let fields = text.lines().filter(|line| line.starts_with("Pss_Anon:") || line.starts_with("Pss_Shmem:"));
+    let fields = text.lines().filter(|line| names.iter().any(|name| line.starts_with(name)));
     Some(fields.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum())
 }
 

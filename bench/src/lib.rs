@@ -6,6 +6,7 @@ pub mod pgbench;
 pub mod process;
 pub mod record;
 pub mod settle;
+pub mod soak;
 pub mod statistics;
 pub mod terminals;
 pub mod tpcc;

@@ -179,7 +179,7 @@ fn measure(url: &str, options: &Options, run: u32) -> Result<Figures, Failure> {
         measured: Duration::from_secs(options.seconds),
         sample: None,
     };
-    terminals::run(terminals, span, ServerProcess::listening_at(&Address::of(url)?))
+    terminals::run(terminals, span, ServerProcess::listening_at(&Address::of(url)?), None)
 }
 
 /// Returns the sums that the script keeps equal: of accounts and history, and for TPC-B of tellers and branches.

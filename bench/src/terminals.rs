@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::Failure;
 use crate::cpu::ServerProcess;
 use crate::direct::Failed;
+use crate::soak::{Observer, Stretch, Window};
 
 /// A client that runs one transaction after the other.
 pub trait Terminal: Send {
@@ -25,11 +26,16 @@ pub struct Tally {
     times: BTreeMap<&'static str, Vec<u32>>,
     rolled_back: BTreeMap<&'static str, u64>,
     aborts: BTreeMap<String, u64>,
+    /// Where times of the current stretch of time go, if somebody wants to know.
+    window: Option<Arc<Window>>,
 }
 
 impl Tally {
     /// Notes a transaction that was committed, with its retries' time.
     pub fn committed(&mut self, kind: &'static str, time: Duration) {
+        if let Some(window) = &self.window {
+            window.add(kind, time);
+        }
         self.times.entry(kind).or_default().push(time.as_micros() as u32);
     }
 
@@ -117,6 +123,8 @@ pub struct Figures {
     pub server_cpus: Option<f64>,
     /// The samples, when they were asked for.
     pub samples: Vec<Sample>,
+    /// The stretches of time that were looked at.
+    pub stretches: Vec<Stretch>,
 }
 
 const WARMING_UP: u8 = 0;
@@ -128,17 +136,24 @@ pub fn run(
     terminals: Vec<Box<dyn Terminal>>,
     span: Span,
     server: Option<ServerProcess>,
+    observer: Option<Observer>,
 ) -> Result<Figures, Failure> {
+    let windows: Vec<Arc<Window>> = match observer {
+        Some(_) => terminals.iter().map(|_| Arc::default()).collect(),
+        None => Vec::new(),
+    };
     let phase = Arc::new(AtomicU8::new(WARMING_UP));
     let done = Arc::new(AtomicU64::new(0));
     let barrier = Arc::new(Barrier::new(terminals.len() + 1));
     let threads: Vec<_> = terminals
         .into_iter()
-        .map(|terminal| {
+        .enumerate()
+        .map(|(at, terminal)| {
+            let window = windows.get(at).cloned();
             let (phase, barrier, done) = (phase.clone(), barrier.clone(), done.clone());
             std::thread::spawn(move || {
                 barrier.wait();
-                let result = work(terminal, &phase, &done);
+                let result = work(terminal, &phase, &done, window);
                 if result.is_err() {
                     phase.store(STOPPED, Ordering::Relaxed);
                 }
@@ -151,7 +166,10 @@ pub fn run(
     let cpu_before = server.map(ServerProcess::time);
     let _ = phase.compare_exchange(WARMING_UP, MEASURING, Ordering::Relaxed, Ordering::Relaxed);
     let start = Instant::now();
-    let samples = watch(span, &phase, &done, server);
+    let (samples, stretches) = match observer {
+        Some(observer) => (Vec::new(), observe(span, &phase, observer, &windows)),
+        None => (watch(span, &phase, &done, server), Vec::new()),
+    };
     let elapsed = start.elapsed();
     let cpu = server.zip(cpu_before).map(|(server, before)| server.time().saturating_sub(before));
     phase.store(STOPPED, Ordering::Relaxed);
@@ -160,7 +178,7 @@ pub fn run(
         let worked = thread.join().map_err(|_| "a terminal's thread panicked")?;
         tally.add(worked?);
     }
-    Ok(Figures { samples, ..figures(tally, elapsed, cpu) })
+    Ok(Figures { samples, stretches, ..figures(tally, elapsed, cpu) })
 }
 
 /// Waits for the end of the measured time; takes samples when they are wanted.
@@ -187,6 +205,21 @@ fn watch(span: Span, phase: &AtomicU8, done: &AtomicU64, server: Option<ServerPr
     samples
 }
 
+/// Waits for the end of the measured time, and has somebody look at each stretch of it.
+fn observe(span: Span, phase: &AtomicU8, mut observer: Observer, windows: &[Arc<Window>]) -> Vec<Stretch> {
+    let mut stretches = Vec::new();
+    let start = Instant::now();
+    let mut last = start;
+    while start.elapsed() < span.measured && phase.load(Ordering::Relaxed) != STOPPED {
+        let left = span.measured.saturating_sub(start.elapsed());
+        sleep(left.min(span.sample.unwrap_or(left)), phase);
+        let lasted = last.elapsed();
+        last = Instant::now();
+        stretches.push(observer.look(windows, start.elapsed().as_secs_f64(), lasted));
+    }
+    stretches
+}
+
 /// Sleeps, unless the load is stopped before.
 fn sleep(time: Duration, phase: &AtomicU8) {
     let end = Instant::now() + time;
@@ -200,9 +233,14 @@ fn sleep(time: Duration, phase: &AtomicU8) {
 }
 
 /// One terminal's work until the load is stopped.
-fn work(mut terminal: Box<dyn Terminal>, phase: &AtomicU8, done: &AtomicU64) -> Result<Tally, Failed> {
+fn work(
+    mut terminal: Box<dyn Terminal>,
+    phase: &AtomicU8,
+    done: &AtomicU64,
+    window: Option<Arc<Window>>,
+) -> Result<Tally, Failed> {
     let mut warm = Tally::default();
-    let mut tally = Tally::default();
+    let mut tally = Tally { window, ..Tally::default() };
     loop {
         match phase.load(Ordering::Relaxed) {
             STOPPED => return Ok(tally),

@@ -9,14 +9,15 @@
 //!    one or the other, and they hold the same. That is journaled as a commit.
 //! 4. The old row groups stay around for those who hold identifiers of their rows, until the oldest snapshot is newer.
 //!
-//! The next checkpoint gives the space of the old files back.
+//! The next checkpoint gives the space of the old files back. When a table is in use all the time, [`crate::relocation`]
+//! does what can be done then.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::bulk::SegmentsWriter;
 use crate::disk::guard;
-use crate::durable::checkpoint::unindex_group;
+use crate::durable::freeze::unindex_group;
 use crate::durable::record::{CommitRecord, GroupRecord, TableRecord};
 use crate::error::{Result, StorageError};
 use crate::heap::group::{Form, Group};
@@ -24,6 +25,7 @@ use crate::heap::{EndAttempt, Heap};
 use crate::index::build::unfill_group;
 use crate::locks::{Acquired, RowLockMode, TableLockMode};
 use crate::mvcc::stamp::{ALWAYS, NEVER};
+use crate::relocation::relocate;
 use crate::scan::{TableScan, positions};
 use crate::segment::Segment;
 use crate::store::{Commit, Store};
@@ -66,15 +68,16 @@ pub(crate) fn compact(store: &Arc<Store>, table: TableId, thresholds: Thresholds
     let changed_at = heap.changed_at.load(Ordering::Relaxed);
     let horizon = store.horizon();
     heap.forget_retired(horizon);
-    if changed_at > horizon {
-        return Ok(false);
-    }
     remove_dead(store, &heap, horizon)?;
+    if changed_at > horizon || !is_alone(&mut transaction, table)? {
+        return relocate(store, transaction, &heap);
+    }
     let chosen = choose(&heap, thresholds);
-    if chosen.is_empty() || !is_alone(&mut transaction, table)? {
+    if chosen.is_empty() {
         return Ok(false);
     }
-    let (segments, rows) = write_rows(store, &transaction, &heap, &chosen)?;
+    let scan = TableScan::new(&heap, transaction.snapshot());
+    let (segments, rows) = write_rows(store, &scan, &heap, &chosen)?;
     let locked = transaction.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::NoWait)?;
     let unchanged = heap.changed_at.load(Ordering::Relaxed) == changed_at && changed_at <= store.horizon();
     // What a transaction at SERIALIZABLE has read is known by the old identifiers.
@@ -189,13 +192,12 @@ fn remove_dead(store: &Arc<Store>, heap: &Arc<Heap>, horizon: u64) -> Result<()>
 }
 
 /// Writes the rows that are there to new segments; returns them, and which rows these are in order.
-fn write_rows(
+pub(crate) fn write_rows(
     store: &Arc<Store>,
-    transaction: &Transaction,
+    scan: &TableScan,
     heap: &Arc<Heap>,
     chosen: &[Arc<Group>],
 ) -> Result<(Vec<Arc<Segment>>, Vec<RowId>)> {
-    let scan = TableScan::new(heap, transaction.snapshot());
     let losses = guard::losses();
     let mut writer = SegmentsWriter::new(Arc::clone(store), heap.table, Arc::clone(heap.columns()));
     let mut rows = Vec::new();
@@ -297,7 +299,8 @@ fn move_rows(
     outcome
 }
 
-fn commit(
+/// Journals that row groups have changed places.
+pub(crate) fn commit(
     store: &Arc<Store>,
     transaction: &mut Transaction,
     heap: &Arc<Heap>,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::compaction::{Thresholds, compact};
 use crate::durable::checkpoint::checkpoint;
+use crate::durable::freeze::freeze_excess;
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;
 use crate::heap::group::Form;
@@ -21,8 +22,6 @@ const QUIET: Thresholds = Thresholds { memory: true, ..BACKGROUND };
 const COMMAND: Thresholds = Thresholds { group: 64, segment: 64, memory: true };
 /// A tuning constant: a table is quiet when nothing has changed in so many turns of the thread.
 const QUIET_TURNS: u32 = 5;
-/// A tuning constant: with more full row groups than this in memory a checkpoint is made to freeze them.
-const HOT_GROUPS_MAX: usize = 16;
 /// A tuning constant: rows removed at a time.
 const GARBAGE_BUDGET: usize = 1 << 16;
 
@@ -54,15 +53,15 @@ fn run(store: &Weak<Store>, interval: Duration) {
         let Some(store) = store.upgrade() else { return };
         // What cannot be done now is tried again; what cannot be done at all is for those to say who need it.
         let _ = store.tidy(turn);
+        types::account::collect_now_and_then();
     }
 }
 
 impl Store {
     /// Does what is worth doing without being asked.
     fn tidy(self: &Arc<Self>, turn: u32) -> Result<()> {
-        self.make_journal_room();
-        let mut hot = 0;
         for (table, heap) in self.heaps(&[]) {
+            self.make_journal_room();
             self.remove_garbage(&heap)?;
             let turns = heap.count_quiet();
             if turns > 0 && turns.is_multiple_of(QUIET_TURNS) {
@@ -70,17 +69,23 @@ impl Store {
             } else if turn.is_multiple_of(QUIET_TURNS) {
                 heap.settle_frozen(self.horizon());
             }
+            if self.is_checkpointing() {
+                continue;
+            }
             let thresholds = if turns < QUIET_TURNS { BACKGROUND } else { QUIET };
             let mut compacted = false;
             while compact(self, table, thresholds)? {
                 compacted = true;
             }
-            hot += full_groups(&heap);
-            if compacted {
+            // Under a load the next checkpoint comes soon enough.
+            if compacted && turns > 0 {
                 checkpoint(self, false)?;
             }
         }
-        if hot > HOT_GROUPS_MAX || self.needs_checkpoint() {
+        if !self.is_checkpointing() {
+            freeze_excess(self, self.hot_bytes_max())?;
+        }
+        if self.needs_checkpoint() {
             self.checkpoint_in_background();
         }
         Ok(())

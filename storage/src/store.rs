@@ -38,13 +38,20 @@ pub struct StoreOptions {
     pub journal_bytes_max: u64,
     /// How often the store tidies up in the background; `None`: never.
     pub maintenance: Option<Duration>,
+    /// What rows in memory may take, in bytes, before full row groups of them freeze whatever changes in them.
+    pub hot_bytes_max: usize,
     /// How far ahead of its records the journal has room in its file, in bytes.
     pub journal_room_bytes: u64,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { journal_bytes_max: 128 << 20, maintenance: None, journal_room_bytes: 16 << 20 }
+        Self {
+            journal_bytes_max: 128 << 20,
+            maintenance: None,
+            hot_bytes_max: 256 << 20,
+            journal_room_bytes: 16 << 20,
+        }
     }
 }
 
@@ -384,6 +391,16 @@ impl Store {
             std::thread::sleep(NAP);
             naps += 1;
         }
+    }
+
+    /// Returns whether a checkpoint runs in the background.
+    pub(crate) fn is_checkpointing(&self) -> bool {
+        self.checkpointing.load(Ordering::Acquire)
+    }
+
+    /// Returns how many bytes rows in memory may take.
+    pub(crate) fn hot_bytes_max(&self) -> usize {
+        self.options.hot_bytes_max
     }
 
     /// Returns whether the journal is longer than it should be.

@@ -25,6 +25,7 @@ use datasets::tpcc::{NonUniform, Random, consistency_conditions};
 use crate::Failure;
 use crate::cpu::ServerProcess;
 use crate::direct::{Address, Connection};
+use crate::soak::Observer;
 use crate::terminals::{self, Figures, Span, Terminal};
 use crate::wire::Server;
 use analyst::Findings;
@@ -65,6 +66,12 @@ pub struct Options {
     /// Print throughput and the server's memory every so many seconds
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
+    /// Look at each minute (or --sample seconds): throughput, latencies, the server's memory, what is on its disk
+    #[arg(long)]
+    soak: bool,
+    /// The data directory of the server on this machine, for --soak; by default what the server says it is
+    #[arg(long, requires = "soak")]
+    data_dir: Option<PathBuf>,
     /// A setting of the terminals' sessions, as in default_transaction_isolation=serializable
     #[arg(long = "set")]
     settings: Vec<String>,
@@ -159,9 +166,25 @@ fn measure(server: &Measured, options: &Options, run: u32) -> Result<Figures, Fa
     let span = Span {
         warmup: Duration::from_secs(options.warmup),
         measured: Duration::from_secs(options.seconds),
-        sample: options.sample.map(Duration::from_secs),
+        sample: options.sample.or(options.soak.then_some(SOAK_SECONDS)).map(Duration::from_secs),
     };
-    terminals::run(terminals, span, server.process)
+    let observer = match options.soak {
+        true => Some(observer(server, options)?),
+        false => None,
+    };
+    terminals::run(terminals, span, server.process, observer)
+}
+
+/// How often --soak looks.
+const SOAK_SECONDS: u64 = 60;
+
+fn observer(server: &Measured, options: &Options) -> Result<Observer, Failure> {
+    let mut connection = Connection::connect(&server.url)?;
+    // Nobody but its superusers is told.
+    let said = connection.simple("SHOW data_directory").ok();
+    let said = said.and_then(|replies| Some(PathBuf::from(replies.first()?.get(0, 0)?)));
+    let directory = options.data_dir.clone().or(said.filter(|directory| directory.is_dir()));
+    Observer::connect(&server.url, server.process, directory, terminal::KINDS[0])
 }
 
 /// Runs the terminals while an analyst asks.

@@ -18,6 +18,7 @@ use crate::catalog::type_names::type_name;
 
 /// A function of ours, in a schema that is not there as such.
 const VERIFY: [&str; 2] = ["surus", "verify"];
+const MEMORY: [&str; 2] = ["surus", "memory"];
 
 /// The arguments of a call as written.
 pub(super) struct Arguments {
@@ -66,12 +67,12 @@ impl Analyzer<'_> {
             })?),
         };
         let names = raw::strings(&call.funcname);
-        if names == VERIFY
+        if (names == VERIFY || names == MEMORY)
             && arguments.operands.is_empty()
             && self.context.catalog.schema_oid(VERIFY[0]).is_none()
         {
             refuse_aggregate_syntax(call, &names, location)?;
-            return self.verify_call(location);
+            return if names == VERIFY { self.verify_call(location) } else { Ok(memory_call()) };
         }
         match self.resolve_function(&names, &arguments, location)? {
             Resolved::Cast(target) => {
@@ -297,15 +298,7 @@ impl Analyzer<'_> {
 
     /// `surus.verify()`, which PostgreSQL's catalog does not have: a text for every stored thing that contradicts another.
     fn verify_call(&mut self, location: Location) -> Result<Expr> {
-        let function = FunctionRef {
-            oid: 0,
-            prosrc: "surus_verify".into(),
-            name: "verify".into(),
-            strict: false,
-            volatility: Volatility::Volatile,
-        };
-        let kind = ExprKind::Call { function, args: Vec::new(), input_collation: 0 };
-        self.set_call(Expr { kind, ty: plain(oids::TEXT) }, location)
+        self.set_call(own_call("surus_verify", "verify", oids::TEXT), location)
     }
 
     /// Converts, reorders and completes the arguments; returns them with the result type.
@@ -475,4 +468,17 @@ fn refuse_aggregate_syntax(call: &FuncCall, names: &[&str], location: Location) 
         return Ok(());
     };
     Err(error(SqlState::WRONG_OBJECT_TYPE, refused, location))
+}
+
+/// `surus.memory()`, which PostgreSQL's catalog does not have either: what is in the server's memory, as JSON.
+fn memory_call() -> Expr {
+    own_call("surus_memory", "memory", oids::JSON)
+}
+
+/// Returns the call of a function without arguments that PostgreSQL does not have.
+fn own_call(prosrc: &str, name: &str, result: Oid) -> Expr {
+    let (strict, volatility) = (false, Volatility::Volatile);
+    let function = FunctionRef { oid: 0, prosrc: prosrc.into(), name: name.into(), strict, volatility };
+    let kind = ExprKind::Call { function, args: Vec::new(), input_collation: 0 };
+    Expr { kind, ty: plain(result) }
 }

@@ -255,6 +255,8 @@ fn serve(session: &mut Session, client: &mut Client) -> Result<()> {
     let mut discarding = false;
     loop {
         session.check_stopping()?;
+        // Row versions that this session has made are removed by others most often.
+        types::account::collect_now_and_then();
         let raw = match client.input.message() {
             Ok(raw) => raw,
             Err(ReadError::Closed) => {

@@ -14,12 +14,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kernels::vector::{Bitmap, VECTOR_LANES, Values};
+use kernels::vector::{Bitmap, VECTOR_LANES};
 
+use super::freeze::{freeze_table, unindex};
 use super::hot_file::HotFileWriter;
 use super::manifest::{FILE_NAME, HotPart, Manifest, ManifestGroup, ManifestTable};
-use crate::builder::ColumnBuilder;
-use crate::bulk::SegmentsWriter;
 use crate::disk::put_in_place;
 use crate::error::Result;
 use crate::heap::Heap;
@@ -27,13 +26,8 @@ use crate::heap::group::{Form, Group};
 use crate::mvcc::snapshot::Snapshot;
 use crate::segment::Segment;
 use crate::store::Store;
-use crate::table::{ROW_GROUP_ROWS, RowId, TableId};
+use crate::table::{RowId, TableId};
 use crate::version::TableVersion;
-
-/// A tuning constant: a row group with more changes than this since the last checkpoint stays in memory.
-const CHANGES_MAX: u64 = 1024;
-/// A tuning constant: a row group with more dead rows than this stays in memory, where their places are used again.
-const DEAD_ROWS_MAX: usize = ROW_GROUP_ROWS / 8;
 
 /// What checkpoints remember of each other.
 #[derive(Debug, Default)]
@@ -44,7 +38,7 @@ pub(crate) struct CheckpointState {
     pub(crate) hot_parts: Vec<HotPart>,
     /// Frozen row groups whose entries are still in the trees of indexes, and the commit at which that was no longer
     /// needed.
-    unindexed: Vec<(u64, Arc<Heap>, Arc<Group>)>,
+    pub(super) unindexed: Vec<(u64, Arc<Heap>, Arc<Group>)>,
 }
 
 impl CheckpointState {
@@ -59,11 +53,11 @@ impl CheckpointState {
 /// `settled`: full row groups are frozen whatever has changed in them lately.
 pub(crate) fn checkpoint(store: &Arc<Store>, settled: bool) -> Result<()> {
     let mut state = store.checkpoint_state.lock();
-    // Whatever the cut sees stays: the hold is older than the cut.
-    let (held, version) = store.newest();
-    for (&table, table_version) in &version.tables {
+    for (&table, table_version) in &store.published_version().tables {
         freeze_table(store, table, table_version, settled, &mut state)?;
     }
+    // Whatever the cut sees stays: the hold is older than the cut.
+    let (held, _) = store.newest();
     let (head, journal, loaded, prepared) = {
         let head = store.head.lock();
         let journal = store.journal.rotate()?;
@@ -124,115 +118,6 @@ pub(crate) fn checkpoint(store: &Arc<Store>, settled: bool) -> Result<()> {
     });
     removed.into_iter().collect::<Result<()>>()?;
     store.journal.remove_before(journal)
-}
-
-/// Freezes a table's row groups that have settled.
-fn freeze_table(
-    store: &Arc<Store>,
-    table: TableId,
-    version: &TableVersion,
-    everything: bool,
-    state: &mut CheckpointState,
-) -> Result<()> {
-    let heap = &version.heap;
-    let mut settled = Vec::new();
-    for group in heap.groups().iter() {
-        let changes = group.take_changes();
-        if !group.is_hot() || !group.is_full() {
-            continue;
-        }
-        let dead = ROW_GROUP_ROWS - group.live_rows(ROW_GROUP_ROWS);
-        if !everything && (changes > CHANGES_MAX || dead > DEAD_ROWS_MAX) {
-            continue;
-        }
-        heap.retire_places(group);
-        if group.has_begun() {
-            settled.push(Arc::clone(group));
-        } else {
-            heap.reopen_places(group);
-        }
-    }
-    if settled.is_empty() {
-        return Ok(());
-    }
-    let segments = write_groups(store, table, version, &settled);
-    if segments.is_err() {
-        settled.iter().for_each(|group| heap.reopen_places(group));
-    }
-    let segments = segments?;
-    let places =
-        segments.iter().flat_map(|segment| (0..segment.group_count()).map(move |index| (segment, index)));
-    for (group, (segment, index)) in settled.into_iter().zip(places) {
-        group.freeze(segment, index);
-        group.move_to_directories();
-        state.unindexed.push((store.published_commit(), Arc::clone(heap), group));
-    }
-    Ok(())
-}
-
-/// Writes row groups in memory to segments.
-fn write_groups(
-    store: &Arc<Store>,
-    table: TableId,
-    version: &TableVersion,
-    groups: &[Arc<Group>],
-) -> Result<Vec<Arc<Segment>>> {
-    let mut writer = SegmentsWriter::new(Arc::clone(store), table, Arc::clone(version.columns()));
-    for group in groups {
-        writer.write_group(&lanes_of(&version.heap, group)?)?;
-    }
-    writer.finish()
-}
-
-/// Returns the values of all rows of a row group in memory.
-fn lanes_of(heap: &Heap, group: &Group) -> Result<Vec<(Values, Option<Bitmap>)>> {
-    let lanes_of_column = |(column, definition)| {
-        let mut builder = ColumnBuilder::new(definition, ROW_GROUP_ROWS);
-        for vector_index in 0..ROW_GROUP_ROWS / VECTOR_LANES {
-            let page = group.page(vector_index).read();
-            let vector = page.build_column(&heap.layout, definition, column, 0..VECTOR_LANES)?;
-            builder.append(&vector, 0, vector.len())?;
-        }
-        Ok(builder.finish())
-    };
-    let mut lanes = heap.columns().iter().enumerate().map(lanes_of_column).collect::<Result<Vec<_>>>()?;
-    let mut origins: Vec<i32> = Vec::with_capacity(ROW_GROUP_ROWS);
-    for vector_index in 0..ROW_GROUP_ROWS / VECTOR_LANES {
-        let page = group.page(vector_index).read();
-        let origin = |lane| page.row(lane).map_or(0, |row| heap.layout.origin(row) as i32);
-        origins.extend((0..VECTOR_LANES).map(origin));
-    }
-    lanes.push((Values::I32(origins.into()), None));
-    Ok(lanes)
-}
-
-/// Removes entries of frozen row groups from the trees of indexes, once nobody relies on them.
-fn unindex(store: &Arc<Store>, state: &mut CheckpointState) {
-    let horizon = store.horizon();
-    let (ready, waiting) =
-        std::mem::take(&mut state.unindexed).into_iter().partition(|(commit, ..)| *commit < horizon);
-    state.unindexed = waiting;
-    let ready: Vec<(u64, Arc<Heap>, Arc<Group>)> = ready;
-    ready.iter().for_each(|(_, heap, group)| unindex_group(heap, group));
-}
-
-/// Removes a frozen row group's entries from the trees of indexes.
-pub(crate) fn unindex_group(heap: &Heap, group: &Group) {
-    let Form::Frozen { segment, index: position } = group.form() else { return };
-    if !group.is_in_trees() {
-        return;
-    }
-    for index in heap.indexes().iter() {
-        // Cursors pass over what cannot be removed because the segment is damaged.
-        let Ok(directory) = group.directories.get(&index.definition, heap.columns(), &segment, position)
-        else {
-            return;
-        };
-        for (key, lane) in directory.entries() {
-            index.remove(key, RowId::new(group.id, usize::from(lane)));
-        }
-    }
-    group.leave_trees();
 }
 
 fn manifest_table(

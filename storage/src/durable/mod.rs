@@ -1,6 +1,7 @@
 //! What survives: the journal of commits, the manifest that it starts from, and recovery.
 
 pub(crate) mod checkpoint;
+pub(crate) mod freeze;
 pub(crate) mod hot_file;
 pub(crate) mod journal;
 pub(crate) mod manifest;

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use kernels::vector::{Bitmap, VECTOR_LANES, Vector};
 use types::{Datum, Oid};
 
-use super::page::Page;
+use super::page::{Page, PageState};
 use super::row::{Lane, RowLayout, StoredRow, datum_of};
 use super::system::UNKNOWN_ORIGIN;
 use crate::error::{Result, StorageError};
@@ -153,6 +153,31 @@ impl Group {
         self.changes.swap(0, Ordering::Relaxed)
     }
 
+    /// Returns the number of changes since that call.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    /// Returns what the rows in memory take.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.touched().map(|page| page.read().row_bytes()).sum()
+    }
+
+    /// Returns the pages about which there is something to say.
+    pub(crate) fn touched(&self) -> impl Iterator<Item = &Page> {
+        self.pages.iter().filter(|page| page.is_touched())
+    }
+
+    /// Returns whether all rows began at `horizon` or before.
+    pub(crate) fn has_begun_by(&self, horizon: u64) -> bool {
+        self.begin() <= horizon && self.touched().all(|page| page.read().has_begun_by(horizon))
+    }
+
+    /// Returns whether nobody is at a row.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.begin() <= NEVER && self.touched().all(|page| page.read().is_at_rest())
+    }
+
     /// Returns whether entries of its rows may be in the trees of indexes.
     pub(crate) fn is_in_trees(&self) -> bool {
         self.in_trees.load(Ordering::Acquire)
@@ -170,11 +195,21 @@ impl Group {
 
     /// Returns how many of the first `len` rows are neither deleted nor free; not exact while others write.
     pub(crate) fn live_rows(&self, len: usize) -> usize {
-        let live = |(index, page): (usize, &Page)| {
+        self.count(len, |page, lanes| page.live_rows(lanes))
+    }
+
+    /// Returns how many rows are neither free nor ended at `horizon` or before; not exact while others write.
+    pub(crate) fn kept_rows(&self, horizon: u64) -> usize {
+        self.count(self.len(), |page, lanes| page.kept_rows(lanes, horizon))
+    }
+
+    /// Sums up what `count` says of the pages' first lanes, all of which count where there is nothing to say.
+    fn count(&self, len: usize, count: impl Fn(&PageState, usize) -> usize) -> usize {
+        let of_page = |(index, page): (usize, &Page)| {
             let lanes = len.saturating_sub(index * VECTOR_LANES).min(VECTOR_LANES);
-            if page.is_touched() { page.read().live_rows(lanes) } else { lanes }
+            if page.is_touched() { count(&page.read(), lanes) } else { lanes }
         };
-        self.pages.iter().enumerate().map(live).sum()
+        self.pages.iter().enumerate().map(of_page).sum()
     }
 
     /// Returns which of the first `lanes` rows of a vector are seen; `None` when all.
@@ -188,9 +223,10 @@ impl Group {
 
     /// Lets go of stamps that say the same to everybody.
     pub(crate) fn settle(&self, horizon: u64) {
-        for page in self.pages.iter().filter(|page| page.is_touched()) {
-            if page.read().is_unsettled(horizon) {
-                page.write().settle(horizon);
+        let frozen = !self.is_hot();
+        for page in self.touched() {
+            if page.read().is_unsettled(horizon, frozen) {
+                page.write().settle(horizon, frozen);
             }
         }
     }

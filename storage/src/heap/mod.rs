@@ -155,6 +155,11 @@ impl Heap {
         self.retired.write().retain(|(_, group)| !old.iter().any(|old| Arc::ptr_eq(old, group)));
     }
 
+    /// Calls `each` with the row groups that are kept so.
+    pub(crate) fn each_retired(&self, mut each: impl FnMut(&Group)) {
+        self.retired.read().iter().for_each(|(_, group)| each(group));
+    }
+
     /// Lets go of what nobody can hold identifiers of.
     pub(crate) fn forget_retired(&self, horizon: u64) {
         if !self.retired.read().is_empty() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kernels::vector::{Bitmap, VECTOR_LANES, Vector};
+use kernels::vector::{Bitmap, VECTOR_LANES, Values, Vector};
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::builder::ColumnBuilder;
@@ -31,6 +31,8 @@ pub(crate) struct Page {
 pub(crate) struct PageState {
     /// Rows in memory; empty once they are frozen.
     rows: Vec<Option<Box<[u8]>>>,
+    /// Their bytes.
+    row_bytes: usize,
     /// Begin stamps; empty when all rows began with their row group.
     begin: Vec<u64>,
     /// Whether they are empty because all rows of a full page began before every snapshot.
@@ -61,6 +63,16 @@ pub(crate) struct PageState {
     quiet: bool,
     /// What everybody sees of the page from a commit on, until a stamp changes.
     seen: OnceLock<(u64, Bitmap)>,
+}
+
+/// What a page takes in memory.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PageMemory {
+    pub(crate) rows: usize,
+    pub(crate) row_bytes: usize,
+    pub(crate) stamp_bytes: usize,
+    pub(crate) kept_vectors: usize,
+    pub(crate) kept_bytes: usize,
 }
 
 impl Page {
@@ -108,7 +120,9 @@ impl PageState {
         if self.rows.len() <= lane {
             self.rows.resize_with(lane + 1, || None);
         }
-        self.rows[lane] = Some(row);
+        self.row_bytes += row.len();
+        let before = self.rows[lane].replace(row);
+        self.row_bytes -= before.map_or(0, |before| before.len());
         self.columns = Vec::new();
         self.quiet = false;
         self.set_begin(lane, begin);
@@ -127,8 +141,8 @@ impl PageState {
 
     /// Makes a place free.
     pub(crate) fn vacate(&mut self, lane: usize) {
-        if let Some(row) = self.rows.get_mut(lane) {
-            *row = None;
+        if let Some(row) = self.rows.get_mut(lane).and_then(Option::take) {
+            self.row_bytes -= row.len();
         }
         self.columns = Vec::new();
         self.quiet = false;
@@ -283,16 +297,22 @@ impl PageState {
     }
 
     /// Returns whether [`Self::settle`] would change something.
-    pub(crate) fn is_unsettled(&self, horizon: u64) -> bool {
-        !self.quiet || self.all_begun(horizon) || !self.end.is_empty() && self.all_ended(horizon)
+    pub(crate) fn is_unsettled(&self, horizon: u64, frozen: bool) -> bool {
+        !self.quiet || self.all_begun(horizon, frozen) || !self.end.is_empty() && self.all_ended(horizon)
     }
 
     /// Lets go of the stamps of what is the same for everybody: all began, and whatever ended did so, at `horizon` or
-    /// before.
-    pub(crate) fn settle(&mut self, horizon: u64) {
+    /// before. Places of a `frozen` page that are free are not used again: they are those of dead rows.
+    pub(crate) fn settle(&mut self, horizon: u64, frozen: bool) {
         self.quiet = true;
-        if self.all_begun(horizon) {
-            self.begin = Vec::new();
+        if self.all_begun(horizon, frozen) {
+            let begin = std::mem::take(&mut self.begin);
+            for lane in (0..begin.len()).filter(|&lane| begin[lane] == NEVER) {
+                let was_ended = self.end(lane) != NEVER;
+                set_bit(&mut self.dead, lane, true);
+                self.ended += usize::from(!was_ended);
+                self.free -= 1;
+            }
             self.begun = true;
         }
         if self.all_ended(horizon) {
@@ -306,11 +326,38 @@ impl PageState {
         }
     }
 
-    fn all_begun(&self, horizon: u64) -> bool {
-        self.begin.len() == VECTOR_LANES
-            && self.in_flight == 0
-            && self.free == 0
-            && self.newest_begin <= horizon
+    fn all_begun(&self, horizon: u64, frozen: bool) -> bool {
+        self.begin.len() == VECTOR_LANES && (self.free == 0 || frozen) && self.has_begun_by(horizon)
+    }
+
+    /// Returns whether all rows that are there began at `horizon` or before.
+    pub(crate) fn has_begun_by(&self, horizon: u64) -> bool {
+        self.in_flight == 0 && self.newest_begin <= horizon
+    }
+
+    /// Returns whether nobody is at a row: nobody comes or goes.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.in_flight == 0 && self.rivals.is_empty() && self.end.iter().all(|&end| end <= NEVER)
+    }
+
+    /// Returns what the page takes in memory.
+    pub(crate) fn memory(&self) -> PageMemory {
+        let words = [&self.begin, &self.end, &self.newer, &self.dead, &self.locked, &self.key_kept];
+        let words: usize = words.iter().map(|words| words.capacity()).sum();
+        let xmax = self.xmax.capacity() * size_of::<u32>();
+        let kept = || self.columns.iter().flatten();
+        PageMemory {
+            rows: self.rows.iter().flatten().count(),
+            row_bytes: self.row_bytes(),
+            stamp_bytes: words * size_of::<u64>() + xmax,
+            kept_vectors: kept().count(),
+            kept_bytes: kept().map(bytes_of).sum(),
+        }
+    }
+
+    /// Returns what the rows in memory take.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.row_bytes + self.rows.capacity() * size_of::<Option<Box<[u8]>>>()
     }
 
     fn all_ended(&self, horizon: u64) -> bool {
@@ -329,6 +376,14 @@ impl PageState {
         lanes.saturating_sub(self.free + self.ended)
     }
 
+    /// Returns how many rows are neither free nor have ended at `horizon` or before.
+    pub(crate) fn kept_rows(&self, lanes: usize, horizon: u64) -> usize {
+        if self.ended == 0 {
+            return self.live_rows(lanes);
+        }
+        (0..lanes).filter(|&lane| self.begin(lane) != NEVER && self.end(lane) > horizon).count()
+    }
+
     /// Returns whether no begin stamp is in flight.
     pub(crate) fn has_begun(&self) -> bool {
         self.in_flight == 0
@@ -342,6 +397,7 @@ impl PageState {
     /// Forgets the rows: they are in a segment.
     pub(crate) fn drop_rows(&mut self) {
         self.rows = Vec::new();
+        self.row_bytes = 0;
         self.columns = Vec::new();
     }
 
@@ -382,6 +438,20 @@ impl PageState {
             return Err(StorageError::Misuse("a page of more rows than a vector".to_owned()));
         }
         Ok(builder.finish_vector())
+    }
+}
+
+/// Returns about what a flat vector takes.
+fn bytes_of(vector: &Vector) -> usize {
+    match vector.values() {
+        Values::Bool(_) => vector.len() / 8,
+        Values::I16(_) => vector.len() * 2,
+        Values::I32(_) | Values::F32(_) => vector.len() * 4,
+        Values::I64(_) | Values::F64(_) | Values::Fixed64 { .. } => vector.len() * 8,
+        Values::Fixed128 { .. } | Values::Wide(_) => vector.len() * 16,
+        Values::Views(views) => {
+            vector.len() * 16 + views.buffers.iter().map(|buffer| buffer.len()).sum::<usize>()
+        }
     }
 }
 

@@ -52,12 +52,20 @@ impl Heap {
         self.tail.lock().free.extend(rows);
     }
 
+    /// Returns how many places are free, and what their list takes.
+    pub(crate) fn free_memory(&self) -> (usize, usize) {
+        let tail = self.tail.lock();
+        (tail.free.len(), tail.free.capacity() * size_of::<RowId>())
+    }
+
     /// Stops giving away places in a row group, which is about to leave memory: those that are free, and those that
     /// come free meanwhile.
     pub(crate) fn retire_places(&self, group: &Group) {
         let mut tail = self.tail.lock();
         group.set_closed(true);
         tail.free.retain(|row| row.group() != group.id);
+        let room = FREE_PLACES_MIN.max(tail.free.len() * 2);
+        tail.free.shrink_to(room);
         if tail.group.as_ref().is_some_and(|last| last.id == group.id) {
             tail.group = None;
         }

@@ -64,6 +64,12 @@ impl Directories {
         Ok(directory)
     }
 
+    /// Returns how many there are, and what they take.
+    pub(crate) fn memory(&self) -> (usize, usize) {
+        let made = self.made.read();
+        (made.len(), made.iter().map(|(_, directory)| directory.memory()).sum())
+    }
+
     /// Forgets the directory of an index that was dropped.
     pub(crate) fn forget(&self, index: IndexId) {
         self.made.write().retain(|(id, _)| *id != index);
@@ -111,6 +117,14 @@ impl Directory {
             None => Keys::Whole(whole),
         };
         Ok(Self { keys, lanes, bounds })
+    }
+
+    fn memory(&self) -> usize {
+        let keys = match &self.keys {
+            Keys::Narrow(narrow) => narrow.memory(),
+            Keys::Whole(keys) => keys.iter().map(Key::memory).sum(),
+        };
+        keys + self.lanes.capacity() * size_of::<u16>()
     }
 
     /// Returns the lanes with a key.

@@ -47,6 +47,11 @@ impl Key {
         self.tail.is_none().then(|| self.head_bytes())
     }
 
+    /// Returns what the key takes in memory.
+    pub(crate) fn memory(&self) -> usize {
+        size_of::<Self>() + self.tail.as_ref().map_or(0, |tail| tail.len())
+    }
+
     /// Returns the bytes, padded.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(INLINE);

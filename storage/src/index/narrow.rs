@@ -95,6 +95,12 @@ impl Narrow {
         Some(Self { common, differing, words, fences, filter })
     }
 
+    /// Returns what this takes in memory.
+    pub(super) fn memory(&self) -> usize {
+        let words = self.words.capacity() + self.fences.capacity() + self.filter.blocks.capacity();
+        words * size_of::<u64>()
+    }
+
     /// Returns the key at a position.
     pub(super) fn key(&self, position: usize) -> Key {
         let mut bytes = self.common;

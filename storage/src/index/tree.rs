@@ -37,6 +37,7 @@ impl Index {
         let mut tree = self.tree.write();
         let found = tree
             .range((Bound::Included((key.clone(), 0)), Bound::Included((key.clone(), u64::MAX))))
+            .rev()
             .find_map(|(_, other)| conflict(RowId(*other)));
         if found.is_none() {
             tree.insert((key, row.0));
@@ -53,7 +54,13 @@ impl Index {
     pub(crate) fn find(&self, key: &Key, mut accept: impl FnMut(RowId) -> bool) -> Option<RowId> {
         let tree = self.tree.read();
         let same = tree.range((Bound::Included((key.clone(), 0)), Bound::Included((key.clone(), u64::MAX))));
-        same.map(|(_, row)| RowId(*row)).find(|row| accept(*row))
+        // The newest version of a row is at the last place most often, and older ones may be many.
+        same.rev().map(|(_, row)| RowId(*row)).find(|row| accept(*row))
+    }
+
+    /// Returns the number of entries.
+    pub(crate) fn len(&self) -> usize {
+        self.tree.read().len()
     }
 
     /// Returns up to `count` entries of `range` after (before, in reverse) `last`.

@@ -46,6 +46,25 @@ impl Waiter for Patient {
     }
 }
 
+/// Somebody who waits so long at most.
+#[derive(Debug)]
+pub(crate) struct Hasty(pub(crate) Duration);
+
+impl Waiter for Hasty {
+    fn process_id(&self) -> i32 {
+        0
+    }
+    fn check(&self) -> types::Result<()> {
+        Ok(())
+    }
+    fn lock_timeout(&self) -> Option<Duration> {
+        Some(self.0)
+    }
+    fn deadlock_timeout(&self) -> Duration {
+        Duration::MAX
+    }
+}
+
 /// Who waits for whom.
 #[derive(Debug, Default)]
 pub(crate) struct Waits {

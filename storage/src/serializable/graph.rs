@@ -91,6 +91,11 @@ impl Graph {
         !self.nodes.values().any(|node| !node.is_committed() && !node.read_only)
     }
 
+    /// Returns whether all transactions have committed.
+    pub(super) fn is_idle(&self) -> bool {
+        self.nodes.values().all(Node::is_committed)
+    }
+
     /// Begins a transaction; `snapshot`: with that of another one. Nobody knows then what has been committed since, so
     /// it is not safe.
     pub(super) fn begin(&mut self, process_id: i32, read_only: bool, snapshot: Option<u64>) -> u64 {

@@ -92,6 +92,11 @@ impl Serializable {
         Some(Tracker { all: Arc::clone(self), id, done: AtomicBool::new(false) })
     }
 
+    /// Returns whether no transaction is in flight.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.lock().graph.is_idle()
+    }
+
     /// Returns what is read and by which process, for `pg_locks`.
     pub(crate) fn list(&self) -> Vec<(TableId, Option<RowId>, i32)> {
         let state = self.state.lock();

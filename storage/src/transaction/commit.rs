@@ -196,12 +196,18 @@ impl Transaction {
                     heap.note_commit(commit);
                 }
                 Undo::Ended(heap, row) => {
+                    // Rows in segments stay where they are until compaction comes.
+                    let mut is_hot = false;
                     if let Some(group) = heap.group(row.group()) {
                         let (page, place) = group.page_of(row.lane());
                         page.write().set_end(place, commit);
+                        is_hot = group.is_hot();
                     }
                     heap.note_commit(commit);
-                    ended.entry(heap.id).or_insert_with(|| (heap, Vec::new())).1.push(row);
+                    let of_heap = ended.entry(heap.id).or_insert_with(|| (heap, Vec::new()));
+                    if is_hot {
+                        of_heap.1.push(row);
+                    }
                 }
                 Undo::AddedGroup(heap, group) => {
                     group.begin.store(commit, std::sync::atomic::Ordering::Release);

@@ -1,6 +1,7 @@
 //! Locks of a transaction.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Transaction;
 use super::write::{IsolationLevel, WaitPolicy, WriteOutcome};
@@ -8,6 +9,7 @@ use crate::error::{Result, StorageError};
 use crate::heap::{EndAttempt, Heap};
 use crate::locks::{Acquired, AdvisoryKey, LockTag, Mode, RowLockMode, TableLockMode};
 use crate::mvcc::stamp::{IN_FLIGHT, NEVER, xid_of};
+use crate::mvcc::waits::{Hasty, Waiter};
 use crate::table::{RowId, TableId};
 
 impl Transaction {
@@ -22,6 +24,29 @@ impl Transaction {
         policy: WaitPolicy,
     ) -> Result<Acquired> {
         self.lock(LockTag::Table(table), Mode::Table(mode), policy)
+    }
+
+    /// Locks a table, waiting for it at most so long.
+    ///
+    /// # Errors
+    /// Others than that it took longer.
+    pub(crate) fn lock_table_within(
+        &mut self,
+        table: TableId,
+        mode: TableLockMode,
+        at_most: Duration,
+    ) -> Result<Acquired> {
+        let (tag, mode, waiter) = (LockTag::Table(table), Mode::Table(mode), Hasty(at_most));
+        let store = Arc::clone(&self.store);
+        let session = (self.owner, &waiter as &dyn Waiter);
+        match store.locks().acquire(store.waits(), session, tag, mode, WaitPolicy::Wait) {
+            Err(StorageError::LockTimeout) => Ok(Acquired::No),
+            acquired => {
+                let acquired = acquired?;
+                self.locks.push(tag, mode);
+                Ok(acquired)
+            }
+        }
     }
 
     /// Takes an advisory lock until the end of the transaction.

@@ -54,7 +54,21 @@ pub(super) const TABLE: &[FunctionEntry] = &[
         _ => Ok(Datum::Null),
     }),
     row("pg_total_relation_size", |args, context| with_overhead(args, context, true)),
+    row("surus_memory", memory),
 ];
+
+/// What is in memory, by what it is, as JSON: `{"part": {"count": …, "bytes": …}, …}`.
+fn memory(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    use std::fmt::Write;
+    let parts = access(context)?.engine.store.memory();
+    let mut text = String::from("{");
+    for part in &parts {
+        let _ = write!(text, "\"{}\": {{\"count\": {}, \"bytes\": {}}}, ", part.part, part.count, part.bytes);
+    }
+    let allocated = types::account::total().max(0);
+    let _ = write!(text, "\"allocated in all\": {{\"count\": null, \"bytes\": {allocated}}}}}");
+    Ok(Datum::text(text))
+}
 
 fn exists(context: &CallContext<'_>, oid: Oid) -> Result<bool> {
     Ok(definitions::relation_schema_and_name(&access(context)?.names, oid).is_some())
