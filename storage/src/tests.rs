@@ -902,6 +902,111 @@ fn compaction_is_recovered_from_the_journal() {
     assert_sound(&store);
 }
 
+#[test]
+fn rows_move_beside_readers_and_old_snapshots() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..1);
+    load(&store, 1..200_001);
+    let delete_where = |wanted: &dyn Fn(i64) -> bool| {
+        let mut transaction = store.begin();
+        let found = read(&transaction.scan(TABLE).unwrap()).unwrap().into_iter();
+        let gone: Vec<RowId> = found.filter(|(id, _)| wanted(*id)).map(|(_, row)| row).collect();
+        delete(&mut transaction, &gone);
+        transaction.commit().unwrap();
+    };
+    delete_where(&|id| id % 10 < 6);
+    // Nobody sees what is gone so far, but this one sees what goes next.
+    let mut old = store.begin();
+    old.set_isolation(IsolationLevel::RepeatableRead);
+    let seen = ids(&old);
+    delete_where(&|id| id % 10 == 6);
+    let mut reader = store.begin();
+    reader.lock_table(TABLE, TableLockMode::AccessShare, WaitPolicy::Wait).unwrap();
+    let (_, row) = read(&reader.scan(TABLE).unwrap()).unwrap()[5];
+    let thresholds = crate::compaction::Thresholds { group: 16, segment: 16, memory: false };
+    let before = store.begin().scan(TABLE).unwrap().row_group_count();
+    assert_eq!(crate::compaction::compact(&store, TABLE, thresholds), Ok(true));
+    // What an old snapshot keeps from going is not moved again and again.
+    assert_eq!(crate::compaction::compact(&store, TABLE, thresholds), Ok(false));
+    let sorted = |transaction: &Transaction| {
+        let mut found = ids(transaction);
+        found.sort_unstable();
+        found
+    };
+    assert!(store.begin().scan(TABLE).unwrap().row_group_count() < before);
+    assert_eq!(sorted(&old), seen);
+    let expected: Vec<i64> = seen.iter().copied().filter(|id| id % 10 != 6).collect();
+    assert_eq!(sorted(&store.begin()), expected);
+    for id in [6, 7, 199_997] {
+        let found = |by: &Transaction| by.find_unique(TABLE, IndexId(8), &[types::Datum::I64(id)]).unwrap();
+        assert!(found(&old).is_some(), "{id}");
+        assert_eq!(found(&store.begin()).is_some(), id % 10 == 7, "{id}");
+    }
+    // Who has seen a row before can still change it.
+    assert!(matches!(reader.delete_row(TABLE, row), Ok(WriteOutcome::ConcurrentlyUpdated(_))));
+    drop((old, reader));
+    let copy = directory.copy_of();
+    assert_sound(&store);
+    drop(store);
+    for directory in [copy, directory] {
+        let store = directory.open();
+        assert_eq!(sorted(&store.begin()), expected);
+        assert_sound(&store);
+        store.checkpoint().unwrap();
+        assert_eq!(sorted(&store.begin()), expected);
+    }
+}
+
+#[test]
+fn nothing_moves_while_somebody_writes_or_is_serializable() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..1);
+    load(&store, 1..200_001);
+    let mut transaction = store.begin();
+    let found = read(&transaction.scan(TABLE).unwrap()).unwrap();
+    let gone: Vec<RowId> = found.iter().filter(|(id, _)| id % 10 < 8).map(|(_, row)| *row).collect();
+    delete(&mut transaction, &gone);
+    transaction.commit().unwrap();
+    let thresholds = crate::compaction::Thresholds { group: 16, segment: 16, memory: false };
+    let compact = || crate::compaction::compact(&store, TABLE, thresholds);
+    let mut writer = store.begin();
+    writer.lock_table(TABLE, TableLockMode::RowExclusive, WaitPolicy::Wait).unwrap();
+    assert_eq!(compact(), Ok(false));
+    drop(writer);
+    let mut reader = store.begin();
+    reader.lock_table(TABLE, TableLockMode::AccessShare, WaitPolicy::Wait).unwrap();
+    let mut serializable = store.begin();
+    serializable.set_isolation(IsolationLevel::Serializable);
+    serializable.begin_serializable(false, false).unwrap();
+    assert_eq!(compact(), Ok(false));
+    drop(serializable);
+    assert_eq!(compact(), Ok(true));
+    assert_sound(&store);
+}
+
+#[test]
+fn rows_in_memory_are_bounded_by_their_bytes() {
+    let directory = Directory::new();
+    let options = StoreOptions { hot_bytes_max: 1 << 20, ..StoreOptions::default() };
+    let store = Store::open(&directory.0, options).unwrap();
+    create(&store, 0..140_000);
+    rewrite(&store, |id| id < 3000);
+    let expected = store.begin().scan(TABLE).unwrap().row_count();
+    let part = |name: &str| store.memory().into_iter().find(|part| part.part == name).unwrap();
+    assert!(part("rows in memory").count >= 140_000);
+    crate::durable::freeze::freeze_excess(&store, 1 << 20).unwrap();
+    assert!(part("rows in memory").count < 20_000);
+    assert_eq!(part("row groups in segments").count, 2);
+    assert_eq!(store.begin().scan(TABLE).unwrap().row_count(), expected);
+    assert_sound(&store);
+    let copy = directory.copy_of();
+    let store = copy.open();
+    assert_eq!(store.begin().scan(TABLE).unwrap().row_count(), expected);
+    assert_sound(&store);
+}
+
 /// Returns how many row groups are in memory, and how many vectors are masked.
 fn unsettled(store: &Arc<Store>) -> (usize, usize) {
     let scan = store.begin().scan(TABLE).unwrap();
