@@ -13,6 +13,7 @@ pub mod plan;
 pub mod point;
 pub mod rows;
 mod sample;
+pub mod unlocked;
 mod values;
 mod vectors;
 

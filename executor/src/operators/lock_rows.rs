@@ -10,7 +10,7 @@ use storage::{RowId, RowLockMode, TableId, WaitPolicy, WriteOutcome};
 use types::{Datum, Result, TypeRef, oids};
 
 use super::modify::marked_rows;
-use super::{Flow, RowSet, Stage, Worker, collect_rows, produce as produce_input};
+use super::{Flow, RowSet, Stage, Worker, collect_rows, produce as produce_input, produce_rowset};
 use crate::batch::Batch;
 use crate::convert::datum_at;
 use crate::execute::{OnlyRows, Run};
@@ -39,7 +39,11 @@ pub(crate) enum Locked {
 
 /// Pushes the rows of the input that are there once they are locked.
 pub(super) fn produce(run: &Run<'_>, plan: &LockRows, stage: &dyn Stage) -> Result<()> {
-    produce_input(run, &plan.input, &Locking { run, plan, next: stage })
+    let locking = Locking { run, plan, next: stage };
+    match plan.held {
+        Some(working) => produce_rowset(run, &*run.working(working)?, &locking),
+        None => produce_input(run, &plan.input, &locking),
+    }
 }
 
 impl Stage for Locking<'_> {

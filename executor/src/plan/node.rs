@@ -175,6 +175,8 @@ pub struct LockRows {
     pub kept: Vec<ScanMark>,
     /// Whether a row is locked only when the one before has been taken (below a LIMIT).
     pub one_by_one: bool,
+    /// The working table that has the rows of the input already ([`crate::unlocked`]).
+    pub held: Option<u32>,
 }
 
 /// Where in a row the row id is that a scan gave.

@@ -33,6 +33,11 @@ fn words(clause: &LockingClause) -> &'static str {
     }
 }
 
+/// Returns the words of a SELECT's first locking clause.
+pub fn locking_words(select: &SelectStmt) -> Option<&'static str> {
+    clauses(select).next().map(words)
+}
+
 /// Returns the name of a SELECT that locks rows as a command.
 pub fn locking_command(select: &SelectStmt) -> Option<&'static str> {
     clauses(select).next().map(|clause| match how(clause).0 {

@@ -64,6 +64,7 @@ impl Lowering<'_> {
             kept: kept.iter().filter_map(mark).collect(),
             input: Box::new(input.node),
             one_by_one: false,
+            held: None,
         };
         self.finish(NodeKind::LockRows(locks), input.columns, rows)
     }

@@ -303,12 +303,15 @@ impl Session {
             return outcome;
         }
         let failed = self.is_failed();
-        let access = self.access()?;
         let portal = self.find_portal(name)?;
         match &mut portal.state {
             PortalState::Held(_) if failed => Err(Self::failed_transaction()),
             PortalState::Held(held) => {
-                send_held(client, held, &portal.formats, rows_max, &access)?;
+                let (mut held, formats) = (std::mem::take(held), portal.formats.clone());
+                self.send_held(client, &mut held, &formats, rows_max)?;
+                if let Ok(portal) = self.find_portal(name) {
+                    portal.state = PortalState::Held(held);
+                }
                 Ok(())
             }
             PortalState::New | PortalState::Done => {
@@ -359,19 +362,33 @@ impl Session {
             return Ok(());
         }
         let mut held = Held::default();
+        held.locks_later = true;
         held.tag = statements::run(self, client, source, params, &mut Destination::Hold(&mut held))?;
         self.finish_reports(client);
-        let access = self.access()?;
-        let suspended = send_held(client, &mut held, formats, rows_max, &access)?;
+        let suspended = self.send_held(client, &mut held, formats, rows_max)?;
         if suspended && let Ok(portal) = self.find_portal(name) {
             portal.state = PortalState::Held(held);
         }
         Ok(())
     }
+
+    /// Sends the next rows of a held result, locked first where they are to be. Returns whether rows may be left.
+    fn send_held(
+        &mut self,
+        client: &mut Client,
+        held: &mut Held,
+        formats: &[i16],
+        rows_max: u64,
+    ) -> Result<bool> {
+        let reach = if rows_max == 0 { u64::MAX } else { held.position.saturating_add(rows_max) };
+        self.lock_held(held, reach)?;
+        let access = self.access()?;
+        send_rows(client, held, formats, rows_max, &access)
+    }
 }
 
-/// Sends the next rows of a held result. Returns whether rows are left.
-fn send_held(
+/// Sends the next rows that are held. Returns whether the limit has ended it.
+fn send_rows(
     client: &mut Client,
     held: &mut Held,
     formats: &[i16],

@@ -3,9 +3,12 @@
 //! A portal that is executed without a row limit streams. With a limit, and for cursors, the result is made as a whole
 //! and held; the client takes it in pieces.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use executor::batch::Batch;
+use executor::execute::ResultSink;
+use executor::unlocked::Unlocked;
 use types::{Datum, PgError, Result, SqlState};
 
 use super::Session;
@@ -36,6 +39,8 @@ pub struct Cursor {
     pub text: String,
     /// WITH HOLD.
     pub holdable: bool,
+    /// BINARY.
+    pub binary: bool,
     /// NO SCROLL was not written.
     pub scrollable: bool,
     /// Whether its transaction has committed.
@@ -73,6 +78,16 @@ pub struct Held {
     pub position: u64,
     /// The tag of the command that made them.
     pub tag: String,
+    /// Whether rows are to be locked when they are taken, rather than when the statement runs.
+    pub locks_later: bool,
+    /// Rows behind these that are there once they are locked.
+    pub unlocked: Option<ToLock>,
+}
+
+/// What locks the rows of a cursor, and the values of its parameters.
+pub struct ToLock {
+    rows: Unlocked,
+    params: Vec<Datum>,
 }
 
 impl Held {
@@ -110,7 +125,44 @@ impl Held {
     }
 }
 
+impl ResultSink for Held {
+    fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
+        Self::push(self, batch);
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
 impl Session {
+    /// Begins to hold the rows of a plan that are locked only when they are taken. Returns whether it is such a plan.
+    ///
+    /// # Errors
+    /// The statement's.
+    pub fn hold_unlocked(&mut self, planned: &Planned, params: &[Datum], held: &mut Held) -> Result<bool> {
+        let context = self.context(params)?;
+        let Some(rows) = Unlocked::new(&planned.plan, &context)? else { return Ok(false) };
+        held.columns.clone_from(&planned.columns);
+        held.unlocked = Some(ToLock { rows, params: params.to_vec() });
+        Ok(true)
+    }
+
+    /// Locks rows until `count` are held or there are no more.
+    ///
+    /// # Errors
+    /// What ends a wait, `40001`, `55P03`.
+    pub fn lock_held(&mut self, held: &mut Held, count: u64) -> Result<()> {
+        if held.rows >= count {
+            return Ok(());
+        }
+        let Some(mut unlocked) = held.unlocked.take() else { return Ok(()) };
+        let context = self.context(&unlocked.params)?;
+        let wanted = count - held.rows;
+        unlocked.rows.take(&context, wanted, held)?;
+        if held.rows >= count {
+            held.unlocked = Some(unlocked);
+        }
+        Ok(())
+    }
+
     /// Returns the portal of that name.
     ///
     /// # Errors

@@ -1,6 +1,9 @@
-//! DECLARE, FETCH, MOVE, CLOSE. A cursor's rows are made when it is declared and held in memory.
+//! DECLARE, FETCH, MOVE, CLOSE. A cursor's rows are made when it is declared and held in memory; those of FOR UPDATE are
+//! locked when they are fetched.
 
+use pg_query::NodeEnum;
 use pg_query::protobuf::{ClosePortalStmt, DeclareCursorStmt, FetchDirection, FetchStmt};
+use types::errors::cursors as errors;
 use types::{Datum, PgError, Result, SqlState};
 
 use crate::server::connection::Client;
@@ -10,9 +13,12 @@ use crate::session::portal::{Cursor, Held, Portal, PortalState};
 use crate::session::prepared::Source;
 use crate::session::{Session, clock};
 
-/// `CURSOR_OPT_SCROLL`, `CURSOR_OPT_HOLD` of parsenodes.h.
+/// `CURSOR_OPT_BINARY` and its relatives of parsenodes.h.
+const BINARY: i32 = 0x0001;
 const SCROLL: i32 = 0x0002;
 const NO_SCROLL: i32 = 0x0004;
+const INSENSITIVE: i32 = 0x0008;
+const ASENSITIVE: i32 = 0x0010;
 const HOLD: i32 = 0x0020;
 /// `FETCH_ALL` of parsenodes.h.
 const FETCH_ALL: i64 = i64::MAX;
@@ -25,30 +31,45 @@ pub(super) fn declare(
     statement: &DeclareCursorStmt,
     params: &[Datum],
 ) -> Result<String> {
-    let holdable = statement.options & HOLD != 0;
-    if !holdable {
-        session.require_block("DECLARE CURSOR")?;
+    let options = statement.options;
+    let holdable = options & HOLD != 0;
+    for (one, other, both) in
+        [("SCROLL", "NO SCROLL", SCROLL | NO_SCROLL), ("ASENSITIVE", "INSENSITIVE", ASENSITIVE | INSENSITIVE)]
+    {
+        if options & both == both {
+            return Err(errors::both_specified(one, other));
+        }
     }
-    if statement.options & SCROLL != 0 && statement.options & NO_SCROLL != 0 {
-        return Err(PgError::new(
-            SqlState::INVALID_CURSOR_DEFINITION,
-            "cannot specify both SCROLL and NO SCROLL",
-        ));
-    }
-    if statement.portalname.is_empty() {
-        return Err(PgError::new(SqlState::INVALID_CURSOR_NAME, "invalid cursor name: must not be empty"));
-    }
-    if session.portals.contains_key(&statement.portalname) {
-        return Err(PgError::new(
-            SqlState::DUPLICATE_CURSOR,
-            format!("cursor \"{}\" already exists", statement.portalname),
-        ));
-    }
+    let query = source.inner();
+    let clause = match query.node()? {
+        NodeEnum::SelectStmt(select) => crate::analyzer::locking_words(select),
+        _ => None,
+    };
+    let admit = |session: &mut Session| {
+        match clause {
+            Some(clause) if holdable => return Err(errors::holdable_locks(clause)),
+            Some(clause) if options & SCROLL != 0 => return Err(errors::scrollable_locks(clause)),
+            Some(clause) if options & INSENSITIVE != 0 => return Err(errors::insensitive_locks(clause)),
+            Some(_) | None => {}
+        }
+        if statement.portalname.is_empty() {
+            return Err(errors::empty_name());
+        }
+        if !holdable {
+            session.require_block("DECLARE CURSOR")?;
+        }
+        if session.portals.contains_key(&statement.portalname) {
+            return Err(errors::duplicate(&statement.portalname));
+        }
+        Ok(())
+    };
     let mut held = Held::default();
-    let query = super::query::hold(session, client, &source.inner(), params, &mut held)?;
+    let query = super::query::hold(session, client, &query, params, &mut held, &admit)?;
     let cursor = Cursor {
-        text: source.text().to_owned(),
+        // PostgreSQL keeps the whole text that the client has sent.
+        text: source.parsed.text.to_string(),
         holdable,
+        binary: options & BINARY != 0,
         scrollable: statement.options & SCROLL != 0 || (statement.options & NO_SCROLL == 0 && query.backward),
         committed: false,
         failed: false,
@@ -86,14 +107,29 @@ pub(super) fn fetch(
     let name = &statement.portalname;
     let missing = || PgError::new(SqlState::INVALID_CURSOR_NAME, format!("cursor \"{name}\" does not exist"));
     let portal = session.portals.get_mut(name).ok_or_else(missing)?;
+    let is_binary = portal.cursor.as_ref().is_some_and(|cursor| cursor.binary);
     let scrollable = portal.cursor.as_ref().is_some_and(|cursor| cursor.scrollable);
     if portal.cursor.as_ref().is_some_and(|cursor| cursor.failed) {
         let message = format!("portal \"{name}\" cannot be run");
         return Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
     }
     let PortalState::Held(held) = &mut portal.state else { return Err(missing()) };
+    if held.unlocked.is_some() {
+        let mut held = std::mem::take(held);
+        let reach = reach(&held, statement);
+        let outcome = session.lock_held(&mut held, reach);
+        let portal = session.portals.get_mut(name).ok_or_else(missing)?;
+        portal.state = PortalState::Held(held);
+        if let Some(cursor) = &mut portal.cursor {
+            cursor.failed = outcome.is_err();
+        }
+        outcome?;
+    }
+    let portal = session.portals.get_mut(name).ok_or_else(missing)?;
+    let PortalState::Held(held) = &mut portal.state else { return Err(missing()) };
     let motion = motion(held, statement.direction(), statement.how_many, statement.ismove);
-    if motion.backward && !scrollable {
+    let from_end = statement.direction() == FetchDirection::FetchAbsolute && statement.how_many < 0;
+    if (motion.backward || from_end) && !scrollable {
         if let Some(cursor) = &mut portal.cursor {
             cursor.failed = true;
         }
@@ -111,12 +147,35 @@ pub(super) fn fetch(
     } else {
         held.slice(motion.rows.start, motion.rows.end)
     };
+    // Only the simple protocol leaves the format to the cursor.
+    let mut binary = Destination::Wire { formats: &[1], describe: true };
+    let destination = match destination {
+        Destination::Wire { describe: true, .. } if is_binary => &mut binary,
+        other => other,
+    };
     let mut sink = destination.open(client, &columns, &access)?;
     for mut batch in batches {
         batch.columns.truncate(columns.len());
         let _ = executor::execute::ResultSink::push(&mut sink, batch)?;
     }
     Ok(format!("FETCH {count}"))
+}
+
+/// Returns how many rows of a cursor a FETCH needs to have been made.
+fn reach(held: &Held, statement: &FetchStmt) -> u64 {
+    let count = statement.how_many;
+    let forward = u64::try_from(count);
+    match statement.direction() {
+        FetchDirection::FetchForward | FetchDirection::FetchRelative => {
+            forward.map_or(0, |count| held.position.saturating_add(count))
+        }
+        FetchDirection::FetchBackward => count
+            .checked_neg()
+            .and_then(|count| u64::try_from(count).ok())
+            .map_or(0, |count| held.position.saturating_add(count)),
+        FetchDirection::FetchAbsolute => forward.unwrap_or(u64::MAX),
+        FetchDirection::Undefined => 0,
+    }
 }
 
 /// What a FETCH does: the rows (from 0) it returns and where the cursor stands afterwards (0: before the first row).
@@ -158,7 +217,7 @@ fn motion(held: &Held, direction: FetchDirection, count: i64, is_move: bool) -> 
     match direction {
         FetchDirection::FetchForward if count < 0 => backward(position, count.unsigned_abs()),
         FetchDirection::FetchBackward if count >= 0 => match count {
-            0 => single(i128::from(position), refetches),
+            0 => single(i128::from(position), !is_move),
             _ => backward(position, count.unsigned_abs()),
         },
         FetchDirection::FetchForward | FetchDirection::FetchBackward => {

@@ -13,7 +13,7 @@ use executor::point::PointPlan;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, ResTarget, SelectStmt};
 use storage::TableLockMode;
-use types::{Datum, Oid, PgError, Result, SqlState, TypeRef, oids};
+use types::{Datum, Oid, PgError, Result, TypeRef, oids};
 
 use super::Description;
 use super::fields::output_fields;
@@ -61,6 +61,12 @@ pub(super) fn run(
         Some(planned) => planned,
         None => Arc::new(plan(session, source, params)?),
     };
+    if let Destination::Hold(held) = destination
+        && held.locks_later
+        && session.hold_unlocked(&planned, params, held)?
+    {
+        return Ok("SELECT 0".to_owned());
+    }
     if let Some(tag) = super::point::run(session, client, (&planned, executed), params, destination)? {
         client.output.small_statement();
         return Ok(tag);
@@ -116,14 +122,39 @@ pub(super) struct HeldQuery {
     pub(super) backward: bool,
 }
 
-/// Runs the query of a cursor and holds its rows, those of `Held::columns` and row ids behind them.
+/// Runs the query of a cursor and holds its rows, those of `Held::columns` and row ids behind them. `admit` says, once
+/// the query is analyzed, whether there may be such a cursor.
 pub(super) fn hold(
     session: &mut Session,
     client: &mut Client,
     source: &Source,
     params: &[Datum],
     held: &mut Held,
+    admit: &dyn Fn(&mut Session) -> Result<()>,
 ) -> Result<HeldQuery> {
+    let (planned, query) = loop {
+        let (planned, query) = plan_held(session, source, params)?;
+        admit(session)?;
+        if !session.lock_planned(&planned)? {
+            break (planned, query);
+        }
+    };
+    held.tag = "SELECT".to_owned();
+    if session.hold_unlocked(&planned, params, held)? {
+        held.columns.truncate(held.columns.len().saturating_sub(query.tables.len()));
+        return Ok(query);
+    }
+    let access = session.access()?;
+    let mut columns = planned.columns.clone();
+    columns.truncate(columns.len().saturating_sub(query.tables.len()));
+    let mut destination = Destination::Hold(held);
+    let mut sink = destination.open(client, &columns, &access)?;
+    execute_plan(session, &planned, params, &mut sink)?;
+    Ok(query)
+}
+
+/// Plans the query of a cursor, with row ids behind the columns.
+fn plan_held(session: &mut Session, source: &Source, params: &[Datum]) -> Result<(Planned, HeldQuery)> {
     let types = session.param_types(params.len());
     let access = session.access()?;
     let mut analyzed = analyze(&access, source.node()?, &types, false)?;
@@ -131,20 +162,12 @@ pub(super) fn hold(
         return Err(PgError::internal("a cursor over no query"));
     };
     if query.ctes.iter().any(|cte| matches!(cte.query.body, QueryBody::Modify(_))) {
-        return Err(PgError::new(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            "DECLARE CURSOR must not contain data-modifying statements in WITH",
-        ));
+        return Err(types::errors::cursors::modifying_with());
     }
-    let columns = output_fields(&query.output);
     let backward = super::current_of::runs_backward(query);
     let tables = super::current_of::show_row_ids(query);
     let planned = plan_statement(session, &analyzed.statement, &[])?;
-    let mut destination = Destination::Hold(held);
-    let mut sink = destination.open(client, &columns, &access)?;
-    execute_plan(session, &planned, params, &mut sink)?;
-    held.tag = "SELECT".to_owned();
-    Ok(HeldQuery { tables, backward })
+    Ok((planned, HeldQuery { tables, backward }))
 }
 
 /// Finds out parameter types and result columns of a query.

@@ -328,7 +328,7 @@ fn cursors(access: &Access, maker: &mut Maker<'_>) {
             ("name", text(name)),
             ("statement", text(&cursor.text)),
             ("is_holdable", Datum::Bool(cursor.holdable)),
-            ("is_binary", Datum::Bool(false)),
+            ("is_binary", Datum::Bool(cursor.binary)),
             ("is_scrollable", Datum::Bool(cursor.scrollable)),
             ("creation_time", Datum::I64(cursor.created_at)),
         ]);

@@ -3,6 +3,7 @@
 //! Messages are written in the constructors of the submodules and nowhere else.
 
 pub mod array;
+pub mod cursors;
 pub mod data;
 pub mod datetime;
 pub mod formatting;
