@@ -42,6 +42,8 @@ pub(crate) struct Thresholds {
     pub(crate) segment: usize,
     /// Whether row groups in memory are moved, too.
     pub(crate) memory: bool,
+    /// Whether the table is in use, so that only what can be done beside that is.
+    pub(crate) beside: bool,
 }
 
 /// Tuning constants: with fewer places than this row groups in memory stay as they are, and with as many live rows they
@@ -69,7 +71,7 @@ pub(crate) fn compact(store: &Arc<Store>, table: TableId, thresholds: Thresholds
     let horizon = store.horizon();
     heap.forget_retired(horizon);
     remove_dead(store, &heap, horizon)?;
-    if changed_at > horizon || !is_alone(&mut transaction, table)? {
+    if thresholds.beside || changed_at > horizon || !is_alone(&mut transaction, table)? {
         return relocate(store, transaction, &heap);
     }
     let chosen = choose(&heap, thresholds);

@@ -12,16 +12,20 @@ use crate::durable::checkpoint::checkpoint;
 use crate::durable::freeze::freeze_excess;
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;
-use crate::heap::group::Form;
+use crate::heap::group::{Form, Group};
 use crate::store::Store;
 use crate::table::TableId;
 
 /// Tuning constants: when rows are moved by the thread, and when by VACUUM.
-const BACKGROUND: Thresholds = Thresholds { group: 16, segment: 16, memory: false };
+const BACKGROUND: Thresholds = Thresholds { group: 16, segment: 16, memory: false, beside: false };
+const LOADED: Thresholds = Thresholds { beside: true, ..BACKGROUND };
 const QUIET: Thresholds = Thresholds { memory: true, ..BACKGROUND };
-const COMMAND: Thresholds = Thresholds { group: 64, segment: 64, memory: true };
+const COMMAND: Thresholds = Thresholds { group: 64, segment: 64, memory: true, beside: false };
 /// A tuning constant: a table is quiet when nothing has changed in so many turns of the thread.
 const QUIET_TURNS: u32 = 5;
+/// Tuning constants: when key directories take more than this, those are let go that nobody has asked for in so many turns.
+const DIRECTORY_BYTES: usize = 128 << 20;
+const DIRECTORY_TURNS: u32 = 30;
 /// A tuning constant: rows removed at a time.
 const GARBAGE_BUDGET: usize = 1 << 16;
 
@@ -72,7 +76,11 @@ impl Store {
             if self.is_checkpointing() {
                 continue;
             }
-            let thresholds = if turns < QUIET_TURNS { BACKGROUND } else { QUIET };
+            let thresholds = match turns {
+                0 => LOADED,
+                1..QUIET_TURNS => BACKGROUND,
+                QUIET_TURNS.. => QUIET,
+            };
             let mut compacted = false;
             while compact(self, table, thresholds)? {
                 compacted = true;
@@ -85,10 +93,23 @@ impl Store {
         if !self.is_checkpointing() {
             freeze_excess(self, self.hot_bytes_max())?;
         }
+        if turn.is_multiple_of(DIRECTORY_TURNS) {
+            self.forget_directories();
+        }
         if self.needs_checkpoint() {
             self.checkpoint_in_background();
         }
         Ok(())
+    }
+
+    /// Lets go of directories that nobody has asked for in a while, if all of them take much.
+    fn forget_directories(&self) {
+        let groups: Vec<Arc<Group>> =
+            self.heaps(&[]).iter().flat_map(|(_, heap)| heap.groups().to_vec()).collect();
+        let bytes: usize = groups.iter().map(|group| group.directories.memory().1).sum();
+        if bytes > DIRECTORY_BYTES {
+            groups.iter().for_each(|group| group.directories.forget_unused());
+        }
     }
 
     /// Removes what nobody sees of tables (of all when there are none), and brings their rows into the form in which

@@ -881,7 +881,7 @@ fn compaction_is_recovered_from_the_journal() {
     let gone: Vec<RowId> = scan.into_iter().filter(|(id, _)| id % 3 == 1).map(|(_, row)| row).collect();
     delete(&mut transaction, &gone);
     transaction.commit().unwrap();
-    let thresholds = crate::compaction::Thresholds { group: 16, segment: 16, memory: false };
+    let thresholds = crate::compaction::Thresholds { group: 16, segment: 16, memory: false, beside: false };
     assert_eq!(crate::compaction::compact(&store, TABLE, thresholds), Ok(true));
     assert_eq!(crate::compaction::compact(&store, TABLE, thresholds), Ok(false));
     let mut transaction = store.begin();
@@ -924,7 +924,7 @@ fn rows_move_beside_readers_and_old_snapshots() {
     let mut reader = store.begin();
     reader.lock_table(TABLE, TableLockMode::AccessShare, WaitPolicy::Wait).unwrap();
     let (_, row) = read(&reader.scan(TABLE).unwrap()).unwrap()[5];
-    let thresholds = crate::compaction::Thresholds { group: 16, segment: 16, memory: false };
+    let thresholds = crate::compaction::Thresholds { group: 16, segment: 16, memory: false, beside: false };
     let before = store.begin().scan(TABLE).unwrap().row_group_count();
     assert_eq!(crate::compaction::compact(&store, TABLE, thresholds), Ok(true));
     // What an old snapshot keeps from going is not moved again and again.
@@ -969,7 +969,7 @@ fn nothing_moves_while_somebody_writes_or_is_serializable() {
     let gone: Vec<RowId> = found.iter().filter(|(id, _)| id % 10 < 8).map(|(_, row)| *row).collect();
     delete(&mut transaction, &gone);
     transaction.commit().unwrap();
-    let thresholds = crate::compaction::Thresholds { group: 16, segment: 16, memory: false };
+    let thresholds = crate::compaction::Thresholds { group: 16, segment: 16, memory: false, beside: false };
     let compact = || crate::compaction::compact(&store, TABLE, thresholds);
     let mut writer = store.begin();
     writer.lock_table(TABLE, TableLockMode::RowExclusive, WaitPolicy::Wait).unwrap();

@@ -419,7 +419,8 @@ impl PageState {
         }
     }
 
-    /// Returns a column's values in the first `lanes` places, or in those at `positions`; free places hold anything.
+    /// Returns a column's values in the first `lanes` places, or in those at `positions`. Free places hold what a row near
+    /// them does, so that they do not widen zone maps.
     pub(crate) fn build_column(
         &self,
         layout: &RowLayout,
@@ -428,8 +429,11 @@ impl PageState {
         positions: impl ExactSizeIterator<Item = usize>,
     ) -> Result<Vector> {
         let mut builder = ColumnBuilder::new(definition, positions.len());
+        let mut near = None;
         for lane in positions {
-            match self.row(lane) {
+            let row = self.row(lane).or(near).or_else(|| self.rows.iter().flatten().next().map(Box::as_ref));
+            near = row;
+            match row {
                 Some(row) => builder.push(layout.lane(row, column))?,
                 None => builder.push_zero(),
             }

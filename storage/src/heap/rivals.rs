@@ -124,7 +124,7 @@ impl Heap {
                 return Ok(true);
             }
             let pruning = self.pruning(index, row);
-            if self.frozen_holder(index, &key, pruning.as_ref(), &contests)?.is_some() {
+            if self.frozen_holder(index, &key, &pruning, &contests)?.is_some() {
                 return Ok(true);
             }
         }

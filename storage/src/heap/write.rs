@@ -9,13 +9,12 @@ use super::group::Group;
 use super::rivals::Rival;
 use crate::error::Result;
 use crate::index::IndexId;
-use crate::index::cursor::{pruning_for_lane, scan_value};
 use crate::index::key::{Key, key_of_row};
+use crate::index::pruning::Pruning;
 use crate::index::tree::Index;
 use crate::locks::RowLockMode;
 use crate::mvcc::stamp::{IN_FLIGHT, NEVER, in_flight, xid_of};
 use crate::mvcc::xids::XidTable;
-use crate::predicate::{Pruned, ScanPredicate};
 use crate::table::{ROW_GROUP_ROWS, RowId};
 
 /// What became of an attempt to end a row.
@@ -113,7 +112,7 @@ impl Heap {
                     Some(holder) => Some(holder),
                     None => {
                         let pruning = self.pruning(index, id);
-                        let frozen = self.frozen_holder(index, key, pruning.as_ref(), &|group, row| {
+                        let frozen = self.frozen_holder(index, key, &pruning, &|group, row| {
                             holder_in(group, row, own, xids).filter(|holder| !accepts(row, *holder))
                         })?;
                         if frozen.is_some() {
@@ -138,14 +137,12 @@ impl Heap {
     }
 
     /// Returns what frozen row groups that may hold the key of a row in memory must not exclude.
-    pub(crate) fn pruning(&self, index: &Index, id: RowId) -> Option<ScanPredicate> {
-        let group = self.group(id.group())?;
+    pub(crate) fn pruning(&self, index: &Index, id: RowId) -> Pruning {
+        let Some(group) = self.group(id.group()) else { return Pruning::default() };
         let (page, place) = group.page_of(id.lane());
         let page = page.read();
-        let row = page.row(place)?;
-        pruning_for_lane(&index.definition, self.columns(), |column| {
-            scan_value(&self.columns()[column], self.layout.lane(row, column))
-        })
+        let Some(row) = page.row(place) else { return Pruning::default() };
+        Pruning::of_lanes(&index.definition, self.columns(), |column| self.layout.lane(row, column))
     }
 
     /// Removes a row that nobody sees from the heap, not from indexes.
@@ -186,15 +183,12 @@ impl Heap {
         &self,
         index: &Index,
         key: &Key,
-        pruning: Option<&ScanPredicate>,
+        pruning: &Pruning,
         holder: &dyn Fn(&Group, RowId) -> Option<Holder>,
     ) -> Result<Option<Holder>> {
-        let first = index.definition.columns.first().map(|first| first.column);
         for group in self.groups().iter() {
             let Some((segment, position)) = group.segment() else { continue };
-            if let (Some(predicate), Some(first)) = (pruning, first)
-                && segment.zone_map(position, first).prune(predicate) == Pruned::None
-            {
+            if pruning.excludes(segment, position) {
                 continue;
             }
             let directory = group.directories.get(&index.definition, self.columns(), segment, position)?;

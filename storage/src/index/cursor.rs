@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use super::directory::Directory;
 use super::key::{Key, KeyRange, range_of, whole_key};
+use super::pruning::Pruning;
 use super::tree::Index;
-use super::{IndexDefinition, IndexId, IndexRange};
+use super::{IndexId, IndexRange};
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;
 use crate::heap::group::Group;
-use crate::heap::row::{Lane, StoredRow};
+use crate::heap::row::StoredRow;
 use crate::mvcc::snapshot::Snapshot;
-use crate::predicate::{Pruned, RangeEnd, ScanPredicate, ScanValue};
-use crate::table::{ColumnDefinition, RowId};
+use crate::table::RowId;
 
 /// A tuning constant: entries taken from the tree at a time, at first and at most.
 const TREE_ENTRIES: (usize, usize) = (8, 256);
@@ -76,7 +76,7 @@ impl IndexCursor {
         snapshot: Snapshot,
     ) -> Result<Self> {
         let index = heap.index(index).ok_or_else(|| no_index(heap, index))?;
-        let pruning = pruning_for_range(&index.definition, heap.columns(), range);
+        let pruning = Pruning::of_range(&index.definition, heap.columns(), range);
         let keys = range_of(&index.definition, range)?;
         if let Some(tracker) = &snapshot.tracker {
             let point = range.prefix.len() == index.definition.columns.len();
@@ -86,7 +86,7 @@ impl IndexCursor {
             tracker
                 .meet(groups.iter().map(|group| group.begin()).filter(|begin| !snapshot.is_past(*begin)))?;
         }
-        Self::new(Arc::clone(heap), index, snapshot, keys, pruning.as_ref(), reverse)
+        Self::new(Arc::clone(heap), index, snapshot, keys, &pruning, reverse)
     }
 
     pub(crate) fn new(
@@ -94,7 +94,7 @@ impl IndexCursor {
         index: Arc<Index>,
         snapshot: Snapshot,
         range: KeyRange,
-        pruning: Option<&ScanPredicate>,
+        pruning: &Pruning,
         reverse: bool,
     ) -> Result<Self> {
         let (mut frozen, mut skipped) = (Vec::new(), Vec::new());
@@ -106,9 +106,7 @@ impl IndexCursor {
             if group.is_in_trees() {
                 skipped.push(group.id);
             }
-            if let (Some(predicate), Some(first)) = (pruning, index.definition.columns.first())
-                && segment.zone_map(position, first.column).prune(predicate) == Pruned::None
-            {
+            if pruning.excludes(segment, position) {
                 continue;
             }
             let directory = group.directories.get(&index.definition, heap.columns(), segment, position)?;
@@ -243,7 +241,6 @@ pub(crate) fn find_unique(
     if let Some(row) = index.find(&bytes, sees) {
         return Ok(Some(row));
     }
-    let first = index.definition.columns.first().map(|first| first.column);
     let mut pruning = None;
     for group in heap.groups().iter() {
         if !group.is_in_directories() || !snapshot.is_past(group.begin()) {
@@ -251,10 +248,8 @@ pub(crate) fn find_unique(
         }
         let Some((segment, position)) = group.segment() else { continue };
         let pruning =
-            pruning.get_or_insert_with(|| pruning_for_range(&index.definition, heap.columns(), &range));
-        if let (Some(predicate), Some(first)) = (pruning, first)
-            && segment.zone_map(position, first).prune(predicate) == Pruned::None
-        {
+            pruning.get_or_insert_with(|| Pruning::of_range(&index.definition, heap.columns(), &range));
+        if pruning.excludes(segment, position) {
             continue;
         }
         let directory = group.directories.get(&index.definition, heap.columns(), segment, position)?;
@@ -269,91 +264,4 @@ pub(crate) fn find_unique(
 
 fn no_index(heap: &Heap, index: IndexId) -> StorageError {
     StorageError::Misuse(format!("table {} has no index {}", heap.table.0, index.0))
-}
-
-/// Returns the physical value of a lane, if zone maps know its kind.
-pub(crate) fn scan_value(definition: &ColumnDefinition, lane: Lane<'_>) -> Option<ScanValue> {
-    if !definition.is_ordered() {
-        return None;
-    }
-    Some(match lane {
-        Lane::Null => return None,
-        Lane::Bool(flag) => ScanValue::Int(flag.into()),
-        Lane::I16(number) => ScanValue::Int(number.into()),
-        Lane::I32(number) => ScanValue::Int(number.into()),
-        Lane::I64(number) => ScanValue::Int(number.into()),
-        Lane::F32(number) => ScanValue::Float(number.into()),
-        Lane::F64(number) => ScanValue::Float(number),
-        Lane::Fixed(number) => ScanValue::Int(number),
-        Lane::Wide(number) => ScanValue::Wide(number),
-        Lane::Bytes(bytes) => ScanValue::Bytes(bytes.to_vec()),
-    })
-}
-
-/// Returns the predicate on an index's first column that keys equal to `lane` there pass, for pruning.
-pub(crate) fn pruning_for_lane(
-    index: &IndexDefinition,
-    columns: &[ColumnDefinition],
-    lane: impl FnOnce(usize) -> Option<ScanValue>,
-) -> Option<ScanPredicate> {
-    let first = index.columns.first()?;
-    // Blanks at the end do not count in keys of bpchar, but do in zone maps.
-    if first.ty == types::oids::BPCHAR || columns.get(first.column).is_none() {
-        return None;
-    }
-    lane(first.column).map(ScanPredicate::Equals)
-}
-
-/// Returns the predicate on an index's first column that all keys of a range pass, for pruning.
-pub(crate) fn pruning_for_range(
-    index: &IndexDefinition,
-    columns: &[ColumnDefinition],
-    range: &IndexRange,
-) -> Option<ScanPredicate> {
-    let first = index.columns.first()?;
-    let definition = columns.get(first.column).filter(|_| first.ty != types::oids::BPCHAR)?;
-    if let Some(value) = range.prefix.first() {
-        return datum_value(definition, value).map(ScanPredicate::Equals);
-    }
-    let end = |bound: &Option<(types::Datum, bool)>| {
-        let (value, _) = bound.as_ref()?;
-        datum_value(definition, value).map(|value| RangeEnd { value, inclusive: true })
-    };
-    let (low, high) = (end(&range.low), end(&range.high));
-    // Nulls are in no range of a zone map, but in ranges of an index with an open end.
-    if low.is_none() || high.is_none() {
-        return None;
-    }
-    Some(if first.descending {
-        ScanPredicate::Range { low: high, high: low }
-    } else {
-        ScanPredicate::Range { low, high }
-    })
-}
-
-fn datum_value(definition: &ColumnDefinition, value: &types::Datum) -> Option<ScanValue> {
-    use types::Datum;
-    if !definition.is_ordered() {
-        return None;
-    }
-    Some(match value {
-        Datum::Bool(flag) => ScanValue::Int((*flag).into()),
-        Datum::I16(number) => ScanValue::Int((*number).into()),
-        Datum::I32(number) => ScanValue::Int((*number).into()),
-        Datum::I64(number) => ScanValue::Int((*number).into()),
-        Datum::F32(number) => ScanValue::Float((*number).into()),
-        Datum::F64(number) => ScanValue::Float(*number),
-        Datum::Numeric(number) => ScanValue::Int(number.to_fixed_scale(definition.fixed_scale?.into())?),
-        Datum::Uuid(uuid) => ScanValue::Wide(u128::from_be_bytes(*uuid)),
-        Datum::Text(text) => ScanValue::Bytes(text.as_bytes().to_vec()),
-        Datum::Bytes(bytes) => ScanValue::Bytes(bytes.to_vec()),
-        Datum::Null
-        | Datum::Interval(_)
-        | Datum::TimeTz(..)
-        | Datum::Array(_)
-        | Datum::Record(_)
-        | Datum::Json(_)
-        | Datum::Range(_)
-        | Datum::Multirange(_) => return None,
-    })
 }

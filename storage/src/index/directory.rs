@@ -1,11 +1,13 @@
 //! Key directories: the rows of a frozen row group in the order of an index.
 //!
 //! Most directories need few bytes an entry ([`super::narrow`]); those of keys that differ in many bytes have them whole.
-//! A directory is made from the key columns when an index is first asked for rows of the row group, and kept. Row groups
-//! whose zone maps exclude a range are not asked.
+//! A directory is made from the key columns when the row group freezes, or an index is first asked for rows of it. It is kept
+//! as long as there is room or somebody asks for it now and then. Row groups whose zone maps exclude a range
+//! ([`super::pruning`]) are not asked.
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use kernels::vector::{VECTOR_LANES, Vector};
 use parking_lot::RwLock;
@@ -27,6 +29,8 @@ pub(crate) struct Directory {
     lanes: Vec<u16>,
     /// The least and the greatest key; `None` when there are none.
     bounds: Option<(Key, Key)>,
+    /// What it takes in memory.
+    bytes: usize,
 }
 
 /// The keys of a directory.
@@ -41,7 +45,16 @@ enum Keys {
 /// The directories of a row group.
 #[derive(Debug, Default)]
 pub(crate) struct Directories {
-    made: RwLock<Vec<(IndexId, Arc<Directory>)>>,
+    made: RwLock<Vec<Made>>,
+}
+
+/// The directory of an index.
+#[derive(Debug)]
+struct Made {
+    index: IndexId,
+    directory: Arc<Directory>,
+    /// Whether somebody has asked for it since the last look.
+    used: AtomicBool,
 }
 
 impl Directories {
@@ -53,13 +66,17 @@ impl Directories {
         segment: &Segment,
         group: usize,
     ) -> Result<Arc<Directory>> {
-        if let Some((_, made)) = self.made.read().iter().find(|(id, _)| *id == index.id) {
-            return Ok(Arc::clone(made));
+        if let Some(made) = self.made.read().iter().find(|made| made.index == index.id) {
+            if !made.used.load(Ordering::Relaxed) {
+                made.used.store(true, Ordering::Relaxed);
+            }
+            return Ok(Arc::clone(&made.directory));
         }
         let directory = Arc::new(Directory::new(index, columns, segment, group)?);
         let mut made = self.made.write();
-        if !made.iter().any(|(id, _)| *id == index.id) {
-            made.push((index.id, Arc::clone(&directory)));
+        if !made.iter().any(|made| made.index == index.id) {
+            let (index, directory, used) = (index.id, Arc::clone(&directory), AtomicBool::new(true));
+            made.push(Made { index, directory, used });
         }
         Ok(directory)
     }
@@ -67,12 +84,21 @@ impl Directories {
     /// Returns how many there are, and what they take.
     pub(crate) fn memory(&self) -> (usize, usize) {
         let made = self.made.read();
-        (made.len(), made.iter().map(|(_, directory)| directory.memory()).sum())
+        (made.len(), made.iter().map(|made| made.directory.bytes).sum())
+    }
+
+    /// Forgets those that nobody has asked for since the last call; they are made again when somebody does.
+    pub(crate) fn forget_unused(&self) {
+        let unused = |made: &Made| !made.used.load(Ordering::Relaxed);
+        if self.made.read().iter().any(unused) {
+            self.made.write().retain(|made| !unused(made));
+        }
+        self.made.read().iter().for_each(|made| made.used.store(false, Ordering::Relaxed));
     }
 
     /// Forgets the directory of an index that was dropped.
     pub(crate) fn forget(&self, index: IndexId) {
-        self.made.write().retain(|(id, _)| *id != index);
+        self.made.write().retain(|made| made.index != index);
     }
 }
 
@@ -116,7 +142,9 @@ impl Directory {
             Some(narrow) => Keys::Narrow(narrow),
             None => Keys::Whole(whole),
         };
-        Ok(Self { keys, lanes, bounds })
+        let mut directory = Self { keys, lanes, bounds, bytes: 0 };
+        directory.bytes = directory.memory();
+        Ok(directory)
     }
 
     fn memory(&self) -> usize {

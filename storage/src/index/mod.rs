@@ -9,6 +9,7 @@ pub(crate) mod cursor;
 pub(crate) mod directory;
 pub(crate) mod key;
 mod narrow;
+pub(crate) mod pruning;
 pub(crate) mod tree;
 
 use serde::{Deserialize, Serialize};

@@ -11,6 +11,7 @@ use crate::heap::Heap;
 use crate::index::IndexRange;
 use crate::index::cursor::IndexCursor;
 use crate::index::key::{Key, key_of_row, range_of};
+use crate::index::pruning::Pruning;
 use crate::index::tree::Index;
 use crate::scan::TableScan;
 use crate::table::RowId;
@@ -25,7 +26,8 @@ pub(super) fn verify_index(
     let Some(snapshot) = scan.snapshot() else { return Ok(()) };
     let mut expected: BTreeSet<RowId> = rows_of(scan).into_iter().collect();
     let range = range_of(&index.definition, &IndexRange::default())?;
-    let mut cursor = IndexCursor::new(Arc::clone(heap), Arc::clone(index), snapshot, range, None, false)?;
+    let mut cursor =
+        IndexCursor::new(Arc::clone(heap), Arc::clone(index), snapshot, range, &Pruning::default(), false)?;
     let mut before: Option<Key> = None;
     let mut problem = |what: String| {
         let name = &index.definition.name;
