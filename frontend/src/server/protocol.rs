@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use pg_query::NodeEnum;
 use types::{PgError, Result, SqlState};
 
 use super::connection::Client;
@@ -87,6 +88,9 @@ impl Session {
                 return Err(Self::failed_transaction());
             }
             self.begin_statement()?;
+            if count > 1 {
+                self.begin_implicit_block()?;
+            }
             let mut destination = Destination::Wire { formats: &[], describe: true };
             let outcome = statements::run(self, client, &source, &[], &mut destination);
             // As in exec_simple_query, the last statement commits before its tag is sent, so that a failing
@@ -114,6 +118,30 @@ impl Session {
     fn forget_unnamed(&mut self) {
         if self.prepared.contains_key("") {
             Arc::make_mut(&mut self.prepared).remove("");
+        }
+    }
+
+    /// Ends what a statement of the extended protocol has to end; what follows before the Sync is of the same transaction
+    /// otherwise.
+    fn finish_step(&mut self, source: &Source) -> Result<()> {
+        let Some(open) = &mut self.transaction else { return Ok(()) };
+        let node = source.node()?;
+        if open.commits_at_once || matches!(node, NodeEnum::TransactionStmt(_)) {
+            self.finish_implicit()?;
+            if matches!(node, NodeEnum::TransactionStmt(_) | NodeEnum::DiscardStmt(_)) {
+                return Ok(());
+            }
+            // The others leave a transaction of their own behind in PostgreSQL.
+            self.begin_statement()?;
+        }
+        self.continue_pipeline();
+        Ok(())
+    }
+
+    /// Notes that what follows belongs to the same transaction.
+    fn continue_pipeline(&mut self) {
+        if let Some(open) = &mut self.transaction {
+            open.pipelined = true;
         }
     }
 
@@ -357,6 +385,7 @@ impl Session {
         if rows_max == 0 || prepared.columns.is_none() {
             let mut destination = Destination::Wire { formats, describe: false };
             let tag = statements::run(self, client, source, params, &mut destination)?;
+            self.finish_step(source)?;
             self.finish_reports(client);
             client.output.command_complete(&tag);
             return Ok(());
@@ -366,7 +395,11 @@ impl Session {
         held.tag = statements::run(self, client, source, params, &mut Destination::Hold(&mut held))?;
         self.finish_reports(client);
         let suspended = self.send_held(client, &mut held, formats, rows_max)?;
-        if suspended && let Ok(portal) = self.find_portal(name) {
+        if !suspended {
+            return self.finish_step(source);
+        }
+        self.continue_pipeline();
+        if let Ok(portal) = self.find_portal(name) {
             portal.state = PortalState::Held(held);
         }
         Ok(())

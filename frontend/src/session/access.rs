@@ -99,7 +99,7 @@ impl Session {
             && Arc::ptr_eq(&access.storage, &open.storage)
             && Arc::ptr_eq(&access.prepared, &self.prepared)
             && (access.in_block, access.statement_at, access.transaction_at)
-                == (open.explicit, self.statement_at, open.started_at)
+                == (open.in_block(), self.statement_at, open.started_at)
             && access.cursors.is_empty()
             && self.portals.values().all(|portal| portal.cursor.is_none())
         {
@@ -123,7 +123,7 @@ impl Session {
                 .collect(),
             generator: Arc::clone(&self.generator),
             sequences: Arc::clone(&self.sequences),
-            in_block: open.explicit,
+            in_block: open.in_block(),
             exports: Arc::clone(&open.exports),
             io,
             transaction_at: open.started_at,

@@ -98,7 +98,7 @@ impl Session {
             return Err(errors::import_too_late());
         }
         let view = self.view();
-        let (level, read_only, deferrable) = match open.explicit {
+        let (level, read_only, deferrable) = match open.in_block() {
             true => (view.isolation, view.read_only, view.deferrable),
             false => (view.default_isolation, view.default_read_only, view.default_deferrable),
         };

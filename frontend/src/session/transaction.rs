@@ -10,6 +10,7 @@ use std::sync::Arc;
 use executor::deferred::{DeferredChecks, DeferredPoint};
 use parking_lot::Mutex;
 use storage::{IsolationLevel, Savepoint, WaitPolicy};
+use types::errors::transactions as errors;
 use types::{PgError, Result, SqlState};
 
 use super::engine::Engine;
@@ -31,6 +32,14 @@ pub struct Open {
     pub started_at: i64,
     /// BEGIN was executed (else it is an implicit transaction).
     pub explicit: bool,
+    /// The implicit transaction is one of several statements: of a text, or of a pipeline.
+    implicit_block: bool,
+    /// SET TRANSACTION has given an implicit transaction modes of its own.
+    has_modes: bool,
+    /// A statement of the extended protocol has run to its end: those that follow belong to a pipeline.
+    pub pipelined: bool,
+    /// The statement ends the transaction, whatever follows in the pipeline.
+    pub commits_at_once: bool,
     /// A statement failed: only ROLLBACK (TO) goes on.
     pub failed: bool,
     /// Whether any statement has run, so that the isolation level is fixed.
@@ -70,6 +79,10 @@ impl Open {
             catalog_changed: false,
             started_at: clock::now(),
             explicit: false,
+            implicit_block: false,
+            has_modes: false,
+            pipelined: false,
+            commits_at_once: false,
             failed: false,
             used: false,
             deferred: Arc::default(),
@@ -77,6 +90,11 @@ impl Open {
             settings,
             savepoints: Vec::new(),
         })
+    }
+
+    /// Says whether it is a block of statements, if only an implicit one.
+    pub fn in_block(&self) -> bool {
+        self.explicit || self.implicit_block
     }
 
     /// Moves the catalog and, unless `keep_rows`, the snapshot to the newest commit, and begins a new command.
@@ -136,6 +154,9 @@ impl Session {
                 self.transaction = Some(open);
             }
             Some(open) => {
+                if open.pipelined && !open.in_block() {
+                    return self.begin_implicit_block().and_then(|()| self.begin_statement());
+                }
                 // REPEATABLE READ and SERIALIZABLE keep one snapshot.
                 open.refresh(&self.engine, level != IsolationLevel::ReadCommitted && open.used)?;
                 let mut storage = open.storage.lock();
@@ -158,7 +179,7 @@ impl Session {
         }
         if self.isolation_level() == IsolationLevel::Serializable {
             let view = self.view();
-            let (read_only, deferrable) = match open.explicit {
+            let (read_only, deferrable) = match open.in_block() {
                 true => (view.read_only, view.deferrable),
                 false => (view.default_read_only, view.default_deferrable),
             };
@@ -175,8 +196,8 @@ impl Session {
     /// Returns how the statement that begins treats others.
     fn concurrency(&self) -> Concurrency {
         let view = self.view();
-        let explicit = self.transaction.as_ref().is_some_and(|open| open.explicit);
-        let level = if explicit { view.isolation } else { view.default_isolation };
+        let own = self.transaction.as_ref().is_some_and(|open| open.in_block() || open.has_modes);
+        let level = if own { view.isolation } else { view.default_isolation };
         let optimistic = view.optimistic;
         // Who does not wait keeps the snapshot.
         let keeps = optimistic && level == IsolationLevel::ReadCommitted;
@@ -342,6 +363,42 @@ impl Session {
             self.warn(SqlState::ACTIVE_SQL_TRANSACTION, "there is already a transaction in progress");
             return Ok(());
         }
+        if self.open()?.has_modes {
+            // It has its modes, and goes on under another name.
+            self.open_mut()?.implicit_block = false;
+            self.open_mut()?.explicit = true;
+            return Ok(());
+        }
+        self.open_mut()?.explicit = true;
+        self.set_default_modes()
+    }
+
+    /// Makes the implicit transaction a block of several statements, unless it is a block.
+    ///
+    /// # Errors
+    /// As [`Self::begin_block`].
+    pub fn begin_implicit_block(&mut self) -> Result<()> {
+        if self.open()?.in_block() {
+            return Ok(());
+        }
+        self.open_mut()?.implicit_block = true;
+        self.own_modes()
+    }
+
+    /// Gives the transaction modes that SET TRANSACTION can change, unless it has them.
+    ///
+    /// # Errors
+    /// As [`Self::begin_block`].
+    pub fn own_modes(&mut self) -> Result<()> {
+        let open = self.open_mut()?;
+        if open.explicit || open.has_modes {
+            return Ok(());
+        }
+        open.has_modes = true;
+        self.set_default_modes()
+    }
+
+    fn set_default_modes(&mut self) -> Result<()> {
         let (isolation, read_only, deferrable) = {
             let settings = self.settings.lock();
             (
@@ -350,7 +407,6 @@ impl Session {
                 settings.raw("default_transaction_deferrable"),
             )
         };
-        self.open_mut()?.explicit = true;
         let mut settings = self.settings.lock();
         settings.set_for_transaction("transaction_deferrable", &deferrable)?;
         settings.set_for_transaction("transaction_isolation", &isolation)?;
@@ -374,27 +430,35 @@ impl Session {
     /// # Errors
     /// `25P01`.
     pub fn require_block(&self, what: &str) -> Result<()> {
+        if self.open()?.in_block() {
+            return Ok(());
+        }
+        Err(errors::only_in_blocks(what))
+    }
+
+    /// As [`Self::require_block`], and an implicit block will not do.
+    ///
+    /// # Errors
+    /// `25P01`.
+    pub fn require_explicit_block(&self, what: &str) -> Result<()> {
         if self.open()?.explicit {
             return Ok(());
         }
-        Err(PgError::new(
-            SqlState::NO_ACTIVE_SQL_TRANSACTION,
-            format!("{what} can only be used in transaction blocks"),
-        ))
+        Err(errors::only_in_blocks(what))
     }
 
-    /// Says `what` cannot run inside a transaction block, when there is one.
+    /// Says `what` cannot run inside a transaction block, when there is one. Otherwise the statement is the last one of
+    /// its transaction.
     ///
     /// # Errors
     /// `25001`.
-    pub fn prevent_block(&self, what: &str) -> Result<()> {
-        if !self.open()?.explicit {
-            return Ok(());
+    pub fn prevent_block(&mut self, what: &str) -> Result<()> {
+        let open = self.open_mut()?;
+        if open.in_block() {
+            return Err(errors::not_in_blocks(what));
         }
-        Err(PgError::new(
-            SqlState::ACTIVE_SQL_TRANSACTION,
-            format!("{what} cannot run inside a transaction block"),
-        ))
+        open.commits_at_once = true;
+        Ok(())
     }
 
     /// SAVEPOINT.
@@ -402,7 +466,7 @@ impl Session {
     /// # Errors
     /// `25P01` outside a block.
     pub fn savepoint(&mut self, name: &str) -> Result<()> {
-        self.require_block("SAVEPOINT")?;
+        self.require_explicit_block("SAVEPOINT")?;
         let settings = self.settings.lock().point();
         let open = self.open_mut()?;
         let storage = open.storage.lock().savepoint();
@@ -420,7 +484,7 @@ impl Session {
     /// # Errors
     /// `25P01` outside a block, `3B001` for an unknown name.
     pub fn release_savepoint(&mut self, name: &str) -> Result<()> {
-        self.require_block("RELEASE SAVEPOINT")?;
+        self.require_explicit_block("RELEASE SAVEPOINT")?;
         let open = self.open_mut()?;
         let index = open.find_savepoint(name)?;
         open.savepoints.truncate(index);
@@ -433,7 +497,7 @@ impl Session {
     /// # Errors
     /// `25P01` outside a block, `3B001` for an unknown name.
     pub fn rollback_to_savepoint(&mut self, name: &str) -> Result<()> {
-        self.require_block("ROLLBACK TO SAVEPOINT")?;
+        self.require_explicit_block("ROLLBACK TO SAVEPOINT")?;
         let open = self.open_mut()?;
         let index = open.find_savepoint(name)?;
         open.savepoints.truncate(index + 1);

@@ -31,7 +31,7 @@ impl Session {
         if !self.open()?.explicit {
             self.warn(SqlState::NO_ACTIVE_SQL_TRANSACTION, "there is no transaction in progress");
         }
-        if !self.open()?.explicit || self.is_failed() {
+        if !self.open()?.in_block() || self.is_failed() {
             self.rollback();
             return Ok(false);
         }
@@ -100,7 +100,7 @@ impl Session {
     ///
     /// # Errors
     /// `25001` in a block, `42704` for an unknown name, failures of the disk.
-    pub fn finish_prepared(&self, gid: &str, commit: bool) -> Result<()> {
+    pub fn finish_prepared(&mut self, gid: &str, commit: bool) -> Result<()> {
         self.prevent_block(if commit { "COMMIT PREPARED" } else { "ROLLBACK PREPARED" })?;
         if commit {
             self.engine.store.commit_prepared(gid)?;

@@ -9,7 +9,7 @@ use crate::session::Session;
 
 /// SET CONSTRAINTS ALL or names.
 pub(super) fn set(session: &mut Session, statement: &ConstraintsSetStmt) -> Result<String> {
-    if !session.open()?.explicit {
+    if !session.open()?.in_block() {
         session.warn(
             SqlState::NO_ACTIVE_SQL_TRANSACTION,
             "SET CONSTRAINTS can only be used in transaction blocks",

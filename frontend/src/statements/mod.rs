@@ -67,7 +67,7 @@ pub fn ends_transaction(node: &NodeEnum) -> bool {
 pub fn refuse_read_only(session: &mut Session, node: &NodeEnum) -> Result<()> {
     let Some(command) = writes(node) else { return Ok(()) };
     let view = session.view();
-    let read_only = if session.open()?.explicit { view.read_only } else { view.default_read_only };
+    let read_only = if session.open()?.in_block() { view.read_only } else { view.default_read_only };
     if !read_only {
         return Ok(());
     }
@@ -157,7 +157,12 @@ pub fn run(
         NodeEnum::IndexStmt(statement) => index::create(session, statement),
         NodeEnum::CreateSeqStmt(statement) => sequence::create(session, statement),
         NodeEnum::AlterSeqStmt(statement) => sequence::alter(session, statement),
-        other => Err(unsupported::error(other)),
+        other => {
+            if let Some(command) = unsupported::outside_blocks(other) {
+                session.prevent_block(command)?;
+            }
+            Err(unsupported::error(other))
+        }
     }
 }
 

@@ -60,7 +60,7 @@ fn end(session: &mut Session, chain: bool, commit: bool) -> Result<&'static str>
     if !explicit {
         if chain {
             let what = if commit { "COMMIT AND CHAIN" } else { "ROLLBACK AND CHAIN" };
-            session.require_block(what)?;
+            session.require_explicit_block(what)?;
         }
         session.warn(SqlState::NO_ACTIVE_SQL_TRANSACTION, "there is no transaction in progress");
     }
@@ -82,6 +82,9 @@ fn end(session: &mut Session, chain: bool, commit: bool) -> Result<&'static str>
 
 /// Applies the modes of BEGIN and SET TRANSACTION, or the defaults of SET SESSION CHARACTERISTICS.
 pub(super) fn set_modes(session: &mut Session, options: &[Node], transaction: bool) -> Result<()> {
+    if transaction {
+        session.own_modes()?;
+    }
     for option in options {
         let Some(NodeEnum::DefElem(option)) = &option.node else { continue };
         let value = option.arg.as_ref().and_then(|arg| constant_text(arg)).unwrap_or_default();

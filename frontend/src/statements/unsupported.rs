@@ -3,6 +3,18 @@
 use pg_query::NodeEnum;
 use types::PgError;
 
+/// Returns the name of a statement that PostgreSQL refuses in transaction blocks before it looks at anything else.
+pub(super) fn outside_blocks(node: &NodeEnum) -> Option<&'static str> {
+    match node {
+        NodeEnum::CreatedbStmt(_) => Some("CREATE DATABASE"),
+        NodeEnum::DropdbStmt(_) => Some("DROP DATABASE"),
+        NodeEnum::AlterSystemStmt(_) => Some("ALTER SYSTEM"),
+        NodeEnum::CreateTableSpaceStmt(_) => Some("CREATE TABLESPACE"),
+        NodeEnum::DropTableSpaceStmt(_) => Some("DROP TABLESPACE"),
+        _ => None,
+    }
+}
+
 /// Returns the error for a statement of that kind.
 pub(super) fn error(node: &NodeEnum) -> PgError {
     let name = match node {
@@ -52,6 +64,8 @@ pub(super) fn error(node: &NodeEnum) -> PgError {
         NodeEnum::AlterOwnerStmt(_) => "ALTER ... OWNER TO",
         NodeEnum::AlterObjectSchemaStmt(_) => "ALTER ... SET SCHEMA",
         NodeEnum::RefreshMatViewStmt(_) => "REFRESH MATERIALIZED VIEW",
+        NodeEnum::CreateTableSpaceStmt(_) => "CREATE TABLESPACE",
+        NodeEnum::DropTableSpaceStmt(_) => "DROP TABLESPACE",
         NodeEnum::LoadStmt(_) => "LOAD",
         NodeEnum::SecLabelStmt(_) => "SECURITY LABEL",
         NodeEnum::ImportForeignSchemaStmt(_) => "IMPORT FOREIGN SCHEMA",

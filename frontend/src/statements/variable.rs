@@ -22,7 +22,7 @@ use crate::session::settings::{one_argument, quote_identifier};
 pub(super) fn set(session: &mut Session, statement: &VariableSetStmt) -> Result<String> {
     let local = statement.is_local;
     let name = statement.name.as_str();
-    if local && !session.open()?.explicit && statement.kind() != Kind::VarSetMulti {
+    if local && !session.open()?.in_block() && statement.kind() != Kind::VarSetMulti {
         session.warn(SqlState::NO_ACTIVE_SQL_TRANSACTION, "SET LOCAL can only be used in transaction blocks");
     }
     match statement.kind() {
@@ -56,7 +56,7 @@ pub(super) fn set(session: &mut Session, statement: &VariableSetStmt) -> Result<
 fn set_multi(session: &mut Session, statement: &VariableSetStmt) -> Result<()> {
     match statement.name.as_str() {
         "TRANSACTION" => {
-            if !session.open()?.explicit {
+            if !session.open()?.in_block() {
                 session.warn(
                     SqlState::NO_ACTIVE_SQL_TRANSACTION,
                     "SET TRANSACTION can only be used in transaction blocks",
@@ -70,7 +70,7 @@ fn set_multi(session: &mut Session, statement: &VariableSetStmt) -> Result<()> {
                     "SET LOCAL TRANSACTION SNAPSHOT is not implemented",
                 ));
             }
-            if !session.open()?.explicit {
+            if !session.open()?.in_block() {
                 session.warn(
                     SqlState::NO_ACTIVE_SQL_TRANSACTION,
                     "SET TRANSACTION can only be used in transaction blocks",

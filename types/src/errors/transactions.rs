@@ -36,3 +36,16 @@ pub fn unknown_snapshot(identifier: &str) -> PgError {
 pub fn cannot_import(reason: &str) -> PgError {
     PgError::new(SqlState::FEATURE_NOT_SUPPORTED, reason)
 }
+
+/// `SAVEPOINT can only be used in transaction blocks` and its like.
+pub fn only_in_blocks(what: &str) -> PgError {
+    PgError::new(
+        SqlState::NO_ACTIVE_SQL_TRANSACTION,
+        format!("{what} can only be used in transaction blocks"),
+    )
+}
+
+/// `VACUUM cannot run inside a transaction block` and its like.
+pub fn not_in_blocks(what: &str) -> PgError {
+    PgError::new(SqlState::ACTIVE_SQL_TRANSACTION, format!("{what} cannot run inside a transaction block"))
+}
