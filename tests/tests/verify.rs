@@ -50,6 +50,10 @@ async fn a_running_server_is_verified_beside_writers() {
     writing.await.expect("the writer ends");
     client.batch_execute("checkpoint; delete from t where id % 50 = 7").await.expect("rows that are dead");
     assert_eq!(values(&client, "select surus.verify()").await.expect("a report"), Vec::<String>::new());
+    let parts = "select count(*) from json_each(surus.memory()) where (value ->> 'bytes')::bigint >= 0";
+    assert!(
+        values(&client, parts).await.expect("an account")[0].parse::<u32>().is_ok_and(|count| count > 10)
+    );
     let report = "select count(*) from surus.verify() as v(problem) where problem is not null";
     assert_eq!(values(&client, report).await.expect("a report"), ["0"]);
     drop(client);
