@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use kernels::vector::{Values, Vector};
 use storage::{
-    ColumnDefinition, IndexColumn, IndexDefinition, IndexId, IndexRange, ROW_GROUP_ROWS, Store, StoreOptions,
-    TableId, TableScan, WriteOutcome,
+    ColumnDefinition, IndexColumn, IndexDefinition, IndexId, IndexRange, IsolationLevel, ROW_GROUP_ROWS,
+    StorageError, Store, StoreOptions, TableId, TableLockMode, TableScan, Transaction, WaitPolicy,
+    WriteOutcome,
 };
 use types::{Datum, PhysicalType, oids};
 
@@ -152,5 +153,105 @@ fn a_table_settles_after_many_updates() {
         .sum();
     println!("{files} bytes in segments");
     drop(store);
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+/// Rows at the end of the table that only the reader changes.
+const OWN_ROWS: i64 = 400;
+
+/// Replaces a row by one with another value.
+fn change(transaction: &mut Transaction, id: i64, change: i64) {
+    let row = transaction.find_unique(TABLE, IndexId(TABLE.0), &[Datum::I64(id)]).unwrap().unwrap();
+    let stored = transaction.row(TABLE, row).unwrap().unwrap();
+    let Datum::I64(value) = stored.datum(1, oids::INT8).unwrap() else { panic!("another type") };
+    let new = [Datum::I64(id), Datum::I64(value + change)];
+    let new = transaction.encode_row(TABLE, &new, &[oids::INT8, oids::INT8]).unwrap();
+    assert_eq!(transaction.end_row_keeping_keys(TABLE, row), Ok(WriteOutcome::Done(row)));
+    transaction.insert_successor_keeping_keys(TABLE, row, &new).unwrap();
+}
+
+/// Moves one from each of some rows to the row after it, `transfers` times.
+fn transfer(store: &std::sync::Arc<Store>, parity: i64, transfers: u64) {
+    const TRANSFERS_OF_A_TRANSACTION: u64 = 20;
+    let mut seed = parity as u64 + 1;
+    for _ in 0..transfers / TRANSFERS_OF_A_TRANSACTION {
+        let mut transaction = store.begin();
+        transaction.lock_table(TABLE, TableLockMode::RowExclusive, WaitPolicy::Wait).unwrap();
+        for _ in 0..TRANSFERS_OF_A_TRANSACTION {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let first = (seed >> 33) as i64 % ((ROWS - OWN_ROWS) / 4) * 4 + parity * 2;
+            for (id, change_by) in [(first, -1), (first + 1, 1)] {
+                transaction.refresh_snapshot();
+                change(&mut transaction, id, change_by);
+            }
+        }
+        transaction.commit().unwrap();
+    }
+}
+
+/// Under a load that does not end rows freeze, and what is left of row groups moves, beside those who read and write.
+#[test]
+fn a_table_stays_small_under_a_load() {
+    let directory = std::env::temp_dir().join(format!("surus-loaded-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    let options = || StoreOptions {
+        journal_bytes_max: 4 << 20,
+        maintenance: Some(Duration::from_millis(10)),
+        hot_bytes_max: 1 << 20,
+        ..StoreOptions::default()
+    };
+    let store = Store::open(&directory, options()).unwrap();
+    load(&store, TABLE);
+    let transfers =
+        std::env::var("SURUS_UPDATES").ok().and_then(|value| value.parse().ok()).unwrap_or(30_000_u64);
+    let expected = sum(&store.begin().scan(TABLE).unwrap()).0;
+    let (mut groups_max, mut hot_max, mut reads) = (0, 0, 0);
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let writers = [0, 1].map(|parity| {
+            let store = &store;
+            scope.spawn(move || transfer(store, parity, transfers))
+        });
+        while !writers.iter().all(|writer| writer.is_finished()) {
+            let mut reader = store.begin();
+            reader.set_isolation(IsolationLevel::RepeatableRead);
+            for _ in 0..2 {
+                reader.lock_table(TABLE, TableLockMode::AccessShare, WaitPolicy::Wait).unwrap();
+                let scan = reader.scan(TABLE).unwrap();
+                assert_eq!(sum(&scan).0, expected);
+                assert_eq!(scan.row_count(), ROWS as u64);
+                groups_max = groups_max.max(scan.row_group_count());
+                hot_max = hot_max.max(hot_rows(&scan));
+                let row = reader.find_unique(TABLE, IndexId(TABLE.0), &[Datum::I64(reads % ROWS)]).unwrap();
+                assert!(row.is_some());
+                reads += 1;
+            }
+            // Nobody else has changed that row, wherever it is now.
+            reader.lock_table(TABLE, TableLockMode::RowExclusive, WaitPolicy::Wait).unwrap();
+            reader.advance_command();
+            change(&mut reader, ROWS - 1 - reads % OWN_ROWS, 0);
+            reader.commit().unwrap();
+        }
+    });
+    let elapsed = begun.elapsed();
+    let moves = store.begin().moves(TABLE).unwrap();
+    println!("{transfers} transfers twice in {elapsed:?}, {reads} reads; rows moved {moves} times");
+    println!("{groups_max} row groups, {hot_max} rows in memory at most");
+    assert!(groups_max <= 16, "{groups_max} row groups");
+    let report = storage::verify(&store).unwrap();
+    assert!(report.problems.is_empty(), "{:?}", report.problems);
+    drop(store);
+    let store = loop {
+        // The thread that tidies up may be at it for a moment.
+        match Store::open(&directory, options()) {
+            Err(StorageError::Locked { .. }) => std::thread::sleep(Duration::from_millis(10)),
+            store => break store.unwrap(),
+        }
+    };
+    let scan = store.begin().scan(TABLE).unwrap();
+    assert_eq!((sum(&scan).0, scan.row_count()), (expected, ROWS as u64));
+    let report = storage::verify(&store).unwrap();
+    assert!(report.problems.is_empty(), "{:?}", report.problems);
+    drop((scan, store));
     std::fs::remove_dir_all(&directory).unwrap();
 }
