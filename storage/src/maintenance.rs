@@ -26,6 +26,8 @@ const QUIET_TURNS: u32 = 5;
 /// Tuning constants: when key directories take more than this, those are let go that nobody has asked for in so many turns.
 const DIRECTORY_BYTES: usize = 128 << 20;
 const DIRECTORY_TURNS: u32 = 30;
+/// A tuning constant: a table is busy when there are more commits than this in a turn, its own among them.
+const BUSY_COMMITS: u64 = 20;
 /// A tuning constant: rows removed at a time.
 const GARBAGE_BUDGET: usize = 1 << 16;
 
@@ -67,7 +69,7 @@ impl Store {
         for (table, heap) in self.heaps(&[]) {
             self.make_journal_room();
             self.remove_garbage(&heap)?;
-            let turns = heap.count_quiet();
+            let (turns, commits) = heap.count_quiet();
             if turns > 0 && turns.is_multiple_of(QUIET_TURNS) {
                 heap.settle(self.horizon());
             } else if turn.is_multiple_of(QUIET_TURNS) {
@@ -77,16 +79,16 @@ impl Store {
                 continue;
             }
             let thresholds = match turns {
-                0 => LOADED,
-                1..QUIET_TURNS => BACKGROUND,
+                0 if commits > BUSY_COMMITS => LOADED,
+                0..QUIET_TURNS => BACKGROUND,
                 QUIET_TURNS.. => QUIET,
             };
-            let mut compacted = false;
+            let mut compacted = 0;
             while compact(self, table, thresholds)? {
-                compacted = true;
+                compacted += 1;
             }
             // Under a load the next checkpoint comes soon enough.
-            if compacted && turns > 0 {
+            if compacted > 0 && turns > 0 || self.count_compactions(compacted) {
                 checkpoint(self, false)?;
             }
         }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -84,6 +84,8 @@ pub struct Store {
     pub(crate) checkpoint_state: Mutex<CheckpointState>,
     /// Whether a checkpoint runs in the background.
     checkpointing: AtomicBool,
+    /// Compactions since the last checkpoint that was made for their sake.
+    compactions: AtomicU32,
 }
 
 /// The structure, and the newest commit.
@@ -106,6 +108,9 @@ struct Unpublished {
 const BACK_PRESSURE: u64 = 4;
 const NAP: Duration = Duration::from_millis(5);
 const NAPS_MAX: u32 = 2000;
+
+/// A tuning constant: compactions after which a checkpoint gives the space of old files back.
+const COMPACTIONS_MAX: u32 = 16;
 
 /// Owners from here on are no process ids.
 const ANONYMOUS_OWNERS: u64 = 1 << 40;
@@ -150,6 +155,7 @@ impl Store {
             loaded: Mutex::new(recovered.loaded),
             checkpoint_state: Mutex::new(recovered.checkpoint),
             checkpointing: AtomicBool::new(false),
+            compactions: AtomicU32::new(0),
         });
         store.restore_prepared(recovered.prepared);
         if let Some(interval) = store.options.maintenance {
@@ -391,6 +397,17 @@ impl Store {
             std::thread::sleep(NAP);
             naps += 1;
         }
+    }
+
+    /// Counts compactions; returns whether there have been so many that a checkpoint is worth it, which gives the space of
+    /// old files back.
+    pub(crate) fn count_compactions(&self, count: u32) -> bool {
+        let before = self.compactions.fetch_add(count, Ordering::Relaxed);
+        let is_due = before + count >= COMPACTIONS_MAX;
+        if is_due {
+            self.compactions.store(0, Ordering::Relaxed);
+        }
+        is_due
     }
 
     /// Returns whether a checkpoint runs in the background.

@@ -46,6 +46,9 @@ pub struct Options {
     pub memory_bytes_max: u64,
 }
 
+/// A tuning constant: rows that are not in segments yet take this part of the memory for queries at most.
+const HOT_PART: usize = 4;
+
 /// A tuning constant: how often the storage looks for something to tidy up.
 const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -74,10 +77,11 @@ impl Server {
         storage::processors::remember_all();
         let _ = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build_global();
         crate::system::functions::register();
-        let store = Store::open(
-            &options.data_dir,
-            StoreOptions { maintenance: Some(MAINTENANCE_INTERVAL), ..StoreOptions::default() },
-        )?;
+        let defaults = StoreOptions::default();
+        let memory = usize::try_from(options.memory_bytes_max).unwrap_or(usize::MAX);
+        let hot_bytes_max = defaults.hot_bytes_max.min(memory / HOT_PART);
+        let storing = StoreOptions { maintenance: Some(MAINTENANCE_INTERVAL), hot_bytes_max, ..defaults };
+        let store = Store::open(&options.data_dir, storing)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

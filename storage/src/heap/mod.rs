@@ -251,13 +251,14 @@ impl Heap {
         removed
     }
 
-    /// Returns how many times in a row nothing has changed since the last call.
-    pub(crate) fn count_quiet(&self) -> u32 {
+    /// Returns how many times in a row nothing has changed since the last call, and how many commits, of this table and
+    /// others, lie between the changes of the last call and those of this one.
+    pub(crate) fn count_quiet(&self) -> (u32, u64) {
         let changed_at = self.changed_at.load(Ordering::Relaxed);
         let mut quiet = self.quiet.lock();
-        *quiet =
-            if quiet.0 == changed_at { (changed_at, quiet.1.saturating_add(1)) } else { (changed_at, 0) };
-        quiet.1
+        let commits = changed_at.saturating_sub(quiet.0);
+        *quiet = if commits == 0 { (changed_at, quiet.1.saturating_add(1)) } else { (changed_at, 0) };
+        (quiet.1, commits)
     }
 
     /// Lets go of stamps that say the same to everybody.
