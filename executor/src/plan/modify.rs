@@ -199,6 +199,8 @@ pub struct ForeignKey {
     pub set_columns: Vec<usize>,
     /// MATCH FULL.
     pub match_full: bool,
+    /// The last column is a PERIOD.
+    pub period: bool,
     /// DEFERRABLE.
     pub deferrable: bool,
     /// INITIALLY DEFERRED.

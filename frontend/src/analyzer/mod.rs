@@ -101,6 +101,12 @@ pub struct RangeNote {
     pub has_alias: bool,
 }
 
+/// Returns the operator of that name for these types, if there is one.
+pub fn operator(name: &str, left: Oid, right: Oid, context: &AnalyzerContext<'_>) -> Option<Oid> {
+    let found = Analyzer::new(context).find_operator(&[name], Some(left), right, None);
+    found.ok().map(|operator| operator.oid)
+}
+
 /// Analyzes SELECT, VALUES, INSERT, UPDATE or DELETE.
 ///
 /// # Errors

@@ -324,6 +324,13 @@ pub struct ForeignKey {
     pub full: bool,
 }
 
+impl ForeignKey {
+    /// Returns whether the last column is a PERIOD: the key of the referenced table is one WITHOUT OVERLAPS.
+    pub fn has_period(&self, referenced: &Relation) -> bool {
+        referenced.index(self.index).is_some_and(|index| index.is_period())
+    }
+}
+
 /// What happens to referencing rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ForeignKeyAction {

@@ -1,6 +1,7 @@
 //! A session: settings, transaction, prepared statements, portals; and what statements may ask of it.
 
 pub mod access;
+mod blocks;
 pub mod clock;
 pub mod engine;
 mod kept_indexes;

@@ -135,8 +135,23 @@ pub(super) fn foreign(
         .filter_map(|attnum| referenced.position_of(*attnum))
         .map(|position| quote_identifier(&referenced.columns[position].name))
         .collect();
-    let joined: Vec<String> =
+    let mut joined: Vec<String> =
         own.iter().zip(&target).map(|(own, target)| format!("fk.{own} = pk.{target}")).collect();
+    let parents = qualified(&catalog, &referenced);
+    let present = match (joined.last_mut(), own.last(), target.last()) {
+        (Some(last), Some(own), Some(target)) if key.has_period(&referenced) => {
+            *last = format!("fk.{own} && pk.{target}");
+            let joined = joined.join(" AND ");
+            // VALIDATE CONSTRAINT is content with rows that overlap (`RI_Initial_Check` does not know of the period there).
+            if relation.foreign_keys().any(|(known, _)| known.name == name && !known.validated) {
+                format!("EXISTS (SELECT 1 FROM {parents} pk WHERE {joined})")
+            } else {
+                let cover = format!("SELECT range_agg(pk.{target}) FROM {parents} pk WHERE {joined}");
+                format!("coalesce(fk.{own} <@ ({cover}), false)")
+            }
+        }
+        _ => format!("EXISTS (SELECT 1 FROM {parents} pk WHERE {})", joined.join(" AND ")),
+    };
     let null = |test: &str, word: &str| {
         let tests: Vec<String> = own.iter().map(|own| format!("fk.{own} {test}")).collect();
         tests.join(word)
@@ -144,11 +159,9 @@ pub(super) fn foreign(
     let applies = if key.full { null("IS NOT NULL", " OR ") } else { null("IS NOT NULL", " AND ") };
     let shown: Vec<String> = own.iter().map(|own| format!("(fk.{own})::text")).collect();
     let sql = format!(
-        "SELECT {} FROM {} fk WHERE ({applies}) AND NOT EXISTS (SELECT 1 FROM {} pk WHERE {}) LIMIT 1",
+        "SELECT {} FROM {} fk WHERE ({applies}) AND NOT {present} LIMIT 1",
         shown.join(", "),
         qualified(&catalog, relation),
-        qualified(&catalog, &referenced),
-        joined.join(" AND ")
     );
     let found = rows(session, &sql)?;
     let Some(row) = found.first() else { return Ok(()) };

@@ -261,10 +261,11 @@ fn foreign_key_definition(catalog: &Catalog, path: &[Oid], table: &Relation, key
     } else {
         format!("{}.{}", quote_identifier(&schema), quote_identifier(&referenced.name))
     };
+    let period = key.has_period(referenced);
     let mut text = format!(
         "FOREIGN KEY ({}) REFERENCES {qualified}({})",
-        column_names(table, &key.columns).join(", "),
-        column_names(referenced, &columns).join(", ")
+        key_columns(table, &key.columns, period),
+        key_columns(referenced, &columns, period)
     );
     if key.full {
         text.push_str(" MATCH FULL");
@@ -283,6 +284,15 @@ fn foreign_key_definition(catalog: &Catalog, path: &[Oid], table: &Relation, key
         text.push_str(&format!(" ({})", column_names(table, &key.delete_columns).join(", ")));
     }
     text
+}
+
+/// Lists the columns of a foreign key.
+fn key_columns(table: &Relation, columns: &[usize], period: bool) -> String {
+    let mut names = column_names(table, columns);
+    if let Some(last) = names.last_mut().filter(|_| period) {
+        last.insert_str(0, "PERIOD ");
+    }
+    names.join(", ")
 }
 
 /// Returns schema and name of a relation or index.

@@ -2,6 +2,7 @@
 
 mod built_in;
 mod built_in_text;
+mod constraint_rows;
 mod definitions;
 mod dependencies;
 mod encodings;

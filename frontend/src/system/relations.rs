@@ -3,11 +3,11 @@
 use storage::TableId;
 use types::{Datum, Oid, Result, TypeRef, oids};
 
-use super::definitions::{Index, constraint_definition, index_attnums, indexes};
+use super::definitions::{Index, indexes};
 use super::layout::{Maker, array, int2_vector, oid, oid_vector};
 use crate::catalog::builtin::index_method;
 use crate::catalog::{
-    ColumnInfo, ConstraintKind, ForeignKeyAction, Generated, IndexKey, IndexKeySource, Relation, RelationKind,
+    ColumnInfo, ConstraintKind, Generated, IndexKey, IndexKeySource, Relation, RelationKind,
 };
 use crate::session::access::Access;
 use crate::session::{DATABASE, settings::definition::DEFINITIONS};
@@ -27,7 +27,7 @@ pub fn add(access: &Access, name: &str, maker: &mut Maker<'_>) -> Result<bool> {
         "pg_class" => classes(access, maker),
         "pg_attribute" => attributes(access, maker),
         "pg_attrdef" => defaults(access, maker),
-        "pg_constraint" => constraints(access, maker),
+        "pg_constraint" => super::constraint_rows::rows(access, maker),
         "pg_depend" => super::dependencies::add(access, maker),
         "pg_index" => index_rows(access, maker),
         "pg_namespace" => namespaces(access, maker),
@@ -53,7 +53,7 @@ fn text_list(options: &[ecow::EcoString]) -> Datum {
     array(oids::TEXT, options.iter().map(|option| text(option)).collect())
 }
 
-fn flag(value: bool) -> Datum {
+pub(super) fn flag(value: bool) -> Datum {
     Datum::Bool(value)
 }
 
@@ -290,81 +290,6 @@ fn defaults(access: &Access, maker: &mut Maker<'_>) {
                 ]);
             }
         }
-    }
-}
-
-fn constraints(access: &Access, maker: &mut Maker<'_>) {
-    for relation in access.catalog.relations.values() {
-        for constraint in &relation.constraints {
-            let number = |position: &usize| Datum::I16(relation.attnum(*position));
-            let (kind, index, columns): (&str, Oid, Vec<Datum>) = match &constraint.kind {
-                ConstraintKind::PrimaryKey { columns, index } => {
-                    ("p", *index, columns.iter().map(number).collect())
-                }
-                ConstraintKind::Unique { columns, index } => {
-                    ("u", *index, columns.iter().map(number).collect())
-                }
-                ConstraintKind::Exclusion { index } => {
-                    let numbers = relation.index(*index).map_or_else(Vec::new, |index| {
-                        let index = Index { oid: index.oid, table: relation, index };
-                        index_attnums(&index).into_iter().map(Datum::I16).collect()
-                    });
-                    ("x", *index, numbers)
-                }
-                ConstraintKind::NotNull { column } => ("n", 0, vec![number(column)]),
-                ConstraintKind::Check { .. } => ("c", 0, constraint.columns.iter().map(number).collect()),
-                ConstraintKind::ForeignKey(key) => ("f", key.index, key.columns.iter().map(number).collect()),
-            };
-            let foreign = relation.foreign_keys().find(|(known, _)| known.oid == constraint.oid);
-            let foreign = foreign.map(|(_, key)| key);
-            let numbers =
-                |list: &[i16]| array(oids::INT2, list.iter().map(|number| Datum::I16(*number)).collect());
-            let own_index = if foreign.is_some() { None } else { relation.index(index) };
-            let period = own_index.is_some_and(|index| index.is_period());
-            let exclusion = own_index.map_or(&[][..], |index| &index.exclusion);
-            let exclusion = match exclusion {
-                [] => Datum::Null,
-                operators => array(oids::OID, operators.iter().map(|operator| oid(*operator)).collect()),
-            };
-            let check = matches!(constraint.kind, ConstraintKind::Check { .. });
-            let definition = constraint_definition(&access.catalog, &[], relation, constraint);
-            maker.add(&[
-                ("oid", oid(constraint.oid)),
-                ("conname", text(&constraint.name)),
-                ("connamespace", oid(relation.schema)),
-                ("contype", text(kind)),
-                ("condeferrable", flag(constraint.deferrable)),
-                ("condeferred", flag(constraint.deferred)),
-                ("conenforced", flag(constraint.enforced)),
-                ("convalidated", flag(constraint.validated)),
-                ("conrelid", oid(relation.oid)),
-                ("contypid", oid(0)),
-                ("conindid", oid(index)),
-                ("conparentid", oid(0)),
-                ("confrelid", oid(foreign.map_or(0, |key| key.table))),
-                ("confupdtype", text(foreign.map_or(" ", |key| action_letter(key.on_update)))),
-                ("confdeltype", text(foreign.map_or(" ", |key| action_letter(key.on_delete)))),
-                ("confmatchtype", text(foreign.map_or(" ", |key| if key.full { "f" } else { "s" }))),
-                ("conislocal", flag(true)),
-                ("coninhcount", Datum::I16(0)),
-                ("connoinherit", flag(index != 0 || constraint.no_inherit)),
-                ("conperiod", flag(period)),
-                ("conexclop", exclusion),
-                ("conkey", array(oids::INT2, columns)),
-                ("confkey", foreign.map_or(Datum::Null, |key| numbers(&key.referenced))),
-                ("conbin", if check { text(&definition) } else { Datum::Null }),
-            ]);
-        }
-    }
-}
-
-fn action_letter(action: ForeignKeyAction) -> &'static str {
-    match action {
-        ForeignKeyAction::NoAction => "a",
-        ForeignKeyAction::Restrict => "r",
-        ForeignKeyAction::Cascade => "c",
-        ForeignKeyAction::SetNull => "n",
-        ForeignKeyAction::SetDefault => "d",
     }
 }
 

@@ -8,6 +8,7 @@ mod commit;
 mod lock;
 mod optimistic;
 mod prepare;
+mod references;
 mod replace;
 mod serial;
 mod structure;

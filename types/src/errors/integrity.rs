@@ -132,3 +132,41 @@ pub fn merge_row_twice() -> PgError {
     PgError::new(SqlState::CARDINALITY_VIOLATION, "MERGE command cannot affect row a second time")
         .with_hint("Ensure that not more than one source row matches any one target row.")
 }
+
+/// `foreign key uses PERIOD on the referenced table but not the referencing table`
+pub fn period_not_referencing() -> PgError {
+    PgError::new(
+        SqlState::INVALID_FOREIGN_KEY,
+        "foreign key uses PERIOD on the referenced table but not the referencing table",
+    )
+}
+
+/// `foreign key uses PERIOD on the referencing table but not the referenced table`
+pub fn period_not_referenced() -> PgError {
+    PgError::new(
+        SqlState::INVALID_FOREIGN_KEY,
+        "foreign key uses PERIOD on the referencing table but not the referenced table",
+    )
+}
+
+/// `foreign key must use PERIOD when referencing a primary key using WITHOUT OVERLAPS`
+pub fn period_needed() -> PgError {
+    PgError::new(
+        SqlState::INVALID_FOREIGN_KEY,
+        "foreign key must use PERIOD when referencing a primary key using WITHOUT OVERLAPS",
+    )
+}
+
+/// `unsupported ON DELETE action for foreign key constraint using PERIOD`
+pub fn period_action(event: &str) -> PgError {
+    PgError::new(
+        SqlState::FEATURE_NOT_SUPPORTED,
+        format!("unsupported ON {event} action for foreign key constraint using PERIOD"),
+    )
+}
+
+/// `could not identify an overlaps operator for foreign key`: the key is one of a btree index.
+pub fn no_overlaps_operator() -> PgError {
+    PgError::new(SqlState::UNDEFINED_OBJECT, "could not identify an overlaps operator for foreign key")
+        .with_detail("Could not translate compare type 7 for operator family \"range_ops\" of access method \"btree\".")
+}

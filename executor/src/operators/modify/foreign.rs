@@ -13,6 +13,7 @@ use types::{Datum, PgError, Result, TypeRef};
 
 use super::changer::{Changer, Taken, name_of};
 use super::lookup;
+use super::reference::{ReferenceKey, View, reference_key};
 use crate::deferred::{Pending, nothing};
 use crate::plan::{ForeignKey, Modify, ReferentialAction};
 
@@ -40,18 +41,10 @@ impl Event {
 /// What a round has read for one foreign key.
 #[derive(Default)]
 struct Found {
+    /// What new references refer to.
+    referred: HashMap<Vec<u8>, RowId>,
     parents: HashMap<Vec<u8>, RowId>,
     children: HashMap<Vec<u8>, Vec<(RowId, Vec<Datum>)>>,
-}
-
-/// A key of a foreign key.
-enum ReferenceKey {
-    /// Refers to nothing.
-    Null,
-    /// Some columns are null, and MATCH FULL forbids that.
-    Mixed,
-    /// Refers to a row.
-    Bytes(Vec<u8>),
 }
 
 impl Changer<'_> {
@@ -90,13 +83,15 @@ impl Changer<'_> {
             self.late_events.extend::<Vec<Event>>(later);
             let events: Vec<Event> = events;
             let mut found: HashMap<usize, Found> = HashMap::new();
-            for key in 0..self.plan.foreign_keys.len() {
+            let spans = self.read_spans(&events)?;
+            for key in (0..self.plan.foreign_keys.len()).filter(|key| !self.plan.foreign_keys[*key].period) {
                 let mut read = self.read(key, &events)?;
                 self.lock_parents(key, &events, &mut read)?;
                 found.insert(key, read);
             }
             for event in &events {
                 match event {
+                    _ if self.settle_temporal(event, &spans)? => {}
                     Event::Child { key, row } => self.check_child(*key, row, found.get(key))?,
                     Event::Parent { key, old, new } => {
                         self.parent_gone(*key, old, new.as_deref(), found.get(key))?;
@@ -153,7 +148,7 @@ impl Changer<'_> {
         self.plan.foreign_keys.get(key).ok_or_else(|| PgError::internal("a foreign key that is not there"))
     }
 
-    fn types(&self, target: usize) -> Result<&[TypeRef]> {
+    pub(super) fn types(&self, target: usize) -> Result<&[TypeRef]> {
         let table = self.tables.get(target).ok_or_else(|| PgError::internal("a foreign key of no table"))?;
         Ok(&table.types)
     }
@@ -162,6 +157,7 @@ impl Changer<'_> {
     fn read(&self, key: usize, events: &[Event]) -> Result<Found> {
         let foreign = self.foreign(key)?;
         let (child_types, parent_types) = (self.types(foreign.child)?, self.types(foreign.parent)?);
+        let mut wanted = HashSet::new();
         let mut wanted_parents = HashSet::new();
         let mut wanted_children = HashSet::new();
         for event in events {
@@ -173,7 +169,7 @@ impl Changer<'_> {
                         if self.late {
                             wanted_children.insert(bytes.clone());
                         }
-                        wanted_parents.insert(bytes);
+                        wanted.insert(bytes);
                     }
                 }
                 Event::Parent { key: of, old, .. } if *of == key => {
@@ -188,30 +184,31 @@ impl Changer<'_> {
             }
         }
         let mut found = Found::default();
-        if !wanted_parents.is_empty() {
-            let columns = &foreign.parent_columns;
-            self.scan(
-                foreign.parent,
-                columns,
-                &wanted_parents,
-                &|at| columns.contains(&at),
-                &mut |bytes, id, _| {
-                    found.parents.insert(bytes, id);
-                },
-            )?;
+        let columns = &foreign.parent_columns;
+        for (view, wanted, found) in [
+            (View::Referred, wanted, &mut found.referred),
+            (View::Newest, wanted_parents, &mut found.parents),
+        ] {
+            if !wanted.is_empty() {
+                let needed = |at: usize| columns.contains(&at);
+                self.scan((view, foreign.parent), columns, &wanted, &needed, &mut |bytes, id, _| {
+                    found.insert(bytes, id);
+                })?;
+            }
         }
         if !wanted_children.is_empty() {
             let columns = &foreign.child_columns;
-            self.scan(foreign.child, columns, &wanted_children, &|_| true, &mut |bytes, id, row| {
+            let child = (View::Newest, foreign.child);
+            self.scan(child, columns, &wanted_children, &|_| true, &mut |bytes, id, row| {
                 found.children.entry(bytes).or_default().push((id, row));
             })?;
         }
         Ok(found)
     }
 
-    fn scan(
+    pub(super) fn scan(
         &self,
-        target: usize,
+        (view, target): (View, usize),
         columns: &[usize],
         wanted: &HashSet<Vec<u8>>,
         needed: &dyn Fn(usize) -> bool,
@@ -219,6 +216,7 @@ impl Changer<'_> {
     ) -> Result<()> {
         let table = self.tables.get(target).ok_or_else(|| PgError::internal("a foreign key of no table"))?;
         let (run, stored, types) = (self.run, table.target.table, &table.types);
+        let scan = view.scan(run, stored)?;
         let mut visit_wanted = |id, row: Vec<Datum>| {
             if let ReferenceKey::Bytes(bytes) = reference_key(&row, columns, types, false)
                 && wanted.contains(&bytes)
@@ -229,7 +227,7 @@ impl Changer<'_> {
         };
         let few = wanted.len() <= KEYS_LOOKED_UP_MAX && lookup::has_index(run, stored, columns)?;
         if wanted.len() > 1 && !few {
-            return lookup::scan(run, stored, types, needed, None, &mut visit_wanted);
+            return lookup::scan_view(&scan, run, types, needed, None, &mut visit_wanted);
         }
         for key in wanted {
             let range = lookup::ScanRange::of_key(columns, types, key);
@@ -240,7 +238,7 @@ impl Changer<'_> {
                 };
                 if same { visit_wanted(id, row) } else { Ok(()) }
             };
-            lookup::scan(run, stored, types, needed, range, &mut visit_one)?;
+            lookup::scan_view(&scan, run, types, needed, range, &mut visit_one)?;
         }
         Ok(())
     }
@@ -259,11 +257,11 @@ impl Changer<'_> {
             let ReferenceKey::Bytes(bytes) = reference_key(row, &foreign.child_columns, types, true) else {
                 continue;
             };
-            let Some(parent) = found.parents.get(&bytes).copied() else { continue };
+            let Some(parent) = found.referred.get(&bytes).copied() else { continue };
             if locked.insert(parent)
                 && !self.lock_referred(foreign.parent, parent, &foreign.parent_columns, &bytes)?
             {
-                found.parents.remove(&bytes);
+                found.referred.remove(&bytes);
             }
         }
         Ok(())
@@ -307,6 +305,7 @@ impl Changer<'_> {
         key: &[u8],
     ) -> Result<Option<(RowId, Vec<Datum>)>> {
         let (mut id, mut row) = (id, row.to_vec());
+        self.require_visible(foreign.child, id)?;
         loop {
             match self.take(foreign.child, id, None)? {
                 Taken::Yes => return Ok(Some((id, row))),
@@ -334,7 +333,7 @@ impl Changer<'_> {
         match reference_key(row, &foreign.child_columns, self.types(foreign.child)?, foreign.match_full) {
             ReferenceKey::Null => Ok(()),
             ReferenceKey::Mixed => Err(integrity::mixed_null_key(name_of(child), &foreign.name)),
-            ReferenceKey::Bytes(bytes) if found.is_some_and(|found| found.parents.contains_key(&bytes)) => {
+            ReferenceKey::Bytes(bytes) if found.is_some_and(|found| found.referred.contains_key(&bytes)) => {
                 Ok(())
             }
             // The referencing row itself may be gone by now.
@@ -440,7 +439,7 @@ impl Changer<'_> {
     }
 
     /// Fails because rows refer to a key that is gone.
-    fn still_referenced(&self, foreign: &ForeignKey, old: &[Datum], restrict: bool) -> Result<()> {
+    pub(super) fn still_referenced(&self, foreign: &ForeignKey, old: &[Datum], restrict: bool) -> Result<()> {
         let (child, parent) = (self.tables.get(foreign.child), self.tables.get(foreign.parent));
         let (Some(child), Some(parent)) = (child, parent) else { return Ok(()) };
         let key = self.shown(foreign.parent, &foreign.parent_columns, old)?;
@@ -449,7 +448,7 @@ impl Changer<'_> {
     }
 
     /// Returns a key as `(a, b)=(1, 2)`.
-    fn shown(&self, target: usize, columns: &[usize], row: &[Datum]) -> Result<String> {
+    pub(super) fn shown(&self, target: usize, columns: &[usize], row: &[Datum]) -> Result<String> {
         let types = self.types(target)?;
         let table = self.plan.targets.get(target).ok_or_else(|| PgError::internal("a key of no table"))?;
         let mut names = Vec::with_capacity(columns.len());
@@ -470,21 +469,5 @@ impl Changer<'_> {
 fn set(row: &mut [Datum], column: usize, value: Datum) {
     if let Some(place) = row.get_mut(column) {
         *place = value;
-    }
-}
-
-/// Returns the key of a row in some columns.
-fn reference_key(row: &[Datum], columns: &[usize], types: &[TypeRef], full: bool) -> ReferenceKey {
-    let mut bytes = Vec::new();
-    let mut nulls = 0;
-    for column in columns {
-        let (Some(value), Some(ty)) = (row.get(*column), types.get(*column)) else { continue };
-        nulls += usize::from(value.is_null());
-        lookup::append_key(value, *ty, &mut bytes);
-    }
-    match nulls {
-        0 => ReferenceKey::Bytes(bytes),
-        some if full && some < columns.len() => ReferenceKey::Mixed,
-        _ => ReferenceKey::Null,
     }
 }

@@ -13,7 +13,7 @@ use super::changer::{Changer, name_of};
 use super::lookup::{self, ScanRange};
 use crate::deferred::DoubtfulKey;
 use crate::execute::Run;
-use crate::expr::ExprKind;
+use crate::expr::{Expr, ExprKind};
 use crate::operators::RowSet;
 use crate::plan::{ModifyKind, Target, TargetKey};
 use crate::rows::RowEvaluator;
@@ -219,12 +219,14 @@ impl<'r> KeyIndex<'r> {
 
 /// Returns whether a change leaves the columns of all unique keys that others may refer to as they are.
 pub(super) fn keeps_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool {
-    target.keys.iter().filter(|key| key.predicate.is_none() && !key.deferrable).all(|key| {
-        key.columns.iter().all(|(expr, _)| match &expr.kind {
-            ExprKind::Column(id) => old.get(id.0 as usize) == new.get(id.0 as usize),
-            _ => true,
-        })
-    })
+    let same = |expr: &Expr| match &expr.kind {
+        ExprKind::Column(id) => old.get(id.0 as usize) == new.get(id.0 as usize),
+        _ => true,
+    };
+    let mut keys = target.keys.iter().filter(|key| key.predicate.is_none() && !key.deferrable);
+    let mut periods = target.exclusions.iter().filter(|exclusion| exclusion.period && !exclusion.deferrable);
+    keys.all(|key| key.columns.iter().all(|(expr, _)| same(expr)))
+        && periods.all(|exclusion| exclusion.elements.iter().all(|element| same(&element.expr)))
 }
 
 /// Returns whether a change leaves all unique keys as they are, to the last digit, so that they need not be checked.

@@ -101,8 +101,20 @@ pub(super) fn scan(
     range: Option<ScanRange>,
     visit: &mut dyn FnMut(RowId, Vec<Datum>) -> Result<()>,
 ) -> Result<()> {
+    scan_view(&current(run, table)?, run, types, needed, range, visit)
+}
+
+/// As [`scan`], over a table as somebody sees it.
+pub(super) fn scan_view(
+    table: &TableScan,
+    run: &Run<'_>,
+    types: &[TypeRef],
+    needed: &dyn Fn(usize) -> bool,
+    range: Option<ScanRange>,
+    visit: &mut dyn FnMut(RowId, Vec<Datum>) -> Result<()>,
+) -> Result<()> {
     let predicates = range.map(|range| range.predicates).unwrap_or_default();
-    scan_table(run, &current(run, table)?, types, needed, predicates, visit)
+    scan_table(run, table, types, needed, predicates, visit)
 }
 
 /// As [`scan`], over a table as somebody sees it.

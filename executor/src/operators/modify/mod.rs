@@ -13,8 +13,10 @@ mod foreign;
 mod keys;
 mod lookup;
 mod merge;
+mod reference;
 mod spans;
 mod stored;
+mod temporal;
 mod wide;
 
 use types::{Datum, PgError, Result, TypeRef};

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use ecow::EcoString;
 use pg_query::protobuf::{Constraint as RawConstraint, RangeVar};
+use types::errors::integrity as errors;
 use types::{Oid, PgError, Result, SqlState};
 
 use super::super::coerce::{base_type, can_coerce_one};
 use super::super::raw;
-use super::super::state::{at, error, unsupported};
+use super::super::state::{at, error};
 use super::{Builder, names};
 use crate::catalog::builtin::{CastContext, builtin};
 use crate::catalog::type_names::format_type;
@@ -65,9 +66,6 @@ impl Builder<'_, '_> {
 
     pub(super) fn make_foreign(&mut self, foreign: Foreign) -> Result<()> {
         let raw = foreign.raw;
-        if raw.fk_with_period || raw.pk_with_period {
-            return Err(unsupported("temporal foreign keys", at(raw.location)));
-        }
         let table = raw.pktable.as_ref().ok_or_else(|| PgError::internal("a foreign key to nothing"))?;
         let referenced = self.referenced(table)?;
         self.check_referenced(&referenced)?;
@@ -75,13 +73,37 @@ impl Builder<'_, '_> {
             Some(position) => vec![position],
             None => self.foreign_columns(&self.relation, &raw::strings(&raw.fk_attrs))?,
         };
+        let period = raw.fk_with_period || raw.pk_with_period;
+        if period && !raw.fk_with_period {
+            return Err(errors::period_not_referencing());
+        }
+        let delete_columns = self.delete_columns(&raw, &columns)?;
         let targets = raw::strings(&raw.pk_attrs);
         let (index, targets) = if targets.is_empty() {
-            primary_key(&referenced)?
+            let (index, targets) = primary_key(&referenced)?;
+            if is_period(&referenced, index) && !period {
+                return Err(errors::period_not_referencing());
+            }
+            (index, targets)
         } else {
             let targets = self.foreign_columns(&referenced, &targets)?;
-            (unique_index(&referenced, &targets)?, targets)
+            if period && !raw.pk_with_period {
+                return Err(errors::period_not_referenced());
+            }
+            (unique_index(&referenced, &targets, period)?, targets)
         };
+        if is_period(&referenced, index) && !period {
+            return Err(errors::period_needed());
+        }
+        let (on_update, on_delete) = (action(&raw.fk_upd_action), action(&raw.fk_del_action));
+        for position in &columns {
+            self.check_generated(*position, on_update, on_delete)?;
+        }
+        for (event, action) in [("UPDATE", on_update), ("DELETE", on_delete)] {
+            if period && action != ForeignKeyAction::NoAction {
+                return Err(errors::period_action(event));
+            }
+        }
         if targets.len() != columns.len() {
             let message = "number of referencing and referenced columns for foreign key disagree";
             return Err(PgError::new(SqlState::INVALID_FOREIGN_KEY, message));
@@ -96,8 +118,27 @@ impl Builder<'_, '_> {
             }
             raw.conname.as_str().into()
         };
-        let key = self.foreign_key(&raw, &referenced, columns, &targets, index)?;
-        self.check_types(&name, &referenced, &key.columns, &targets)?;
+        if raw.fk_matchtype == "p" {
+            return Err(error(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "MATCH PARTIAL not yet implemented",
+                at(raw.location),
+            ));
+        }
+        self.check_types(&name, &referenced, &columns, &targets)?;
+        if period && !is_period(&referenced, index) {
+            return Err(errors::no_overlaps_operator());
+        }
+        let key = ForeignKey {
+            columns,
+            table: referenced.oid,
+            referenced: targets.iter().map(|position| referenced.attnum(*position)).collect(),
+            index,
+            on_update,
+            on_delete,
+            delete_columns,
+            full: raw.fk_matchtype == "f",
+        };
         let made = Constraint {
             deferrable: raw.deferrable,
             deferred: raw.initdeferred,
@@ -135,29 +176,8 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn foreign_key(
-        &self,
-        raw: &RawConstraint,
-        referenced: &Relation,
-        columns: Vec<usize>,
-        targets: &[usize],
-        index: Oid,
-    ) -> Result<ForeignKey> {
-        let action = |letter: &str| match letter {
-            "r" => ForeignKeyAction::Restrict,
-            "c" => ForeignKeyAction::Cascade,
-            "n" => ForeignKeyAction::SetNull,
-            "d" => ForeignKeyAction::SetDefault,
-            _ => ForeignKeyAction::NoAction,
-        };
-        let (on_update, on_delete) = (action(&raw.fk_upd_action), action(&raw.fk_del_action));
-        if raw.fk_matchtype == "p" {
-            return Err(error(
-                SqlState::FEATURE_NOT_SUPPORTED,
-                "MATCH PARTIAL not yet implemented",
-                at(raw.location),
-            ));
-        }
+    /// Returns the columns that ON DELETE SET NULL or SET DEFAULT names.
+    fn delete_columns(&self, raw: &RawConstraint, columns: &[usize]) -> Result<Vec<usize>> {
         let mut delete_columns = Vec::new();
         for name in raw::strings(&raw.fk_del_set_cols) {
             let position = self.foreign_columns(&self.relation, &[name])?;
@@ -169,19 +189,7 @@ impl Builder<'_, '_> {
             }
             delete_columns.extend(position);
         }
-        for position in &columns {
-            self.check_generated(*position, on_update, on_delete)?;
-        }
-        Ok(ForeignKey {
-            columns,
-            table: referenced.oid,
-            referenced: targets.iter().map(|position| referenced.attnum(*position)).collect(),
-            index,
-            on_update,
-            on_delete,
-            delete_columns,
-            full: raw.fk_matchtype == "f",
-        })
+        Ok(delete_columns)
     }
 
     fn check_generated(
@@ -252,6 +260,22 @@ fn comparable(key: Oid, own: Oid) -> bool {
         || can_coerce_one(own, key, CastContext::Implicit)
 }
 
+/// Reads an action's letter.
+fn action(letter: &str) -> ForeignKeyAction {
+    match letter {
+        "r" => ForeignKeyAction::Restrict,
+        "c" => ForeignKeyAction::Cascade,
+        "n" => ForeignKeyAction::SetNull,
+        "d" => ForeignKeyAction::SetDefault,
+        _ => ForeignKeyAction::NoAction,
+    }
+}
+
+/// Says whether a key is one WITHOUT OVERLAPS.
+fn is_period(referenced: &Relation, index: Oid) -> bool {
+    referenced.index(index).is_some_and(|index| index.is_period())
+}
+
 fn primary_key(referenced: &Relation) -> Result<(Oid, Vec<usize>)> {
     for constraint in &referenced.constraints {
         if let ConstraintKind::PrimaryKey { columns, index } = &constraint.kind {
@@ -269,8 +293,8 @@ fn primary_key(referenced: &Relation) -> Result<(Oid, Vec<usize>)> {
     Err(PgError::new(SqlState::UNDEFINED_OBJECT, message))
 }
 
-/// Finds the unique index over exactly these columns, in any order.
-fn unique_index(referenced: &Relation, targets: &[usize]) -> Result<Oid> {
+/// Finds the unique index over exactly these columns, in any order; `period`: one WITHOUT OVERLAPS of the last of them.
+fn unique_index(referenced: &Relation, targets: &[usize], period: bool) -> Result<Oid> {
     let mut sorted = targets.to_vec();
     sorted.sort_unstable();
     if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -278,10 +302,11 @@ fn unique_index(referenced: &Relation, targets: &[usize]) -> Result<Oid> {
         return Err(PgError::new(SqlState::INVALID_FOREIGN_KEY, message));
     }
     let mut deferrable = false;
-    for index in
-        referenced.indexes.iter().filter(|index| index.is_plainly_unique() && index.predicate.is_none())
-    {
+    for index in referenced.indexes.iter().filter(|index| index.unique && index.predicate.is_none()) {
         let Some(mut columns) = index.key_columns() else { continue };
+        if period && (!index.is_period() || columns.last() != targets.last()) {
+            continue;
+        }
         columns.sort_unstable();
         if columns != sorted {
             continue;

@@ -341,6 +341,7 @@ fn push_key(
         on_delete: action(key.on_delete),
         set_columns: key.delete_columns.clone(),
         match_full: key.full,
+        period: key.has_period(parent_relation),
         deferrable: constraint.deferrable,
         deferred: constraint.deferred,
     });
