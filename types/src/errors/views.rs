@@ -11,26 +11,36 @@ pub enum ViewChange {
     Update,
     /// DELETE
     Delete,
+    /// MERGE that inserts first of all
+    MergeInsert,
+    /// MERGE that updates first of all
+    MergeUpdate,
+    /// MERGE that deletes first of all
+    MergeDelete,
 }
 
 impl ViewChange {
     /// Returns the verb, its `-ing` form and the word of triggers and rules.
     fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Insert => ("insert into", "inserting into", "INSERT"),
-            Self::Update => ("update", "updating", "UPDATE"),
-            Self::Delete => ("delete from", "deleting from", "DELETE"),
+            Self::Insert | Self::MergeInsert => ("insert into", "inserting into", "INSERT"),
+            Self::Update | Self::MergeUpdate => ("update", "updating", "UPDATE"),
+            Self::Delete | Self::MergeDelete => ("delete from", "deleting from", "DELETE"),
         }
+    }
+
+    fn is_merge(self) -> bool {
+        matches!(self, Self::MergeInsert | Self::MergeUpdate | Self::MergeDelete)
     }
 }
 
 /// `cannot insert into view "v"` for a view that is not automatically updatable; `why` is the detail.
-pub fn view_not_updatable(view: &str, change: ViewChange, why: &str, merge: bool) -> PgError {
+pub fn view_not_updatable(view: &str, change: ViewChange, why: &str) -> PgError {
     let (verb, doing, command) = change.words();
     let refused =
         PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, format!("cannot {verb} view \"{view}\""))
             .with_detail(why);
-    if merge {
+    if change.is_merge() {
         return refused.with_hint(format!(
             "To enable {doing} the view using MERGE, provide an INSTEAD OF {command} trigger."
         ));
@@ -41,11 +51,18 @@ pub fn view_not_updatable(view: &str, change: ViewChange, why: &str, merge: bool
 }
 
 /// `cannot insert into column "c" of view "v"`
-pub fn view_column_not_updatable(view: &str, column: &str, insert: bool, why: &str) -> PgError {
-    let message = if insert {
-        format!("cannot insert into column \"{column}\" of view \"{view}\"")
-    } else {
-        format!("cannot update column \"{column}\" of view \"{view}\"")
+pub fn view_column_not_updatable(
+    view: &str,
+    column: &str,
+    change: ViewChange,
+    insert: bool,
+    why: &str,
+) -> PgError {
+    let verb = match insert {
+        _ if change.is_merge() => "merge into",
+        true => "insert into",
+        false => "update",
     };
+    let message = format!("cannot {verb} column \"{column}\" of view \"{view}\"");
     PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_detail(why)
 }

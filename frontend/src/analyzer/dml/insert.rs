@@ -5,6 +5,7 @@ use executor::expr::{ColumnId, Expr, ExprKind};
 use executor::plan::{InputShape, ModifyKind};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{InsertStmt, Node, OverridingKind, SelectStmt};
+use types::errors::views::ViewChange;
 use types::{Datum, PgError, Result, SqlState, TypeRef, oids};
 
 use super::{Changed, Parts, query};
@@ -29,7 +30,7 @@ impl Analyzer<'_> {
             self.with_clause(with)?;
         }
         let range = insert.relation.as_ref().ok_or_else(|| PgError::internal("INSERT without a table"))?;
-        let table = self.changed_table(range, ModifyKind::Insert)?;
+        let table = self.changed_table(range, ViewChange::Insert)?;
         let columns = insert_columns(&table, &insert.cols)?;
         let (source, input) = self.insert_source(insert, &table.relation, &columns)?;
         if let Some(clause) = &insert.on_conflict_clause {

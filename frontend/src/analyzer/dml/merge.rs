@@ -5,11 +5,12 @@ use executor::expr::{Expr, ExprKind};
 use executor::plan::{InputShape, MatchKind, MergeAction, MergeArm, ModifyKind};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CmdType, MergeMatchKind, MergeStmt, MergeWhenClause};
+use types::errors::views::ViewChange;
 use types::{PgError, Result, SqlState, oids};
 
 use super::insert::insert_columns;
-use super::update::{Found, columns_of};
-use super::{Changed, Parts, from_columns, query};
+use super::update::{Found, columns_of, with_filters};
+use super::{Changed, Parts, PlacedTable, from_columns, query};
 use crate::analyzer::coerce::plain;
 use crate::analyzer::raw;
 use crate::analyzer::state::{Analyzer, Clause, NamespaceItem, at, error};
@@ -35,12 +36,10 @@ impl Analyzer<'_> {
             .collect();
         refuse_unreachable(&clauses)?;
         let range = merge.relation.as_ref().ok_or_else(|| PgError::internal("MERGE without a table"))?;
-        let table = self.changed_table(range, ModifyKind::Merge)?;
+        let table = self.changed_table(range, view_change(&clauses))?;
         let placed = self.place_changed(&table)?;
-        if !placed.filters.is_empty() {
-            return Err(PgError::not_supported("MERGE into a view with WHERE"));
-        }
-        let (target, target_items) = (placed.item, placed.namespace);
+        let target = shown(&placed, &table);
+        let target_items = placed.namespace;
         let node = raw::inner(&merge.source_relation);
         let node = node.ok_or_else(|| PgError::internal("MERGE without a source"))?;
         let (source, source_items) = self.from_item(node)?;
@@ -204,6 +203,42 @@ impl Analyzer<'_> {
                 at(location),
             )),
         }
+    }
+}
+
+/// Returns what PostgreSQL says MERGE wants of a view that it cannot change: the first action.
+fn view_change(clauses: &[&MergeWhenClause]) -> ViewChange {
+    let change = |clause: &&MergeWhenClause| match CmdType::try_from(clause.command_type) {
+        Ok(CmdType::CmdInsert) => Some(ViewChange::MergeInsert),
+        Ok(CmdType::CmdUpdate) => Some(ViewChange::MergeUpdate),
+        Ok(CmdType::CmdDelete) => Some(ViewChange::MergeDelete),
+        _ => None,
+    };
+    clauses.iter().find_map(change).unwrap_or(ViewChange::MergeDelete)
+}
+
+/// Returns the target of a join: the rows that the view shows, if it is one.
+fn shown(placed: &PlacedTable, table: &Changed<'_>) -> FromItem {
+    let Some(filter) = with_filters(placed.filters.clone(), None) else { return placed.item.clone() };
+    let mut output = Vec::with_capacity(placed.columns.len() + 1);
+    let columns = placed.columns.iter().zip(&table.relation.columns).map(|(id, column)| (*id, column.ty));
+    for (id, ty) in columns.chain([(placed.row_id, plain(oids::INT8))]) {
+        output.push(OutputColumn { id, name: EcoString::new(), ty, origin: None });
+    }
+    let select = Select {
+        from: vec![placed.item.clone()],
+        filter: Some(filter),
+        grouping: None,
+        having: None,
+        windows: Vec::new(),
+        targets: Vec::new(),
+        distinct: Distinct::No,
+    };
+    FromItem::Subquery {
+        query: Box::new(query(QueryBody::Select(Box::new(select)), output)),
+        lateral: false,
+        view: false,
+        alias: table.name.clone(),
     }
 }
 

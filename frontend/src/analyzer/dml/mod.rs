@@ -22,6 +22,7 @@ use executor::expr::{ColumnId, Expr, ExprKind};
 use executor::plan::{InputShape, ModifyKind};
 use pg_query::NodeEnum;
 use pg_query::protobuf::RangeVar;
+use types::errors::views::ViewChange;
 use types::{Oid, PgError, Result, SqlState, TypeRef, oids};
 
 use super::coerce::plain;
@@ -82,7 +83,7 @@ impl Analyzer<'_> {
     }
 
     /// Finds the table that a statement changes and gives the wide row its ids.
-    fn changed_table<'r>(&mut self, range: &'r RangeVar, kind: ModifyKind) -> Result<Changed<'r>> {
+    fn changed_table<'r>(&mut self, range: &'r RangeVar, change: ViewChange) -> Result<Changed<'r>> {
         let is_cte = |level: &super::state::Level| level.ctes.iter().any(|cte| cte.name == range.relname);
         if range.schemaname.is_empty() && self.levels.iter().any(is_cte) {
             let message =
@@ -95,7 +96,7 @@ impl Analyzer<'_> {
         let name = alias.map_or(named.name.clone(), |alias| alias.aliasname.as_str().into());
         let (relation, view) = match named.kind {
             RelationKind::View { .. } => {
-                let (relation, view) = self.view_layer(&named, kind, 0)?;
+                let (relation, view) = self.view_layer(&named, change, 0)?;
                 (relation, Some(view))
             }
             _ => (named, None),

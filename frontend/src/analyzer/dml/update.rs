@@ -4,6 +4,7 @@ use ecow::EcoString;
 use executor::expr::{ColumnId, Expr};
 use executor::plan::{InputShape, ModifyKind};
 use pg_query::protobuf::{DeleteStmt, Node, UpdateStmt};
+use types::errors::views::ViewChange;
 use types::{PgError, Result, oids};
 
 use super::{Changed, Parts};
@@ -33,7 +34,7 @@ impl Analyzer<'_> {
             self.with_clause(with)?;
         }
         let range = update.relation.as_ref().ok_or_else(|| PgError::internal("UPDATE without a table"))?;
-        let table = self.changed_table(range, ModifyKind::Update)?;
+        let table = self.changed_table(range, ViewChange::Update)?;
         let found = self.modified_from(&table, &update.from_clause)?;
         let filter = match raw::inner(&update.where_clause) {
             Some(node) => Some(self.condition(node, Clause::Where)?),
@@ -59,7 +60,7 @@ impl Analyzer<'_> {
             self.with_clause(with)?;
         }
         let range = delete.relation.as_ref().ok_or_else(|| PgError::internal("DELETE without a table"))?;
-        let table = self.changed_table(range, ModifyKind::Delete)?;
+        let table = self.changed_table(range, ViewChange::Delete)?;
         let found = self.modified_from(&table, &delete.using_clause)?;
         let filter = match raw::inner(&delete.where_clause) {
             Some(node) => Some(self.condition(node, Clause::Where)?),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use ecow::EcoString;
 use executor::expr::{ColumnId, Expr, ExprKind};
-use executor::plan::ModifyKind;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{RangeVar, SelectStmt, SetOperation};
 use types::errors::views::{ViewChange, view_column_not_updatable, view_not_updatable};
@@ -23,6 +22,8 @@ const VIEW_DEPTH_MAX: u32 = 100;
 pub(in crate::analyzer) struct ViewLayer {
     /// The view.
     pub(super) relation: Arc<Relation>,
+    /// What the statement wants of it.
+    change: ViewChange,
     /// Its columns.
     pub(super) columns: Vec<ViewColumn>,
     /// Which rows it shows: conditions with the views they belong to, inner ones first.
@@ -53,7 +54,7 @@ impl ViewLayer {
             } else {
                 "View columns that are not columns of their base relation are not updatable."
             };
-            view_column_not_updatable(&self.relation.name, &found.name, insert, why)
+            view_column_not_updatable(&self.relation.name, &found.name, self.change, insert, why)
         })
     }
 }
@@ -79,7 +80,7 @@ impl Analyzer<'_> {
     pub(super) fn view_layer(
         &self,
         view: &Arc<Relation>,
-        kind: ModifyKind,
+        change: ViewChange,
         depth: u32,
     ) -> Result<(Arc<Relation>, ViewLayer)> {
         let RelationKind::View { definition, check_option } = &view.kind else {
@@ -93,12 +94,12 @@ impl Analyzer<'_> {
         else {
             return Err(PgError::internal("a view that is not a SELECT"));
         };
-        let refuse = |why: &str| not_updatable(view, kind, why);
+        let refuse = |why: &str| view_not_updatable(&view.name, change, why);
         let range = single_table(select).map_err(refuse)?;
         // Positions take the place of ids, so they must not meet those of the statement.
         let mut analyzer = Analyzer::new(self.context);
         analyzer.levels.push(Level::new());
-        let (base, mut layer, own) = analyzer.layer_here(view, select, range, kind, depth)?;
+        let (base, mut layer, own) = analyzer.layer_here(view, select, range, change, depth)?;
         let own: Vec<(EcoString, Expr)> = own.into_iter().map(|filter| (view.name.clone(), filter)).collect();
         match check_option {
             Some(CheckOption::Local) => layer.checks.extend(own.iter().cloned()),
@@ -121,14 +122,14 @@ impl Analyzer<'_> {
         view: &Arc<Relation>,
         select: &SelectStmt,
         range: &RangeVar,
-        kind: ModifyKind,
+        change: ViewChange,
         depth: u32,
     ) -> Result<(Arc<Relation>, ViewLayer, Vec<Expr>)> {
         let below = self.find_relation(range)?;
         let (base, inner) = match below.kind {
             RelationKind::Table => (Arc::clone(&below), None),
             RelationKind::View { .. } => {
-                let (base, inner) = self.view_layer(&below, kind, depth + 1)?;
+                let (base, inner) = self.view_layer(&below, change, depth + 1)?;
                 (base, Some(inner))
             }
             RelationKind::System
@@ -137,7 +138,7 @@ impl Analyzer<'_> {
             | RelationKind::Composite => {
                 let why =
                     "Views that do not select from a single table or view are not automatically updatable.";
-                return Err(not_updatable(view, kind, why));
+                return Err(view_not_updatable(&view.name, change, why));
             }
         };
         let positions: Vec<ColumnId> = (0..).take(base.columns.len()).map(ColumnId).collect();
@@ -181,7 +182,7 @@ impl Analyzer<'_> {
             ""
         };
         if !why.is_empty() {
-            return Err(not_updatable(view, kind, why));
+            return Err(view_not_updatable(&view.name, change, why));
         }
         let filter = match raw::inner(&select.where_clause) {
             Some(node) => Some(self.condition(node, Clause::Where)?),
@@ -206,20 +207,10 @@ impl Analyzer<'_> {
         let (filters, checks) = inner.map_or_else(Default::default, |inner| (inner.filters, inner.checks));
         Ok((
             base,
-            ViewLayer { relation: Arc::clone(view), columns, filters, checks },
+            ViewLayer { relation: Arc::clone(view), change, columns, filters, checks },
             filter.into_iter().collect(),
         ))
     }
-}
-
-fn not_updatable(view: &Relation, kind: ModifyKind, why: &str) -> PgError {
-    let (change, merge) = match kind {
-        ModifyKind::Insert => (ViewChange::Insert, false),
-        ModifyKind::Update => (ViewChange::Update, false),
-        ModifyKind::Delete => (ViewChange::Delete, false),
-        ModifyKind::Merge => (ViewChange::Delete, true),
-    };
-    view_not_updatable(&view.name, change, why, merge)
 }
 
 /// Returns the one table of a view's SELECT, or why there is none (`view_query_is_auto_updatable`).
