@@ -293,6 +293,7 @@ fn move_rows(
             heap.exchange_groups(&new, old);
             heap.unretire(old);
         }
+        heap.complete_maps();
     }
     if !matches!(outcome, Ok(true)) {
         moved.iter().take(ended).for_each(|moved| heap.unend(moved.row, stamp));

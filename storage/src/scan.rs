@@ -74,7 +74,7 @@ impl TableScan {
 
     /// Returns a scan that shows one version of a row.
     pub(crate) fn of_row(heap: &Arc<Heap>, row: RowId) -> Self {
-        let groups: Vec<Arc<Group>> = heap.group(row.group()).into_iter().collect();
+        let groups: Vec<Arc<Group>> = heap.group(row.group()).iter().map(|group| Arc::clone(group)).collect();
         let chosen = groups.iter().enumerate().map(|(at, group)| (at, group.len())).collect();
         let groups = Arc::new(groups);
         Self(Arc::new(ScanState { heap: Arc::clone(heap), groups, chosen, seen: Seen::Row(row) }))

@@ -64,6 +64,10 @@ pub struct Store {
     /// Holds the lock on the directory.
     _lock: Box<dyn DiskLock>,
     published: RwLock<Head>,
+    /// The published commit, and a number that is odd while another structure is published and grows with each: whoever
+    /// has the structure of an even number has the newest as long as the number stays. Both change under the lock.
+    published_commit: AtomicU64,
+    generation: AtomicU64,
     pub(crate) head: Mutex<Head>,
     /// Commits that are in the journal and not published, in order.
     unpublished: Mutex<VecDeque<Unpublished>>,
@@ -138,6 +142,8 @@ impl Store {
             options,
             disk,
             _lock: lock,
+            published_commit: AtomicU64::new(head.commit),
+            generation: AtomicU64::new(0),
             published: RwLock::new(head.clone()),
             head: Mutex::new(head),
             unpublished: Mutex::default(),
@@ -304,25 +310,50 @@ impl Store {
         self.locks.release_session(u64::try_from(process_id).unwrap_or(0));
     }
 
-    /// Returns the newest commit, held, and the structure at it.
-    pub(crate) fn newest(&self) -> (Arc<Held>, Arc<StoreVersion>) {
-        self.registry.hold(|| {
-            let published = self.published.read();
-            (published.commit, Arc::clone(&published.version))
-        })
+    /// Returns the newest commit, held.
+    pub(crate) fn newest(&self) -> Arc<Held> {
+        Arc::new(self.registry.hold(&|| self.published_commit()))
+    }
+
+    /// Moves a transaction's snapshot and its structure, of which it knows the generation, to the newest commit.
+    pub(crate) fn renew(&self, held: &mut Arc<Held>, version: &mut Arc<StoreVersion>, generation: &mut u64) {
+        if Arc::get_mut(held).is_none() {
+            *held = self.newest();
+        }
+        let Some(own) = Arc::get_mut(held) else { return };
+        let newest = || self.published_commit();
+        if self.generation.load(Ordering::SeqCst) == *generation {
+            own.renew(&newest);
+            if self.generation.load(Ordering::SeqCst) == *generation {
+                return;
+            }
+        }
+        let published = self.published.read();
+        own.renew(&newest);
+        *version = Arc::clone(&published.version);
+        *generation = self.generation.load(Ordering::SeqCst);
     }
 
     pub(crate) fn published_version(&self) -> Arc<StoreVersion> {
         Arc::clone(&self.published.read().version)
     }
 
+    /// Looks at the newest structure, of which the caller knows the generation.
+    pub(crate) fn renew_version(&self, version: &mut Arc<StoreVersion>, generation: &mut u64) {
+        if self.generation.load(Ordering::SeqCst) != *generation {
+            let published = self.published.read();
+            *version = Arc::clone(&published.version);
+            *generation = self.generation.load(Ordering::SeqCst);
+        }
+    }
+
     pub(crate) fn published_commit(&self) -> u64 {
-        self.published.read().commit
+        self.published_commit.load(Ordering::SeqCst)
     }
 
     /// Returns the oldest commit that anybody may still look at.
     pub(crate) fn horizon(&self) -> u64 {
-        self.registry.horizon(|| self.published.read().commit)
+        self.registry.horizon(|| self.published_commit())
     }
 
     /// Journals a transaction's writes and makes them visible.
@@ -381,8 +412,14 @@ impl Store {
                 xid.set_committed(first.commit);
             }
             published.commit = first.commit;
-            if let Some(version) = &first.version {
-                published.version = Arc::clone(version);
+            match &first.version {
+                Some(version) => {
+                    self.generation.fetch_add(1, Ordering::SeqCst);
+                    published.version = Arc::clone(version);
+                    self.published_commit.store(first.commit, Ordering::SeqCst);
+                    self.generation.fetch_add(1, Ordering::SeqCst);
+                }
+                None => self.published_commit.store(first.commit, Ordering::SeqCst),
             }
             unpublished.pop_front();
         }

@@ -71,6 +71,14 @@ impl RowId {
     pub fn lane_of_vector(self) -> u16 {
         (self.lane() % VECTOR_LANES) as u16
     }
+    /// Returns a number of the row's page that no other page of the table has.
+    pub(crate) fn page(self) -> u64 {
+        self.0 / VECTOR_LANES as u64
+    }
+    /// Returns the row's place in its page.
+    pub(crate) fn place(self) -> usize {
+        self.lane() % VECTOR_LANES
+    }
     /// Returns the row group's number.
     pub(crate) fn group(self) -> u64 {
         self.0 >> 16

@@ -1254,3 +1254,87 @@ fn a_scan_goes_on_while_its_row_group_fills_and_freezes() {
     let qualify = (0..700).filter(|lane| mask[lane / 64] >> (lane % 64) & 1 == 1);
     assert_eq!(qualify.collect::<Vec<_>>(), (100..700).collect::<Vec<_>>());
 }
+
+/// Once an index has been asked for many keys a hash table answers, through freezing, loading and compaction.
+#[test]
+fn keys_are_found_wherever_their_rows_are_by_now() {
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..1);
+    load(&store, 1..150_000);
+    let find = |transaction: &Transaction, id: i64| {
+        transaction.find_unique(TABLE, IndexId(8), &[types::Datum::I64(id)]).unwrap()
+    };
+    let check = |ids: &dyn Fn() -> Box<dyn Iterator<Item = i64>>, there: bool| {
+        let transaction = store.begin();
+        for id in ids() {
+            let row = find(&transaction, id);
+            assert_eq!(row.is_some(), there, "{id}");
+            if let Some(row) = row {
+                let mut values = Vec::new();
+                transaction.row_datums(TABLE, row, &[(0, types::oids::INT8)], &mut values).unwrap();
+                assert_eq!(values, [types::Datum::I64(id)]);
+            }
+        }
+    };
+    let some = || -> Box<dyn Iterator<Item = i64>> { Box::new((0..150_000).step_by(37)) };
+    let none = || -> Box<dyn Iterator<Item = i64>> { Box::new((200_000..250_000).step_by(100)) };
+    let is_made =
+        || store.published_version().tables[&TABLE].heap.indexes().iter().all(|index| index.map.is_made());
+    check(&some, true);
+    check(&none, false);
+    assert!(is_made(), "the table is there");
+    // Versions in memory, older ones in segments.
+    rewrite(&store, |id| id % 37 == 0);
+    check(&some, true);
+    for _ in 0..20 {
+        rewrite(&store, |id| id % 11 == 3);
+    }
+    store.checkpoint().unwrap();
+    check(&some, true);
+    load(&store, 150_000..300_000);
+    check(&none, true);
+    let mut old = store.begin();
+    old.set_isolation(IsolationLevel::RepeatableRead);
+    let mut transaction = store.begin();
+    let gone = |id: i64| id % 2 == 1;
+    let rows = read(&transaction.scan(TABLE).unwrap()).unwrap();
+    let rows: Vec<RowId> = rows.into_iter().filter(|(id, _)| gone(*id)).map(|(_, row)| row).collect();
+    delete(&mut transaction, &rows);
+    transaction.commit().unwrap();
+    assert!((1..300_000).step_by(1001).all(|id| find(&old, id).is_some()));
+    drop(old);
+    // Others look for keys while rows move.
+    let done = &std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for from in 0..2 {
+            let (store, find) = (&store, &find);
+            scope.spawn(move || {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    let transaction = store.begin();
+                    for id in (from * 500..300_000).step_by(997) {
+                        assert_eq!(find(&transaction, id).is_some(), !gone(id), "{id}");
+                    }
+                }
+            });
+        }
+        for round in 0..3 {
+            store.vacuum(&[]).unwrap();
+            load(&store, 300_000 + round * 70_000..370_000 + round * 70_000);
+            store.checkpoint().unwrap();
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    check(&|| Box::new((1..300_000).step_by(1002)), false);
+    check(&|| Box::new((0..300_000).step_by(1002)), true);
+    check(&|| Box::new((300_000..510_000).step_by(1003)), true);
+    let mut transaction = store.begin();
+    let taken = transaction.insert(TABLE, &rows_of(400_001));
+    assert!(matches!(taken, Err(StorageError::DuplicateKey { .. })), "{taken:?}");
+    transaction.rollback();
+    assert_sound(&store);
+}
+
+fn rows_of(id: i64) -> Vec<Vector> {
+    rows(id..id + 1)
+}

@@ -57,7 +57,7 @@ pub(crate) fn checkpoint(store: &Arc<Store>, settled: bool) -> Result<()> {
         freeze_table(store, table, table_version, settled, &mut state)?;
     }
     // Whatever the cut sees stays: the hold is older than the cut.
-    let (held, _) = store.newest();
+    let held = store.newest();
     let (head, journal, loaded, prepared) = {
         let head = store.head.lock();
         let journal = store.journal.rotate()?;
@@ -198,7 +198,11 @@ fn write_rows(heap: &Heap, snapshot: &Snapshot, hot: &mut HotRows<'_>) -> Result
         for vector_index in 0..group.len().div_ceil(VECTOR_LANES) {
             let page = group.page(vector_index).read();
             let seen: Vec<usize> = (0..VECTOR_LANES)
-                .filter(|&lane| page.row(lane).is_some() && snapshot.sees(page.begin(lane), page.end(lane)))
+                .filter(|&lane| {
+                    page.row(lane).is_some()
+                        && snapshot.is_past(page.begin(lane))
+                        && !snapshot.is_past(page.end(lane))
+                })
                 .collect();
             if seen.is_empty() {
                 continue;

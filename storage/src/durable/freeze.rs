@@ -122,13 +122,15 @@ fn freeze_groups(
     };
     let places =
         segments.iter().flat_map(|segment| (0..segment.group_count()).map(move |index| (segment, index)));
-    for (group, (segment, position)) in settled.into_iter().zip(places) {
+    for (group, (segment, position)) in settled.iter().zip(places) {
         // Made here, so that nobody who looks for a key has to; if that fails, it is for those to say who need it.
         for index in heap.indexes().iter() {
             let _ = group.directories.get(&index.definition, heap.columns(), segment, position);
         }
         group.freeze(segment, position);
-        group.move_to_directories();
+    }
+    heap.move_to_directories(&settled);
+    for group in settled {
         state.unindexed.push((store.published_commit(), Arc::clone(heap), group));
     }
     Ok(())

@@ -15,7 +15,7 @@ use super::row::{Lane, RowLayout, StoredRow, datum_of};
 use super::system::UNKNOWN_ORIGIN;
 use crate::error::{Result, StorageError};
 use crate::index::directory::Directories;
-use crate::mvcc::snapshot::Snapshot;
+use crate::mvcc::snapshot::{Snapshot, View};
 use crate::mvcc::stamp::NEVER;
 use crate::segment::Segment;
 use crate::table::{ColumnDefinition, ROW_GROUP_ROWS};
@@ -264,7 +264,7 @@ impl Group {
     }
 
     /// Returns whether a snapshot sees a row.
-    pub(crate) fn sees(&self, lane: usize, snapshot: &Snapshot) -> bool {
+    pub(crate) fn sees(&self, lane: usize, snapshot: View<'_>) -> bool {
         if lane >= self.len() || !snapshot.is_past(self.begin()) {
             return false;
         }

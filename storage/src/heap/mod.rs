@@ -18,6 +18,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::{ArcSwap, Guard};
 use parking_lot::{Mutex, RwLock};
 
 pub use system::{RowState, SystemColumns};
@@ -39,14 +40,18 @@ pub(crate) struct Heap {
     pub(crate) id: u64,
     pub(crate) table: TableId,
     pub(crate) layout: Arc<RowLayout>,
-    groups: RwLock<Arc<Vec<Arc<Group>>>>,
+    groups: ArcSwap<Vec<Arc<Group>>>,
+    /// Held by whoever changes the lists of row groups and of indexes.
+    lists: Mutex<()>,
+    /// See [`Self::arrangement`].
+    arrangement: AtomicU64,
     /// Row groups whose rows were moved to others by a commit, for those who still hold identifiers of their rows.
     retired: RwLock<Vec<(u64, Arc<Group>)>>,
     next_group: AtomicU64,
     tail: Mutex<Tail>,
     /// Ended rows in the order of the commits that ended them.
     garbage: Mutex<VecDeque<(u64, RowId)>>,
-    indexes: RwLock<Arc<Vec<Arc<Index>>>>,
+    indexes: ArcSwap<Vec<Arc<Index>>>,
     /// The newest commit that changed a row.
     pub(crate) changed_at: AtomicU64,
     /// That commit when the table was looked at last, and how many times in a row it has been the same.
@@ -66,18 +71,38 @@ struct Tail {
     free: Vec<RowId>,
 }
 
+/// A row group, found for a moment: nothing is counted that others count, too.
+pub(crate) enum GroupRef {
+    /// By its position in the list.
+    Listed(Guard<Arc<Vec<Arc<Group>>>>, usize),
+    /// One that is not in the list any more.
+    Retired(Arc<Group>),
+}
+
+impl std::ops::Deref for GroupRef {
+    type Target = Arc<Group>;
+    fn deref(&self) -> &Arc<Group> {
+        match self {
+            Self::Listed(groups, position) => &groups[*position],
+            Self::Retired(group) => group,
+        }
+    }
+}
+
 impl Heap {
     pub(crate) fn new(id: u64, table: TableId, columns: Arc<[ColumnDefinition]>) -> Self {
         Self {
             id,
             table,
             layout: Arc::new(RowLayout::new(columns)),
-            groups: RwLock::default(),
+            groups: ArcSwap::default(),
+            lists: Mutex::default(),
+            arrangement: AtomicU64::new(0),
             retired: RwLock::default(),
             next_group: AtomicU64::new(0),
             tail: Mutex::default(),
             garbage: Mutex::default(),
-            indexes: RwLock::default(),
+            indexes: ArcSwap::default(),
             changed_at: AtomicU64::new(0),
             quiet: Mutex::default(),
             moves: AtomicU64::new(0),
@@ -95,34 +120,88 @@ impl Heap {
         self.damage.get().map_or(Ok(()), |damage| Err(damage.error.clone()))
     }
 
-    /// Returns the row groups, ascending.
+    /// Returns the row groups, ascending, to keep.
     pub(crate) fn groups(&self) -> Arc<Vec<Arc<Group>>> {
-        Arc::clone(&self.groups.read())
+        self.groups.load_full()
+    }
+
+    /// Returns the row groups, ascending, to look at for a moment.
+    pub(crate) fn list(&self) -> Guard<Arc<Vec<Arc<Group>>>> {
+        self.groups.load()
     }
 
     /// Returns a row group.
-    pub(crate) fn group(&self, id: u64) -> Option<Arc<Group>> {
+    pub(crate) fn group(&self, id: u64) -> Option<GroupRef> {
         if let Some(group) = self.listed_group(id) {
             return Some(group);
         }
-        self.retired.read().iter().map(|(_, group)| group).find(|group| group.id == id).cloned()
+        let retired = self.retired.read();
+        let group = retired.iter().map(|(_, group)| group).find(|group| group.id == id)?;
+        Some(GroupRef::Retired(Arc::clone(group)))
     }
 
     /// Returns a row group that is in the list.
-    pub(crate) fn listed_group(&self, id: u64) -> Option<Arc<Group>> {
-        let groups = self.groups.read();
-        let index = groups.binary_search_by_key(&id, |group| group.id).ok()?;
-        Some(Arc::clone(&groups[index]))
+    pub(crate) fn listed_group(&self, id: u64) -> Option<GroupRef> {
+        let groups = self.groups.load();
+        // Most lists have every number.
+        let position = match groups.get(id as usize) {
+            Some(group) if group.id == id => id as usize,
+            Some(_) | None => groups.binary_search_by_key(&id, |group| group.id).ok()?,
+        };
+        Some(GroupRef::Listed(groups, position))
+    }
+
+    /// Returns a number for which frozen row groups there are: odd while that changes.
+    pub(crate) fn arrangement(&self) -> u64 {
+        self.arrangement.load(Ordering::SeqCst)
+    }
+
+    /// Changes which frozen row groups there are.
+    fn rearrange(&self, change: impl FnOnce()) {
+        self.arrangement.fetch_add(1, Ordering::SeqCst);
+        change();
+        self.arrangement.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Lets indexes look into the directories for the rows of row groups that have been frozen.
+    pub(crate) fn move_to_directories(&self, groups: &[Arc<Group>]) {
+        let lists = self.lists.lock();
+        self.rearrange(|| groups.iter().for_each(|group| group.move_to_directories()));
+        drop(lists);
+        self.complete_maps();
+    }
+
+    /// Adds to the hash tables of indexes what has been frozen.
+    pub(crate) fn complete_maps(&self) {
+        for index in self.indexes().iter().filter(|index| index.map.is_made()) {
+            // As long as a segment cannot be read the directories answer.
+            let _ = index.map.complete(&index.definition, self);
+        }
+    }
+
+    /// Puts another list of row groups in the place of the list.
+    fn change_groups(&self, change: impl FnOnce(&mut Vec<Arc<Group>>)) {
+        let _lists = self.lists.lock();
+        let mut list = Vec::clone(&self.groups.load());
+        change(&mut list);
+        let frozen = |list: &[Arc<Group>]| -> Vec<u64> {
+            list.iter().filter(|group| group.is_in_directories()).map(|group| group.id).collect()
+        };
+        // A row group in memory that comes or goes is nothing to the directories.
+        if frozen(&list) == frozen(&self.groups.load()) {
+            self.groups.store(Arc::new(list));
+        } else {
+            self.rearrange(|| self.groups.store(Arc::new(list)));
+        }
     }
 
     /// Puts row groups in the place of others, at once for all who look at the list of row groups.
     pub(crate) fn exchange_groups(&self, old: &[Arc<Group>], new: &[Arc<Group>]) {
-        let mut groups = self.groups.write();
-        let is_old = |group: &&Arc<Group>| old.iter().any(|old| old.id == group.id);
-        let kept = groups.iter().filter(|group| !is_old(group));
-        let mut list: Vec<Arc<Group>> = kept.chain(new).cloned().collect();
-        list.sort_by_key(|group| group.id);
-        *groups = Arc::new(list);
+        self.change_groups(|list| {
+            list.retain(|group| !old.iter().any(|old| old.id == group.id));
+            list.extend(new.iter().cloned());
+            list.sort_by_key(|group| group.id);
+        });
         if !new.is_empty() {
             self.moves.fetch_add(1, Ordering::Release);
         }
@@ -183,13 +262,10 @@ impl Heap {
     /// Adds a row group; its number may be any that is not in use.
     pub(crate) fn add_group(&self, group: Arc<Group>) {
         self.reserve_groups(group.id + 1);
-        let mut groups = self.groups.write();
-        let mut list = Vec::clone(&groups);
-        match list.binary_search_by_key(&group.id, |group| group.id) {
+        self.change_groups(|list| match list.binary_search_by_key(&group.id, |group| group.id) {
             Ok(index) => list[index] = group,
             Err(index) => list.insert(index, group),
-        }
-        *groups = Arc::new(list);
+        });
     }
 
     /// Adds the row groups of a segment.
@@ -205,46 +281,46 @@ impl Heap {
 
     /// Removes a row group that nobody sees.
     pub(crate) fn remove_group(&self, id: u64) {
-        let mut groups = self.groups.write();
-        let list = groups.iter().filter(|group| group.id != id).cloned().collect();
-        *groups = Arc::new(list);
+        self.change_groups(|list| list.retain(|group| group.id != id));
     }
 
     /// Returns the indexes.
-    pub(crate) fn indexes(&self) -> Arc<Vec<Arc<Index>>> {
-        Arc::clone(&self.indexes.read())
+    pub(crate) fn indexes(&self) -> Guard<Arc<Vec<Arc<Index>>>> {
+        self.indexes.load()
     }
 
     /// Returns an index.
     pub(crate) fn index(&self, id: IndexId) -> Option<Arc<Index>> {
-        self.indexes.read().iter().find(|index| index.definition.id == id).cloned()
+        self.indexes.load().iter().find(|index| index.definition.id == id).cloned()
+    }
+
+    /// Puts another list of indexes in the place of the list.
+    fn change_indexes(&self, change: impl FnOnce(&mut Vec<Arc<Index>>)) {
+        let _lists = self.lists.lock();
+        let mut list = Vec::clone(&self.indexes.load());
+        change(&mut list);
+        self.indexes.store(Arc::new(list));
     }
 
     /// Adds an index without entries.
     pub(crate) fn add_index(&self, definition: IndexDefinition) -> Arc<Index> {
         let index = Arc::new(Index::new(definition));
-        let mut indexes = self.indexes.write();
-        let mut list = Vec::clone(&indexes);
-        list.push(Arc::clone(&index));
-        *indexes = Arc::new(list);
+        self.change_indexes(|list| list.push(Arc::clone(&index)));
         index
     }
 
     /// Puts back an index that was removed, with the entries that it had.
     pub(crate) fn restore_index(&self, index: Arc<Index>) {
-        let mut indexes = self.indexes.write();
-        let mut list = Vec::clone(&indexes);
-        let at = list.partition_point(|other| other.definition.id < index.definition.id);
-        list.insert(at, index);
-        *indexes = Arc::new(list);
+        self.change_indexes(|list| {
+            let at = list.partition_point(|other| other.definition.id < index.definition.id);
+            list.insert(at, index);
+        });
     }
 
     /// Removes an index; returns it.
     pub(crate) fn remove_index(&self, id: IndexId) -> Option<Arc<Index>> {
-        let mut indexes = self.indexes.write();
-        let removed = indexes.iter().find(|index| index.definition.id == id).cloned();
-        let list = indexes.iter().filter(|index| index.definition.id != id).cloned().collect();
-        *indexes = Arc::new(list);
+        let removed = self.index(id);
+        self.change_indexes(|list| list.retain(|index| index.definition.id != id));
         for group in self.groups().iter() {
             group.directories.forget(id);
         }
@@ -273,6 +349,8 @@ impl Heap {
 
     /// Notes a commit that changed rows.
     pub(crate) fn note_commit(&self, commit: u64) {
-        self.changed_at.fetch_max(commit, Ordering::Relaxed);
+        if self.changed_at.load(Ordering::Relaxed) < commit {
+            self.changed_at.fetch_max(commit, Ordering::Relaxed);
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::builder::ColumnBuilder;
 use crate::error::{Result, StorageError};
 use crate::heap::rivals::Rival;
 use crate::heap::row::RowLayout;
-use crate::mvcc::snapshot::Snapshot;
+use crate::mvcc::snapshot::{Snapshot, View};
 use crate::mvcc::stamp::{ALWAYS, IN_FLIGHT, NEVER, xid_of};
 use crate::table::{ColumnDefinition, RowId};
 
@@ -243,7 +243,7 @@ impl PageState {
     }
 
     /// Returns whether a row has ended for a snapshot.
-    pub(crate) fn has_ended(&self, lane: usize, snapshot: &Snapshot) -> bool {
+    pub(crate) fn has_ended(&self, lane: usize, snapshot: View<'_>) -> bool {
         snapshot.is_past(self.end(lane))
             || self.rivals.iter().any(|rival| rival.lane == lane && snapshot.is_past(rival.stamp))
     }
@@ -279,7 +279,7 @@ impl PageState {
             return Some(seen.clone());
         }
         let seen = Bitmap::from_bools((0..lanes).map(|lane| {
-            (all_began || snapshot.is_past(self.begin(lane))) && !self.has_ended(lane, snapshot)
+            (all_began || snapshot.is_past(self.begin(lane))) && !self.has_ended(lane, snapshot.view())
         }));
         if let Some(since) = self.settled_since()
             && since <= snapshot.commit

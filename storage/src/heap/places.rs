@@ -28,10 +28,10 @@ impl Heap {
         while tail.free.len() >= FREE_PLACES_MIN
             && let Some(row) = tail.free.pop()
         {
-            let usable = |group: &Arc<Group>| group.is_hot() && !group.is_closed();
-            if let Some(group) = self.listed_group(row.group()).filter(usable) {
+            let group = self.listed_group(row.group());
+            if let Some(group) = group.filter(|group| group.is_hot() && !group.is_closed()) {
                 group.note_change();
-                return (group, row.lane());
+                return (Arc::clone(&group), row.lane());
             }
         }
         let group = match &tail.group {

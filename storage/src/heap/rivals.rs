@@ -123,7 +123,7 @@ impl Heap {
             if in_memory.is_some() {
                 return Ok(true);
             }
-            let pruning = self.pruning(index, row);
+            let pruning = || self.pruning(index, row);
             if self.frozen_holder(index, &key, &pruning, &contests)?.is_some() {
                 return Ok(true);
             }

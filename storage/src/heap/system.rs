@@ -51,14 +51,6 @@ impl Heap {
         }
     }
 
-    /// Returns who has ended or locked a row last, as far as that is kept with it.
-    pub(crate) fn kept_xmax(&self, row: RowId) -> u32 {
-        self.group(row.group()).map_or(0, |group| {
-            let (page, place) = group.page_of(row.lane());
-            page.read().xmax(place)
-        })
-    }
-
     /// Returns whether a row is there, as transaction `own` has to take it.
     pub(crate) fn row_state(&self, row: RowId, own: u64, xids: &XidTable) -> RowState {
         let Some(group) = self.group(row.group()).filter(|group| row.lane() < group.len()) else {

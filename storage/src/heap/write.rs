@@ -10,6 +10,7 @@ use super::rivals::Rival;
 use crate::error::Result;
 use crate::index::IndexId;
 use crate::index::key::{Key, key_of_row};
+use crate::index::map::Answer;
 use crate::index::pruning::Pruning;
 use crate::index::tree::Index;
 use crate::locks::RowLockMode;
@@ -52,11 +53,20 @@ pub(crate) enum Placed {
     Conflict(Arc<Index>, Holder),
 }
 
+/// What is known of a row that gets a newer version.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Linked {
+    /// Whether it may be locked.
+    pub(crate) is_locked: bool,
+    /// Who has locked it or failed to end it.
+    pub(crate) xmax: u32,
+}
+
 impl Heap {
     /// Puts a row at the place that it had, in recovery.
     pub(crate) fn restore(&self, id: RowId, row: Box<[u8]>, begin: u64) {
         let group = match self.group(id.group()) {
-            Some(group) => group,
+            Some(group) => Arc::clone(&group),
             None => {
                 let group = Arc::new(Group::hot(id.group()));
                 self.add_group(Arc::clone(&group));
@@ -111,7 +121,7 @@ impl Heap {
                 match holder {
                     Some(holder) => Some(holder),
                     None => {
-                        let pruning = self.pruning(index, id);
+                        let pruning = || self.pruning(index, id);
                         let frozen = self.frozen_holder(index, key, &pruning, &|group, row| {
                             holder_in(group, row, own, xids).filter(|holder| !accepts(row, *holder))
                         })?;
@@ -158,13 +168,18 @@ impl Heap {
     pub(crate) fn erase(&self, id: RowId) -> Result<()> {
         let Some(group) = self.group(id.group()) else { return Ok(()) };
         let (page, place) = group.page_of(id.lane());
-        let row: Option<Box<[u8]>> = page.read().row(place).map(Into::into);
-        let Some(row) = row else {
+        let indexes = self.indexes();
+        let mut keys = Vec::with_capacity(indexes.len());
+        {
+            let page = page.read();
             // A frozen row stays where it is, unseen.
-            return Ok(());
-        };
-        for index in self.indexes().iter() {
-            index.remove(key_of_row(&index.definition, &self.layout, &row)?.0, id);
+            let Some(row) = page.row(place) else { return Ok(()) };
+            for index in indexes.iter() {
+                keys.push(key_of_row(&index.definition, &self.layout, row)?.0);
+            }
+        }
+        for (index, key) in indexes.iter().zip(keys) {
+            index.remove(key, id);
         }
         if group.is_hot() {
             self.vacate(id);
@@ -183,11 +198,21 @@ impl Heap {
         &self,
         index: &Index,
         key: &Key,
-        pruning: &Pruning,
+        pruning: &dyn Fn() -> Pruning,
         holder: &dyn Fn(&Group, RowId) -> Option<Holder>,
     ) -> Result<Option<Holder>> {
-        for group in self.groups().iter() {
+        match index.map.find(&index.definition, self, key, holder)? {
+            Answer::Found(holder) => return Ok(Some(holder)),
+            Answer::Nothing => return Ok(None),
+            Answer::Unknown => {}
+        }
+        if index.map.is_wanted() {
+            index.map.complete(&index.definition, self)?;
+        }
+        let mut known = None;
+        for group in self.list().iter() {
             let Some((segment, position)) = group.segment() else { continue };
+            let pruning: &Pruning = known.get_or_insert_with(pruning);
             if pruning.excludes(segment, position) {
                 continue;
             }
@@ -305,14 +330,6 @@ impl Heap {
         attempt
     }
 
-    /// Returns whether a row may be locked.
-    pub(crate) fn is_locked(&self, row: RowId) -> bool {
-        self.group(row.group()).is_some_and(|group| {
-            let (page, place) = group.page_of(row.lane());
-            page.is_touched() && page.read().is_locked(place)
-        })
-    }
-
     /// Marks a row as locked, whatever its stamps.
     pub(crate) fn mark_locked(&self, row: RowId) {
         if let Some(group) = self.group(row.group()) {
@@ -339,15 +356,15 @@ impl Heap {
     }
 
     /// Links a row to the newer version that a transaction has made.
-    pub(crate) fn set_newer(&self, row: RowId, newer: RowId, xid: u64) {
-        if let Some(group) = self.group(row.group()) {
-            let (page, place) = group.page_of(row.lane());
-            let mut page = page.write();
-            match page.remove_rival(place, xid) {
-                None => page.set_newer(place, Some(newer)),
-                Some(rival) => page.add_rival(Rival { newer: Some(newer), ..rival }),
-            }
+    pub(crate) fn set_newer(&self, row: RowId, newer: RowId, xid: u64) -> Linked {
+        let Some(group) = self.group(row.group()) else { return Linked::default() };
+        let (page, place) = group.page_of(row.lane());
+        let mut page = page.write();
+        match page.remove_rival(place, xid) {
+            None => page.set_newer(place, Some(newer)),
+            Some(rival) => page.add_rival(Rival { newer: Some(newer), ..rival }),
         }
+        Linked { is_locked: page.is_locked(place), xmax: page.xmax(place) }
     }
 
     /// Returns a row's stamps and its newer version.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::directory::Directory;
 use super::key::{Key, KeyRange, range_of, whole_key};
+use super::map::Answer;
 use super::pruning::Pruning;
 use super::tree::Index;
 use super::{IndexId, IndexRange};
@@ -12,7 +13,7 @@ use crate::error::{Result, StorageError};
 use crate::heap::Heap;
 use crate::heap::group::Group;
 use crate::heap::row::StoredRow;
-use crate::mvcc::snapshot::Snapshot;
+use crate::mvcc::snapshot::{Snapshot, View};
 use crate::table::RowId;
 
 /// A tuning constant: entries taken from the tree at a time, at first and at most.
@@ -154,7 +155,7 @@ impl IndexCursor {
                 self.refused = Some(refused);
                 return None;
             }
-            if group.sees(row.lane(), &self.snapshot) {
+            if group.sees(row.lane(), self.snapshot.view()) {
                 return Some((key, row));
             }
         }
@@ -163,7 +164,7 @@ impl IndexCursor {
     /// Says that a row is read, and what of it is not seen.
     fn track(&self, group: &Group, row: RowId) -> Result<()> {
         let Some(tracker) = &self.snapshot.tracker else { return Ok(()) };
-        if group.sees(row.lane(), &self.snapshot) {
+        if group.sees(row.lane(), self.snapshot.view()) {
             tracker.read_row(self.heap.table, self.heap.id, row)?;
         }
         let mut unseen = BTreeSet::new();
@@ -232,23 +233,34 @@ pub(crate) fn find_unique(
     heap: &Heap,
     index: IndexId,
     key: &[types::Datum],
-    snapshot: &Snapshot,
+    snapshot: View<'_>,
 ) -> Result<Option<RowId>> {
-    let index = heap.index(index).ok_or_else(|| no_index(heap, index))?;
-    let range = IndexRange { prefix: key.to_vec(), low: None, high: None };
+    let indexes = heap.indexes();
+    let index = indexes.iter().find(|other| other.definition.id == index).ok_or_else(|| no_index(heap, index))?;
     let bytes = whole_key(&index.definition, key)?;
     let sees = |row: RowId| heap.group(row.group()).is_some_and(|group| group.sees(row.lane(), snapshot));
     if let Some(row) = index.find(&bytes, sees) {
         return Ok(Some(row));
     }
+    let found = index.map.find(&index.definition, heap, &bytes, |group, row| {
+        group.sees(row.lane(), snapshot).then_some(row)
+    });
+    match found? {
+        Answer::Found(row) => return Ok(Some(row)),
+        Answer::Nothing => return Ok(None),
+        Answer::Unknown => {}
+    }
+    if index.map.is_wanted() {
+        index.map.complete(&index.definition, heap)?;
+    }
     let mut pruning = None;
-    for group in heap.groups().iter() {
+    for group in heap.list().iter() {
         if !group.is_in_directories() || !snapshot.is_past(group.begin()) {
             continue;
         }
         let Some((segment, position)) = group.segment() else { continue };
         let pruning =
-            pruning.get_or_insert_with(|| Pruning::of_range(&index.definition, heap.columns(), &range));
+            pruning.get_or_insert_with(|| Pruning::of_key(&index.definition, heap.columns(), key));
         if pruning.excludes(segment, position) {
             continue;
         }

@@ -102,6 +102,42 @@ impl Directories {
     }
 }
 
+/// Calls `each` with the keys of a row group of a segment and their lanes, in the order of lanes. What it was called with
+/// does not count when this fails.
+///
+/// # Errors
+/// When the segment is damaged.
+pub(crate) fn each_key(
+    index: &IndexDefinition,
+    columns: &[ColumnDefinition],
+    segment: &Segment,
+    group: usize,
+    each: &mut dyn FnMut(Key, u16),
+) -> Result<()> {
+    segment.check()?;
+    let losses = guard::losses();
+    let rows = segment.rows(group);
+    for vector_index in 0..rows.div_ceil(VECTOR_LANES) {
+        let mut vectors: Vec<(usize, Vector)> = Vec::with_capacity(index.columns.len());
+        for part in &index.columns {
+            let vector = segment.chunk(group, part.column)?.vector(vector_index);
+            let vector = vector.ok_or_else(|| segment.corrupt(group, part.column, INCONSISTENT))?;
+            vectors.push((part.column, vector));
+        }
+        let lanes = (rows - vector_index * VECTOR_LANES).min(VECTOR_LANES);
+        for lane in 0..lanes {
+            let (key, _) = key_of(index, columns, |column| {
+                match vectors.iter().find(|(number, _)| *number == column) {
+                    Some((_, vector)) => lane_at(&columns[column], vector, lane),
+                    None => Ok(Lane::Null),
+                }
+            })?;
+            each(key, (vector_index * VECTOR_LANES + lane) as u16);
+        }
+    }
+    guard::check_losses(losses)
+}
+
 impl Directory {
     fn new(
         index: &IndexDefinition,
@@ -109,29 +145,8 @@ impl Directory {
         segment: &Segment,
         group: usize,
     ) -> Result<Self> {
-        segment.check()?;
-        let losses = guard::losses();
-        let rows = segment.rows(group);
-        let mut entries = Vec::with_capacity(rows);
-        for vector_index in 0..rows.div_ceil(VECTOR_LANES) {
-            let mut vectors: Vec<(usize, Vector)> = Vec::with_capacity(index.columns.len());
-            for part in &index.columns {
-                let vector = segment.chunk(group, part.column)?.vector(vector_index);
-                let vector = vector.ok_or_else(|| segment.corrupt(group, part.column, INCONSISTENT))?;
-                vectors.push((part.column, vector));
-            }
-            let lanes = (rows - vector_index * VECTOR_LANES).min(VECTOR_LANES);
-            for lane in 0..lanes {
-                let (key, _) = key_of(index, columns, |column| {
-                    match vectors.iter().find(|(number, _)| *number == column) {
-                        Some((_, vector)) => lane_at(&columns[column], vector, lane),
-                        None => Ok(Lane::Null),
-                    }
-                })?;
-                entries.push((key, (vector_index * VECTOR_LANES + lane) as u16));
-            }
-        }
-        guard::check_losses(losses)?;
+        let mut entries = Vec::with_capacity(segment.rows(group));
+        each_key(index, columns, segment, group, &mut |key, lane| entries.push((key, lane)))?;
         if !entries.is_sorted() {
             entries.sort_unstable();
         }

@@ -42,6 +42,11 @@ impl Key {
         bytes
     }
 
+    /// Returns the first bytes as words, and the others.
+    pub(crate) fn words(&self) -> ([u64; INLINE / 8], &[u8]) {
+        (self.head, self.tail.as_deref().unwrap_or_default())
+    }
+
     /// Returns the bytes, padded, of a key that has no more than [`INLINE`].
     pub(crate) fn inline(&self) -> Option<[u8; INLINE]> {
         self.tail.is_none().then(|| self.head_bytes())
@@ -127,6 +132,20 @@ pub(crate) fn key_of<'a>(
         put(&mut bytes, column, definition, value)?;
     }
     Ok((Key::new(&bytes), any_null))
+}
+
+/// Returns the key of a row that gives the values of its columns one after the other.
+pub(crate) fn key_of_lanes(
+    index: &IndexDefinition,
+    columns: &[ColumnDefinition],
+    mut give: impl FnMut(usize, &mut dyn FnMut(Lane<'_>) -> Result<()>) -> Result<()>,
+) -> Result<Key> {
+    let mut bytes = Vec::with_capacity(INLINE);
+    for column in &index.columns {
+        let definition = columns.get(column.column).ok_or_else(|| no_column(index))?;
+        give(column.column, &mut |lane| put(&mut bytes, column, definition, lane))?;
+    }
+    Ok(Key::new(&bytes))
 }
 
 /// Returns the key of a row.

@@ -1,13 +1,15 @@
 //! Key indexes: rows in the order of some columns.
 //!
 //! Rows in memory are in an ordered tree ([`tree`]) from keys to row identifiers, every version of a row by itself. A
-//! frozen row group has a sorted directory of its keys for each index ([`directory`]), made when it is first asked for.
+//! frozen row group has a sorted directory of its keys for each index ([`directory`]), made when it is first asked for;
+//! where a whole key is, a hash table over all of them says sooner ([`map`]).
 //! Keys are memcomparable bytes ([`key`]).
 
 pub(crate) mod build;
 pub(crate) mod cursor;
 pub(crate) mod directory;
 pub(crate) mod key;
+pub(crate) mod map;
 mod narrow;
 pub(crate) mod pruning;
 pub(crate) mod tree;

@@ -29,19 +29,24 @@ impl Pruning {
         Self { columns: index.columns.iter().filter_map(value).collect() }
     }
 
+    /// Returns what the key with some values has.
+    pub(crate) fn of_key(index: &IndexDefinition, columns: &[ColumnDefinition], key: &[types::Datum]) -> Self {
+        let known = |(part, value): (&super::IndexColumn, &types::Datum)| {
+            let definition = prunable(part, columns)?;
+            Some((part.column, equals(datum_value(definition, value)?)))
+        };
+        Self { columns: index.columns.iter().zip(key).filter_map(known).collect() }
+    }
+
     /// Returns what all keys of a range have.
     pub(crate) fn of_range(
         index: &IndexDefinition,
         columns: &[ColumnDefinition],
         range: &IndexRange,
     ) -> Self {
-        let known = |(part, value): (&super::IndexColumn, &types::Datum)| {
-            let definition = prunable(part, columns)?;
-            Some((part.column, equals(datum_value(definition, value)?)))
-        };
-        let mut found: Vec<_> = index.columns.iter().zip(&range.prefix).filter_map(known).collect();
-        found.extend(next_column(index, columns, range));
-        Self { columns: found }
+        let mut found = Self::of_key(index, columns, &range.prefix);
+        found.columns.extend(next_column(index, columns, range));
+        found
     }
 
     /// Returns whether no row of a row group has such a key.

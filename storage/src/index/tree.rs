@@ -7,6 +7,7 @@ use parking_lot::RwLock;
 
 use super::IndexDefinition;
 use super::key::{Key, KeyRange};
+use super::map::KeyMap;
 use crate::table::RowId;
 
 /// An index of a table.
@@ -14,11 +15,13 @@ use crate::table::RowId;
 pub(crate) struct Index {
     pub(crate) definition: IndexDefinition,
     tree: RwLock<BTreeSet<(Key, u64)>>,
+    /// Where the keys of frozen row groups are.
+    pub(crate) map: KeyMap,
 }
 
 impl Index {
     pub(crate) fn new(definition: IndexDefinition) -> Self {
-        Self { definition, tree: RwLock::default() }
+        Self { definition, tree: RwLock::default(), map: KeyMap::default() }
     }
 
     /// Adds a row.

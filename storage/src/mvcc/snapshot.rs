@@ -1,9 +1,9 @@
 //! Snapshots: everything up to a commit, and what the own transaction did in earlier commands.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::stamp::{IN_FLIGHT, command_of, xid_of};
 use super::xids::XidTable;
@@ -25,8 +25,33 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Returns whether what the stamp stands for has happened. The caller keeps the row from changing.
+    /// Returns what is seen, borrowed.
+    pub(crate) fn view(&self) -> View<'_> {
+        View { commit: self.commit, xid: self.xid, command: self.command, xids: &self.xids }
+    }
+
+    /// See [`View::is_past`].
     pub(crate) fn is_past(&self, stamp: u64) -> bool {
+        self.view().is_past(stamp)
+    }
+}
+
+/// What a snapshot sees, for as long as somebody else keeps it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    /// See [`Snapshot`].
+    pub(crate) commit: u64,
+    /// See [`Snapshot`].
+    pub(crate) xid: u64,
+    /// See [`Snapshot`].
+    pub(crate) command: u32,
+    /// See [`Snapshot`].
+    pub(crate) xids: &'a XidTable,
+}
+
+impl View<'_> {
+    /// Returns whether what the stamp stands for has happened. The caller keeps the row from changing.
+    pub(crate) fn is_past(self, stamp: u64) -> bool {
         if stamp < IN_FLIGHT {
             return stamp <= self.commit;
         }
@@ -36,42 +61,57 @@ impl Snapshot {
         }
         self.xids.commit_of(xid).is_some_and(|commit| commit <= self.commit)
     }
-
-    /// Returns whether a row version with these stamps is seen.
-    pub(crate) fn sees(&self, begin: u64, end: u64) -> bool {
-        self.is_past(begin) && !self.is_past(end)
-    }
 }
 
-/// The commits that snapshots in use refer to.
+/// The commits that snapshots in use refer to: a slot for each, which its snapshot alone writes, so that taking a
+/// snapshot changes nothing that others look at all the time.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    held: Mutex<BTreeMap<u64, usize>>,
+    slots: RwLock<Vec<Arc<Slot>>>,
+    /// Those that nobody has.
+    free: Mutex<Vec<Arc<Slot>>>,
 }
+
+/// A commit that is held, alone in its cache lines; [`FREE`]: none.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Slot(AtomicU64);
+
+const FREE: u64 = u64::MAX;
 
 /// Keeps a commit's rows from being removed.
 #[derive(Debug)]
 pub(crate) struct Held {
     registry: Arc<Registry>,
+    slot: Arc<Slot>,
     commit: u64,
-    /// Whether it still does.
-    holds: bool,
 }
 
 impl Registry {
-    /// Holds the commit that `newest` returns.
-    pub(crate) fn hold<T>(self: &Arc<Self>, newest: impl FnOnce() -> (u64, T)) -> (Arc<Held>, T) {
-        let mut held = self.held.lock();
-        let (commit, with) = newest();
-        *held.entry(commit).or_default() += 1;
-        (Arc::new(Held { registry: Arc::clone(self), commit, holds: true }), with)
+    /// Holds the newest commit.
+    pub(crate) fn hold(self: &Arc<Self>, newest: &dyn Fn() -> u64) -> Held {
+        let mut held = self.let_go(0);
+        held.renew(newest);
+        held
+    }
+
+    /// Returns a commit whose rows may be removed.
+    fn let_go(self: &Arc<Self>, commit: u64) -> Held {
+        let free = self.free.lock().pop();
+        let slot = free.unwrap_or_else(|| {
+            let slot = Arc::new(Slot(AtomicU64::new(FREE)));
+            self.slots.write().push(Arc::clone(&slot));
+            slot
+        });
+        Held { registry: Arc::clone(self), slot, commit }
     }
 
     /// Returns the oldest commit that anybody may still look at; `newest` returns the newest.
     pub(crate) fn horizon(&self, newest: impl FnOnce() -> u64) -> u64 {
-        let held = self.held.lock();
+        // Before the slots: whoever holds a commit and is not seen here has made sure afterwards that it was the newest.
         let newest = newest();
-        held.first_key_value().map_or(newest, |(&commit, _)| commit.min(newest))
+        let slots = self.slots.read();
+        slots.iter().map(|slot| slot.0.load(Ordering::SeqCst)).fold(newest, u64::min)
     }
 }
 
@@ -81,23 +121,32 @@ impl Held {
         self.commit
     }
 
-    /// Returns the same commit, whose rows may be removed.
-    pub(crate) fn let_go(&self) -> Arc<Self> {
-        Arc::new(Self { registry: Arc::clone(&self.registry), commit: self.commit, holds: false })
+    /// Holds the newest commit instead.
+    pub(crate) fn renew(&mut self, newest: &dyn Fn() -> u64) {
+        let mut commit = newest();
+        loop {
+            self.slot.0.store(commit, Ordering::SeqCst);
+            let now = newest();
+            if now == commit {
+                self.commit = commit;
+                return;
+            }
+            commit = now;
+        }
+    }
+
+    /// Lets the commit's rows be removed.
+    pub(crate) fn release(held: &mut Arc<Self>) {
+        match Arc::get_mut(held) {
+            Some(held) => held.slot.0.store(FREE, Ordering::SeqCst),
+            None => *held = Arc::new(held.registry.let_go(held.commit)),
+        }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if !self.holds {
-            return;
-        }
-        let mut held = self.registry.held.lock();
-        if let Some(count) = held.get_mut(&self.commit) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.commit);
-            }
-        }
+        self.slot.0.store(FREE, Ordering::SeqCst);
+        self.registry.free.lock().push(Arc::clone(&self.slot));
     }
 }

@@ -8,6 +8,7 @@ use crate::durable::record::{CommitRecord, GroupRecord, RowBytes, ShapeRecord, T
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;
 use crate::heap::group::Form;
+use crate::mvcc::snapshot::Held;
 use crate::mvcc::stamp::{IN_FLIGHT, NEVER, xid_of};
 use crate::segment::Segment;
 use crate::store::Commit;
@@ -16,6 +17,8 @@ use crate::version::Changes;
 
 /// A tuning constant: rows that a commit removes for others at least, for each row that it ended itself.
 const VACUUM_FACTOR: usize = 4;
+/// A tuning constant: up to so many entries of the log, its memory is kept for the next transaction.
+const UNDO_KEPT: usize = 256;
 
 impl Transaction {
     /// Commits: when this returns, the writes are durable and visible.
@@ -23,6 +26,23 @@ impl Transaction {
     /// # Errors
     /// Conflicts, and failures of the disk; the transaction is rolled back then.
     pub fn commit(mut self) -> Result<CommitNumber> {
+        self.commit_in_place()
+    }
+
+    /// As [`Self::commit`]; afterwards, and after an error, too, the transaction has nothing and waits for
+    /// [`Self::restart`].
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub fn commit_in_place(&mut self) -> Result<CommitNumber> {
+        let committed = self.try_commit();
+        // Nothing is left to undo of one that has committed.
+        self.abort();
+        Held::release(&mut self.held);
+        committed
+    }
+
+    fn try_commit(&mut self) -> Result<CommitNumber> {
         if let Some(tracker) = &self.tracker {
             tracker.prepare()?;
         }
@@ -185,35 +205,56 @@ impl Transaction {
 
     /// Exchanges this transaction's stamps for the commit's number.
     pub(super) fn finish(&mut self, commit: u64) {
-        let mut ended: BTreeMap<u64, (Arc<Heap>, Vec<RowId>)> = BTreeMap::new();
-        for undo in self.undo.drain(..) {
-            match undo {
-                Undo::Inserted(heap, row) => {
-                    if let Some(group) = heap.group(row.group()) {
-                        let (page, place) = group.page_of(row.lane());
-                        page.write().set_begin(place, commit);
-                    }
-                    heap.note_commit(commit);
-                }
-                Undo::Ended(heap, row) => {
-                    // Rows in segments stay where they are until compaction comes.
-                    let mut is_hot = false;
-                    if let Some(group) = heap.group(row.group()) {
-                        let (page, place) = group.page_of(row.lane());
-                        page.write().set_end(place, commit);
-                        is_hot = group.is_hot();
-                    }
-                    heap.note_commit(commit);
-                    let of_heap = ended.entry(heap.id).or_insert_with(|| (heap, Vec::new()));
-                    if is_hot {
-                        of_heap.1.push(row);
-                    }
-                }
+        let undo = std::mem::take(&mut self.undo);
+        let mut ended: Vec<(&Arc<Heap>, Vec<RowId>)> = Vec::new();
+        let mut rest = undo.as_slice();
+        while let Some(first) = rest.first() {
+            let (heap, row) = match first {
+                Undo::Inserted(heap, row) | Undo::Ended(heap, row) => (heap, *row),
                 Undo::AddedGroup(heap, group) => {
                     group.begin.store(commit, std::sync::atomic::Ordering::Release);
                     heap.note_commit(commit);
+                    rest = &rest[1..];
+                    continue;
                 }
-                Undo::AddedIndex(..) | Undo::DroppedIndex(..) => {}
+                Undo::AddedIndex(..) | Undo::DroppedIndex(..) => {
+                    rest = &rest[1..];
+                    continue;
+                }
+            };
+            // What was written to one page one after the other is done at once.
+            let on_page = |undo: &Undo| match undo {
+                Undo::Inserted(other, at) | Undo::Ended(other, at) => {
+                    Arc::ptr_eq(other, heap) && at.page() == row.page()
+                }
+                Undo::AddedGroup(..) | Undo::AddedIndex(..) | Undo::DroppedIndex(..) => false,
+            };
+            let (run, after) = rest.split_at(rest.iter().take_while(|undo| on_page(undo)).count());
+            rest = after;
+            // Ended rows in segments stay where they are until compaction comes.
+            let mut is_hot = false;
+            if let Some(group) = heap.group(row.group()) {
+                is_hot = group.is_hot();
+                let mut page = group.page_of(row.lane()).0.write();
+                for undo in run {
+                    match undo {
+                        Undo::Inserted(_, row) => page.set_begin(row.place(), commit),
+                        Undo::Ended(_, row) => page.set_end(row.place(), commit),
+                        Undo::AddedGroup(..) | Undo::AddedIndex(..) | Undo::DroppedIndex(..) => {}
+                    }
+                }
+            }
+            heap.note_commit(commit);
+            let gone = run.iter().filter_map(|undo| match undo {
+                Undo::Ended(_, row) if is_hot => Some(*row),
+                Undo::Ended(..) => None,
+                Undo::Inserted(..) | Undo::AddedGroup(..) | Undo::AddedIndex(..) | Undo::DroppedIndex(..) => {
+                    None
+                }
+            });
+            match ended.iter_mut().find(|(other, _)| Arc::ptr_eq(other, heap)) {
+                Some((_, rows)) => rows.extend(gone),
+                None => ended.push((heap, gone.collect())),
             }
         }
         self.changes = Changes::default();
@@ -221,13 +262,17 @@ impl Transaction {
             self.store.xids().forget(xid.xid);
             xid.release();
         }
-        self.held = self.store.newest().0;
+        Held::release(&mut self.held);
         let horizon = self.store.horizon();
-        for (heap, rows) in ended.into_values() {
+        for (heap, rows) in ended {
             let budget = rows.len() * VACUUM_FACTOR;
             heap.add_garbage(commit, rows);
             // What is left over is left to the next commit.
             let _ = heap.vacuum(horizon, budget);
+        }
+        if undo.capacity() <= UNDO_KEPT {
+            self.undo = undo;
+            self.undo.clear();
         }
     }
 }

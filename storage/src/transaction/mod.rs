@@ -8,6 +8,7 @@ mod commit;
 mod lock;
 mod optimistic;
 mod prepare;
+mod read;
 mod references;
 mod replace;
 mod serial;
@@ -15,10 +16,7 @@ mod structure;
 mod turn;
 mod write;
 
-use std::any::Any;
 use std::sync::Arc;
-
-use types::{Datum, Oid};
 
 pub(crate) use prepare::Detached;
 pub use serial::ExportedSnapshot;
@@ -26,18 +24,15 @@ pub(crate) use write::duplicate;
 pub use write::{InsertOutcome, IsolationLevel, WaitPolicy, WriteOutcome};
 
 use crate::error::{Result, StorageError};
+use crate::heap::Heap;
 use crate::heap::group::Group;
-use crate::heap::row::{NewRow, StoredRow};
-use crate::heap::{Heap, RowState, SystemColumns};
-use crate::index::cursor::find_unique;
+use crate::index::IndexId;
 use crate::index::tree::Index;
-use crate::index::{IndexCursor, IndexId, IndexRange};
 use crate::locks::HeldLocks;
-use crate::mvcc::snapshot::{Held, Snapshot};
+use crate::mvcc::snapshot::{Held, Snapshot, View};
 use crate::mvcc::stamp::COMMANDS_MAX;
 use crate::mvcc::waits::Waiter;
 use crate::mvcc::xids::XidState;
-use crate::scan::TableScan;
 use crate::serializable::Tracker;
 use crate::store::Store;
 use crate::table::{RowId, TableId};
@@ -57,6 +52,8 @@ pub struct Transaction {
     isolation: IsolationLevel,
     /// The tables and the catalog, without own changes.
     version: Arc<StoreVersion>,
+    /// See [`Store::renew`].
+    generation: u64,
     held: Arc<Held>,
     /// Present once something is written.
     xid: Option<Arc<XidState>>,
@@ -102,13 +99,16 @@ pub(crate) enum Undo {
 
 impl Transaction {
     pub(crate) fn new(store: Arc<Store>, waiter: Arc<dyn Waiter>, owner: u64) -> Self {
-        let (held, version) = store.newest();
+        let mut held = store.newest();
+        let (mut version, mut generation) = (Arc::default(), u64::MAX);
+        store.renew(&mut held, &mut version, &mut generation);
         Self {
             store,
             waiter,
             owner,
             isolation: IsolationLevel::ReadCommitted,
             version,
+            generation,
             held,
             xid: None,
             command: 0,
@@ -125,17 +125,25 @@ impl Transaction {
         }
     }
 
+    /// Begins another transaction of the same session in the place of this one, which is rolled back if it is not over.
+    pub fn restart(&mut self) {
+        self.abort();
+        self.isolation = IsolationLevel::ReadCommitted;
+        (self.command, self.command_wrote) = (0, false);
+        (self.asynchronous, self.serializable) = (false, false);
+        (self.optimistic, self.validates) = (false, false);
+        self.store.renew(&mut self.held, &mut self.version, &mut self.generation);
+    }
+
     /// Moves the snapshot to the newest commit, and begins a new command.
     pub fn refresh_snapshot(&mut self) {
-        let (held, version) = self.store.newest();
-        self.held = held;
-        self.version = version;
+        self.store.renew(&mut self.held, &mut self.version, &mut self.generation);
         self.advance_command();
     }
 
     /// Looks at the newest tables and catalog, but at rows as before; begins a new command.
     pub fn refresh_tables(&mut self) {
-        self.version = self.store.published_version();
+        self.store.renew_version(&mut self.version, &mut self.generation);
         self.advance_command();
     }
 
@@ -164,8 +172,7 @@ impl Transaction {
     /// # Errors
     /// `OptimisticCatalog`.
     pub fn require_catalog(&self) -> Result<()> {
-        let newest = self.store.published_version().catalog_commit;
-        if self.optimistic && newest > self.held.commit() {
+        if self.optimistic && self.store.published_version().catalog_commit > self.held.commit() {
             return Err(StorageError::OptimisticCatalog);
         }
         Ok(())
@@ -224,9 +231,19 @@ impl Transaction {
         }
     }
 
+    /// Returns what the snapshot sees, borrowed.
+    pub(crate) fn view(&self) -> View<'_> {
+        View {
+            commit: self.held.commit(),
+            xid: self.xid().unwrap_or(0),
+            command: self.command,
+            xids: self.store.xids(),
+        }
+    }
+
     /// Returns a snapshot of everything committed and all own writes, for checks of constraints.
     fn newest_snapshot(&self) -> Snapshot {
-        let (held, _) = self.store.newest();
+        let held = self.store.newest();
         Snapshot {
             commit: held.commit(),
             command: COMMANDS_MAX + 1,
@@ -237,175 +254,19 @@ impl Transaction {
     }
 
     /// Returns a table as this transaction sees it, to read or write its rows.
-    pub(crate) fn table(&self, table: TableId) -> Result<Arc<TableVersion>> {
+    pub(crate) fn table(&self, table: TableId) -> Result<&Arc<TableVersion>> {
         let found = self.any_table(table)?;
         found.heap.check()?;
         Ok(found)
     }
 
     /// Returns a table as this transaction sees it, even if its rows cannot be read.
-    pub(crate) fn any_table(&self, table: TableId) -> Result<Arc<TableVersion>> {
+    pub(crate) fn any_table(&self, table: TableId) -> Result<&Arc<TableVersion>> {
         let found = match self.changes.tables.get(&table) {
             Some(change) => change.after.as_ref(),
             None => self.version.tables.get(&table),
         };
-        found.cloned().ok_or(StorageError::NoSuchTable(table))
-    }
-
-    /// Returns a consistent view of a table, own writes of earlier commands included.
-    pub fn scan(&self, table: TableId) -> Result<TableScan> {
-        Ok(TableScan::new(&self.table(table)?.heap, self.snapshot()))
-    }
-
-    /// Returns a view of a table as of now: everything committed, and all own writes.
-    pub fn scan_newest(&self, table: TableId) -> Result<TableScan> {
-        Ok(TableScan::new(&self.table(table)?.heap, self.newest_snapshot()))
-    }
-
-    /// Returns a scan that shows one version of a row, whatever its stamps.
-    pub fn scan_row(&self, table: TableId, row: RowId) -> Result<TableScan> {
-        Ok(TableScan::of_row(&self.table(table)?.heap, row))
-    }
-
-    /// Returns the newest commit that has changed a row of a table.
-    pub fn changed_at(&self, table: TableId) -> Result<u64> {
-        Ok(self.table(table)?.heap.changed_at.load(std::sync::atomic::Ordering::Relaxed))
-    }
-
-    /// Returns a row by its identifier, whether it is visible or not; `None` when there is none.
-    pub fn row(&self, table: TableId, row: RowId) -> Result<Option<StoredRow>> {
-        let heap = &self.table(table)?.heap;
-        match heap.group(row.group()) {
-            Some(group) => group.row(&heap.layout, row.lane()),
-            None => Ok(None),
-        }
-    }
-
-    /// Appends some columns of a row by its identifier, visible or not, as datums of given types. Returns whether there
-    /// is such a row.
-    pub fn row_datums(
-        &self,
-        table: TableId,
-        row: RowId,
-        columns: &[(usize, Oid)],
-        out: &mut Vec<Datum>,
-    ) -> Result<bool> {
-        let heap = &self.table(table)?.heap;
-        match heap.group(row.group()) {
-            Some(group) => group.row_datums(&heap.layout, row.lane(), columns, out),
-            None => Ok(false),
-        }
-    }
-
-    /// Says who has made rows that this transaction has inserted again.
-    pub(crate) fn set_origins(&self, table: TableId, rows: &[RowId], origins: &[i32]) -> Result<()> {
-        let heap = &self.table(table)?.heap;
-        for (row, origin) in rows.iter().zip(origins) {
-            heap.set_origin(*row, *origin as u32);
-        }
-        Ok(())
-    }
-
-    /// Returns the system columns of a row, visible or not; `None` when there is no such row.
-    pub fn system_columns(&self, table: TableId, row: RowId) -> Result<Option<SystemColumns>> {
-        self.table(table)?.heap.system_columns(row, self.store.xids())
-    }
-
-    /// Returns whether a row is there, whatever the snapshot sees.
-    pub fn row_state(&self, table: TableId, row: RowId) -> Result<RowState> {
-        Ok(self.table(table)?.heap.row_state(row, self.xid().unwrap_or(0), self.store.xids()))
-    }
-
-    /// Returns every row of a table that is there or may be.
-    pub fn scan_held(&self, table: TableId) -> Result<TableScan> {
-        let heap = &self.table(table)?.heap;
-        // Rows that this transaction has ended may come back.
-        Ok(TableScan::of_held(heap, heap.groups().to_vec(), 0, self.store.xids()))
-    }
-
-    /// Returns how often rows of a table have moved to other places.
-    pub fn moves(&self, table: TableId) -> Result<u64> {
-        Ok(self.table(table)?.heap.moves())
-    }
-
-    /// Returns what is kept with a table's rows under a number, made if there is nothing. It goes with the rows when the
-    /// table is truncated, rewritten or dropped.
-    pub fn attachment(
-        &self,
-        table: TableId,
-        number: u64,
-        make: &dyn Fn() -> Arc<dyn Any + Send + Sync>,
-    ) -> Result<Arc<dyn Any + Send + Sync>> {
-        Ok(self.table(table)?.heap.attachment(number, make))
-    }
-
-    /// Waits until another transaction is over, or has returned to a savepoint.
-    ///
-    /// # Errors
-    /// What ends a wait.
-    pub fn wait_for_transaction(&mut self, xid: u64) -> Result<()> {
-        self.wait_for(xid)
-    }
-
-    /// Returns whether this transaction's snapshot sees a row.
-    pub fn sees(&self, table: TableId, row: RowId) -> Result<bool> {
-        let heap = &self.table(table)?.heap;
-        let group = heap.group(row.group());
-        Ok(group.is_some_and(|group| group.sees(row.lane(), &self.snapshot())))
-    }
-
-    /// Returns the rows of a range of an index that the snapshot sees, in the index's order or the reverse.
-    pub fn index_rows(
-        &self,
-        table: TableId,
-        index: IndexId,
-        range: &IndexRange,
-        reverse: bool,
-    ) -> Result<IndexCursor> {
-        self.index_cursor(table, index, range, reverse, self.snapshot())
-    }
-
-    /// Returns the row with a whole key of a unique index that the snapshot sees.
-    pub fn find_unique(&self, table: TableId, index: IndexId, key: &[Datum]) -> Result<Option<RowId>> {
-        if self.is_tracked() {
-            return self.index_rows(table, index, &IndexRange::key(key.to_vec()), false)?.next_row();
-        }
-        find_unique(&self.table(table)?.heap, index, key, &self.snapshot())
-    }
-
-    /// Returns whether an index keeps the keys of a table apart.
-    pub fn keeps_unique(&self, table: TableId, index: IndexId) -> Result<bool> {
-        let index = self.table(table)?.heap.index(index);
-        Ok(index.is_some_and(|index| index.definition.unique))
-    }
-
-    /// Returns a row in the form in which a table stores it; `types` are those of the columns.
-    ///
-    /// # Errors
-    /// For nulls in columns that take none and values that the columns cannot hold.
-    pub fn encode_row(&self, table: TableId, values: &[Datum], types: &[Oid]) -> Result<NewRow> {
-        self.table(table)?.heap.layout.encode_datums(values, types).map(NewRow)
-    }
-
-    /// As [`Self::index_rows`], with everything committed and all own writes, as constraints are checked.
-    pub fn index_rows_newest(
-        &self,
-        table: TableId,
-        index: IndexId,
-        range: &IndexRange,
-    ) -> Result<IndexCursor> {
-        self.index_cursor(table, index, range, false, self.newest_snapshot())
-    }
-
-    fn index_cursor(
-        &self,
-        table: TableId,
-        index: IndexId,
-        range: &IndexRange,
-        reverse: bool,
-        snapshot: Snapshot,
-    ) -> Result<IndexCursor> {
-        IndexCursor::of_heap(&self.table(table)?.heap, index, range, reverse, snapshot)
+        found.ok_or(StorageError::NoSuchTable(table))
     }
 
     /// Returns a point to which this transaction can return.
@@ -433,11 +294,16 @@ impl Transaction {
         self.abort();
     }
 
+    /// Lets go of the snapshot of a transaction that is over, until [`Self::restart`].
+    pub fn rest(&mut self) {
+        Held::release(&mut self.held);
+    }
+
     /// Lets go of the snapshot, until the next statement takes another.
     pub fn release_snapshot(&mut self) {
         self.end_turns();
         if self.isolation == IsolationLevel::ReadCommitted {
-            self.held = self.held.let_go();
+            Held::release(&mut self.held);
         }
     }
 

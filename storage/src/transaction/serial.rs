@@ -32,10 +32,9 @@ impl Transaction {
         loop {
             let process_id = self.waiter.process_id();
             let store = Arc::clone(&self.store);
-            let (tracker, (held, version)) =
-                store.serializable().begin(process_id, read_only, || store.newest());
-            self.held = held;
-            self.version = version;
+            let (tracker, ()) = store.serializable().begin(process_id, read_only, || {
+                store.renew(&mut self.held, &mut self.version, &mut self.generation);
+            });
             self.tracker = tracker.map(Arc::new);
             if !(read_only && deferrable) || self.await_safety()? {
                 break;

@@ -75,7 +75,7 @@ impl Transaction {
     /// `DuplicateKey` when it is to be unique and two rows have the same key.
     pub fn create_index(&mut self, table: TableId, definition: IndexDefinition) -> Result<()> {
         self.lock_table(table, TableLockMode::Share, WaitPolicy::Wait)?;
-        let old = self.table(table)?;
+        let old = Arc::clone(self.table(table)?);
         let heap = &old.heap;
         if heap.index(definition.id).is_some() {
             return Err(StorageError::Misuse(format!("index {} exists already", definition.id.0)));
@@ -92,7 +92,7 @@ impl Transaction {
     /// Drops an index.
     pub fn drop_index(&mut self, table: TableId, index: IndexId) -> Result<()> {
         self.lock_table(table, TableLockMode::AccessExclusive, WaitPolicy::Wait)?;
-        let old = self.table(table)?;
+        let old = Arc::clone(self.table(table)?);
         if let Some(dropped) = old.heap.remove_index(index) {
             self.undo.push(Undo::DroppedIndex(Arc::clone(&old.heap), dropped));
         }
@@ -110,6 +110,11 @@ impl Transaction {
         self.changes.catalog = Some((Arc::new(image), since));
     }
 
+    /// Returns whether an image is the frontend's catalog as this transaction sees it.
+    pub fn has_catalog_image(&self, image: &Arc<Vec<u8>>) -> bool {
+        Arc::ptr_eq(self.changes.catalog.as_ref().map_or(&self.version.catalog, |(image, _)| image), image)
+    }
+
     /// Returns the frontend's catalog as this transaction sees it.
     pub fn catalog_image(&self) -> Arc<Vec<u8>> {
         match &self.changes.catalog {
@@ -122,7 +127,7 @@ impl Transaction {
     pub fn bulk_writer(&mut self, table: TableId) -> Result<BulkWriter<'_>> {
         // Nobody moves rows meanwhile.
         self.lock_table(table, TableLockMode::RowExclusive, WaitPolicy::Wait)?;
-        let old = self.table(table)?;
+        let old = Arc::clone(self.table(table)?);
         Ok(BulkWriter::new(self, table, Arc::clone(old.columns()), &old.indexes))
     }
 

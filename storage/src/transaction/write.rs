@@ -235,16 +235,16 @@ impl Transaction {
     }
 
     fn link(&self, heap: &Heap, row: RowId, newer: RowId) {
-        heap.set_newer(row, newer, self.xid().unwrap_or(0));
-        if heap.is_locked(row) {
+        let own = self.xid().unwrap_or(0);
+        let linked = heap.set_newer(row, newer, own);
+        if linked.is_locked {
             let (from, to) = (LockTag::Row(heap.id, row), LockTag::Row(heap.id, newer));
             if self.store.locks().inherit(self.owner, from, to) {
                 heap.mark_locked(newer);
             }
         }
         // Who has locked a row and then changes it is said to have locked the newer version, too.
-        let own = self.xid().unwrap_or(0);
-        if own != 0 && heap.kept_xmax(row) == own as u32 {
+        if own != 0 && linked.xmax == own as u32 {
             heap.note_locker(newer, own);
         }
     }

@@ -46,6 +46,6 @@ fn contradiction(mask: &ManifestGroup, group: &Group, snapshot: &Snapshot) -> Op
         return Some("its delete mask has bits past its rows".to_owned());
     }
     // Whoever looks now cannot see what everybody saw deleted then.
-    let seen = (0..rows).find(|&lane| is_dead(lane) && group.sees(lane, snapshot));
+    let seen = (0..rows).find(|&lane| is_dead(lane) && group.sees(lane, snapshot.view()));
     seen.map(|lane| format!("row {lane} is there, but deleted"))
 }
