@@ -42,6 +42,25 @@ impl QueryContext {
             deferred: Arc::default(),
         }
     }
+    /// Makes this the context of another statement of the same session: the memory that it holds is kept.
+    pub fn renew<S: SessionAccess + 'static>(
+        &mut self,
+        params: &[Datum],
+        session: Arc<S>,
+        options: ExecutionOptions,
+        limit_bytes: u64,
+    ) {
+        self.params.clear();
+        self.params.extend_from_slice(params);
+        self.session = session;
+        self.options = options;
+        self.memory.renew(limit_bytes);
+    }
+    /// Lets go of what the statement had: it is over.
+    pub fn rest(&mut self) {
+        self.params.clear();
+        self.memory.renew(self.memory.limit_bytes);
+    }
     /// Returns the transaction.
     ///
     /// # Errors
@@ -117,6 +136,19 @@ impl MemoryTracker {
     pub fn with_limit(mut self, limit_bytes: u64) -> Self {
         self.limit_bytes = limit_bytes;
         self
+    }
+    /// Begins anew, for a statement that may use `limit_bytes`.
+    fn renew(&mut self, limit_bytes: u64) {
+        self.limit_bytes = limit_bytes;
+        match Arc::get_mut(&mut self.used) {
+            Some(used) => {
+                let held = std::mem::take(used.get_mut());
+                if held > 0 {
+                    self.server.used_bytes.fetch_sub(held, Ordering::Relaxed);
+                }
+            }
+            None => self.used = Arc::default(),
+        }
     }
     /// Takes `bytes`.
     ///

@@ -61,6 +61,8 @@ impl Account {
         for index in heap.indexes().iter() {
             let entries = index.len();
             self.add("entries of index trees", entries, entries * ENTRY_BYTES);
+            let (count, bytes) = index.map.memory();
+            self.add("hash tables of keys", count, bytes);
         }
         heap.each_retired(|group| {
             self.add("row groups for old snapshots", 1, 0);
@@ -83,6 +85,7 @@ impl Store {
             "entries of index trees",
             "stamps",
             "key directories",
+            "hash tables of keys",
             "row groups in memory",
             "row groups in segments",
             "row groups for old snapshots",

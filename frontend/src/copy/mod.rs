@@ -146,7 +146,7 @@ fn copy_plan(
             || statements::default_value(session, relation, position).is_err();
     }
     let access = session.access()?;
-    let search_path: Vec<ecow::EcoString> = access.search_path.iter().map(ecow::EcoString::from).collect();
+    let search_path: Vec<ecow::EcoString> = access.search_path().iter().map(ecow::EcoString::from).collect();
     let context = crate::analyzer::AnalyzerContext {
         catalog: &access.catalog,
         search_path: &search_path,

@@ -131,16 +131,16 @@ fn decode_startup(version: u32, body: &[u8]) -> Result<Startup> {
             break;
         }
         let value = body.string().map_err(|_| bad_layout())?;
-        match name.as_str() {
-            "user" => startup.user = value,
-            "database" => startup.database = value,
-            "options" => startup.parameters.extend(command_line_options(&value)),
-            "replication" if !matches!(value.as_str(), "false" | "off" | "no" | "0") => {
+        match name {
+            "user" => value.clone_into(&mut startup.user),
+            "database" => value.clone_into(&mut startup.database),
+            "options" => startup.parameters.extend(command_line_options(value)),
+            "replication" if !matches!(value, "false" | "off" | "no" | "0") => {
                 return Err(PgError::not_supported("replication"));
             }
             "replication" => {}
-            _ if name.starts_with("_pq_.") => startup.unknown_options.push(name),
-            _ => startup.parameters.push((name, value)),
+            _ if name.starts_with("_pq_.") => startup.unknown_options.push(name.to_owned()),
+            _ => startup.parameters.push((name.to_owned(), value.to_owned())),
         }
     }
     if !body.bytes.is_empty() {
@@ -279,6 +279,7 @@ fn serve(session: &mut Session, client: &mut Client) -> Result<()> {
             Message::Terminate => Ok(false),
             message => session.handle(client, message).map(|()| true),
         });
+        client.input.recycle(raw);
         session.finish_reports(client);
         match result {
             Ok(true) => {}

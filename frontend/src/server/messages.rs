@@ -4,7 +4,7 @@
 //! (a malformed body, `08P01`) or its own connection (lost framing). The codec is our own because pgwire's decoders
 //! trust the lengths inside a body.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -20,6 +20,8 @@ const SMALL_MESSAGE_BYTES_MAX: usize = 10_000;
 const STARTUP_BYTES_MAX: usize = 10_000;
 /// Size of the read buffer; a tuning constant.
 const READ_BUFFER_BYTES: usize = 128 * 1024;
+/// A message's type and length.
+const HEAD_BYTES: usize = 5;
 
 /// Why no message could be read.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub struct Input {
     reader: BufReader<LookingStream>,
     /// Whether a message was left before its end, so that nobody knows where the next one begins.
     lost: bool,
+    /// The memory of the last message's body.
+    spare: Vec<u8>,
 }
 
 /// A message of a COPY FROM.
@@ -68,7 +72,7 @@ impl Input {
     /// Reads from `stream`; looks for the next message while `looks` is set.
     pub fn new(stream: Socket, looks: Arc<AtomicBool>) -> Self {
         let stream = LookingStream::new(stream, looks);
-        Self { reader: BufReader::with_capacity(READ_BUFFER_BYTES, stream), lost: false }
+        Self { reader: BufReader::with_capacity(READ_BUFFER_BYTES, stream), lost: false, spare: Vec::new() }
     }
 
     /// Reads a startup packet: its first word and the rest.
@@ -115,22 +119,49 @@ impl Input {
                 "terminating connection because protocol synchronization was lost",
             )));
         }
-        let mut tag = [0];
-        self.reader.read_exact(&mut tag)?;
-        let limit = match tag[0] {
-            b'Q' | b'P' | b'B' | b'F' | b'd' => LARGE_MESSAGE_BYTES_MAX,
-            b'C' | b'D' | b'E' | b'H' | b'S' | b'X' | b'c' | b'f' => SMALL_MESSAGE_BYTES_MAX,
-            other => {
-                return Err(ReadError::Fatal(protocol_violation(format!(
-                    "invalid frontend message type {other}"
-                ))));
+        let head = match self.reader.fill_buf()?.first_chunk::<HEAD_BYTES>() {
+            Some(head) => *head,
+            None => {
+                // The type decides before a length has come.
+                let mut head = [0; HEAD_BYTES];
+                let buffered = self.reader.buffer().len();
+                if buffered == 0 {
+                    return Err(ReadError::Closed);
+                }
+                head[0] = self.reader.buffer()[0];
+                length_max(head[0])?;
+                self.reader.read_exact(&mut head)?;
+                return self.rest_of_message(head);
             }
         };
-        let len = self.word()? as usize;
+        self.reader.consume(HEAD_BYTES);
+        self.rest_of_message(head)
+    }
+
+    /// Reads the body of a message.
+    fn rest_of_message(&mut self, head: [u8; HEAD_BYTES]) -> Result<RawMessage, ReadError> {
+        let [tag, len @ ..] = head;
+        let limit = length_max(tag)?;
+        let len = u32::from_be_bytes(len) as usize;
         if len < 4 || len - 4 > limit {
             return Err(ReadError::Closed);
         }
-        Ok(RawMessage { tag: tag[0], body: self.bytes(len - 4)? })
+        let len = len - 4;
+        if let Some(buffered) = self.reader.buffer().get(..len) {
+            let mut body = std::mem::take(&mut self.spare);
+            body.extend_from_slice(buffered);
+            self.reader.consume(len);
+            return Ok(RawMessage { tag, body });
+        }
+        Ok(RawMessage { tag, body: self.bytes(len)? })
+    }
+
+    /// Takes the memory of a message that is done with, for the next one.
+    pub fn recycle(&mut self, message: RawMessage) {
+        if message.body.capacity() <= READ_BUFFER_BYTES {
+            self.spare = message.body;
+            self.spare.clear();
+        }
     }
 
     /// Reads the next message of a COPY FROM; data is appended to `pending` without a detour.
@@ -154,7 +185,7 @@ impl Input {
             b'f' => {
                 let body = self.bytes(len - 4)?;
                 let reason = Body { bytes: &body }.string().map_err(ReadError::Fatal)?;
-                Ok(CopyStep::Fail(reason))
+                Ok(CopyStep::Fail(reason.to_owned()))
             }
             b'H' | b'S' => self.bytes(len - 4).map(|_| CopyStep::Ignored),
             other => {
@@ -185,62 +216,120 @@ impl Input {
     }
 }
 
+/// Returns the longest body of a message of a type.
+fn length_max(tag: u8) -> Result<usize, ReadError> {
+    match tag {
+        b'Q' | b'P' | b'B' | b'F' | b'd' => Ok(LARGE_MESSAGE_BYTES_MAX),
+        b'C' | b'D' | b'E' | b'H' | b'S' | b'X' | b'c' | b'f' => Ok(SMALL_MESSAGE_BYTES_MAX),
+        other => Err(ReadError::Fatal(protocol_violation(format!("invalid frontend message type {other}")))),
+    }
+}
+
 /// A decoded message of the simple or extended protocol.
 #[derive(Debug)]
-pub enum Message {
+pub enum Message<'a> {
     /// Simple query.
-    Query(String),
+    Query(&'a str),
     /// Parse.
     Parse {
         /// Statement name; empty: the unnamed one.
-        name: String,
+        name: &'a str,
         /// Text.
-        sql: String,
+        sql: &'a str,
         /// Parameter types that the client fixes; 0: to be inferred.
         types: Vec<Oid>,
     },
     /// Bind.
-    Bind(Bind),
+    Bind(Bind<'a>),
     /// Describe of a statement (`S`) or portal (`P`).
-    Describe(u8, String),
+    Describe(u8, &'a str),
     /// Execute.
     Execute {
         /// Portal.
-        portal: String,
+        portal: &'a str,
         /// Most rows to send; 0: all.
         rows_max: usize,
     },
     /// Close of a statement (`S`) or portal (`P`).
-    Close(u8, String),
+    Close(u8, &'a str),
     /// Flush.
     Flush,
     /// Sync.
     Sync,
     /// Fast-path function call.
     FunctionCall,
-    /// Part of a COPY's data.
-    CopyData(Vec<u8>),
-    /// End of a COPY's data.
-    CopyDone,
-    /// The client gives a COPY up.
-    CopyFail(String),
+    /// What is left of a COPY.
+    Copy,
     /// The client says goodbye.
     Terminate,
 }
 
 /// The body of a Bind message.
 #[derive(Debug)]
-pub struct Bind {
+pub struct Bind<'a> {
     /// Portal to make.
-    pub portal: String,
+    pub portal: &'a str,
     /// Statement to take.
-    pub statement: String,
+    pub statement: &'a str,
     /// Formats of the parameters.
-    pub param_formats: Vec<i16>,
-    /// The parameters; `None`: NULL.
-    pub params: Vec<Option<Vec<u8>>>,
+    pub param_formats: Formats<'a>,
+    /// The parameters.
+    pub params: Params<'a>,
     /// Formats of the result columns.
-    pub result_formats: Vec<i16>,
+    pub result_formats: Formats<'a>,
+}
+
+/// Format codes as they came.
+#[derive(Debug, Clone, Copy)]
+pub struct Formats<'a> {
+    /// Big-endian words of 16 bits.
+    bytes: &'a [u8],
+}
+
+impl Formats<'_> {
+    /// Returns the number of codes.
+    pub fn count(self) -> usize {
+        self.bytes.len() / 2
+    }
+
+    /// Returns the codes.
+    pub fn iter(self) -> impl Iterator<Item = i16> {
+        self.bytes.chunks_exact(2).map(|code| i16::from_be_bytes([code[0], code[1]]))
+    }
+
+    /// Returns the format of value `index`: no code stands for text, one for all values.
+    pub fn of(self, index: usize) -> i16 {
+        let at = if self.count() == 1 { 0 } else { index };
+        self.bytes.get(at * 2..at * 2 + 2).map_or(0, |code| i16::from_be_bytes([code[0], code[1]]))
+    }
+}
+
+/// Values of parameters as they came.
+#[derive(Debug, Clone, Copy)]
+pub struct Params<'a> {
+    count: usize,
+    /// Lengths and bytes, checked.
+    bytes: &'a [u8],
+}
+
+impl<'a> Params<'a> {
+    /// Returns the number of parameters.
+    pub fn count(self) -> usize {
+        self.count
+    }
+
+    /// Returns the parameters; `None`: NULL.
+    pub fn iter(self) -> impl Iterator<Item = Option<&'a [u8]>> {
+        let mut rest = self.bytes;
+        (0..self.count).map(move |_| {
+            let (len, after) = rest.split_first_chunk::<4>()?;
+            rest = after;
+            let len = usize::try_from(i32::from_be_bytes(*len)).ok()?;
+            let (value, after) = rest.split_at_checked(len)?;
+            rest = after;
+            Some(value)
+        })
+    }
 }
 
 impl RawMessage {
@@ -248,10 +337,7 @@ impl RawMessage {
     ///
     /// # Errors
     /// `08P01` for a malformed body, `22021` for text that is not UTF-8.
-    pub fn decode(self) -> Result<Message> {
-        if self.tag == b'd' {
-            return Ok(Message::CopyData(self.body));
-        }
+    pub fn decode(&self) -> Result<Message<'_>> {
         let mut body = Body { bytes: &self.body };
         let message = match self.tag {
             b'Q' => Message::Query(body.string()?),
@@ -272,8 +358,12 @@ impl RawMessage {
             b'H' => Message::Flush,
             b'S' => Message::Sync,
             b'F' => return Ok(Message::FunctionCall),
-            b'c' => Message::CopyDone,
-            b'f' => Message::CopyFail(body.string()?),
+            b'd' => return Ok(Message::Copy),
+            b'c' => Message::Copy,
+            b'f' => {
+                body.string()?;
+                Message::Copy
+            }
             b'X' => Message::Terminate,
             other => return Err(protocol_violation(format!("invalid frontend message type {other}"))),
         };
@@ -301,47 +391,41 @@ impl<'a> Body<'a> {
     fn byte(&mut self) -> Result<u8> {
         Ok(self.take(1)?[0])
     }
-    fn short(&mut self) -> Result<i16> {
-        let bytes = self.take(2)?;
-        Ok(i16::from_be_bytes([bytes[0], bytes[1]]))
-    }
     fn word(&mut self) -> Result<u32> {
         let bytes = self.take(4)?;
         Ok(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     }
     /// Reads a 16-bit count, unsigned as PostgreSQL reads them.
     fn count(&mut self) -> Result<usize> {
-        Ok(usize::from(self.short()? as u16))
+        let bytes = self.take(2)?;
+        Ok(usize::from(u16::from_be_bytes([bytes[0], bytes[1]])))
     }
     /// Reads a string that ends with a zero byte.
-    pub(super) fn string(&mut self) -> Result<String> {
-        let end = self
-            .bytes
-            .iter()
-            .position(|byte| *byte == 0)
-            .ok_or_else(|| protocol_violation("invalid string in message"))?;
+    pub(super) fn string(&mut self) -> Result<&'a str> {
+        let end =
+            memchr::memchr(0, self.bytes).ok_or_else(|| protocol_violation("invalid string in message"))?;
         let text = self.take(end + 1)?;
-        Ok(utf8(&text[..end])?.to_owned())
+        utf8(&text[..end])
     }
-    fn bind(&mut self) -> Result<Bind> {
+    fn formats(&mut self) -> Result<Formats<'a>> {
+        let count = self.count()?;
+        Ok(Formats { bytes: self.take(count * 2)? })
+    }
+    fn bind(&mut self) -> Result<Bind<'a>> {
         let (portal, statement) = (self.string()?, self.string()?);
+        let param_formats = self.formats()?;
         let count = self.count()?;
-        let param_formats = (0..count).map(|_| self.short()).collect::<Result<_>>()?;
-        let count = self.count()?;
-        let mut params = Vec::with_capacity(count);
+        let start = self.bytes;
         for _ in 0..count {
-            params.push(match self.word()? as i32 {
-                -1 => None,
-                len => {
-                    let len = usize::try_from(len)
-                        .map_err(|_| protocol_violation("insufficient data left in message"))?;
-                    Some(self.take(len)?.to_vec())
-                }
-            });
+            let len = self.word()? as i32;
+            if len != -1 {
+                let len = usize::try_from(len)
+                    .map_err(|_| protocol_violation("insufficient data left in message"))?;
+                self.take(len)?;
+            }
         }
-        let count = self.count()?;
-        let result_formats = (0..count).map(|_| self.short()).collect::<Result<_>>()?;
-        Ok(Bind { portal, statement, param_formats, params, result_formats })
+        let params = Params { count, bytes: &start[..start.len() - self.bytes.len()] };
+        Ok(Bind { portal, statement, param_formats, params, result_formats: self.formats()? })
     }
 }
 
@@ -375,25 +459,24 @@ pub fn protocol_violation(message: impl Into<String>) -> PgError {
 mod tests {
     use super::*;
 
-    fn decode(tag: u8, body: &[u8]) -> Result<Message> {
-        RawMessage { tag, body: body.to_vec() }.decode()
+    fn raw(tag: u8, body: &[u8]) -> RawMessage {
+        RawMessage { tag, body: body.to_vec() }
     }
 
     #[test]
     fn bodies_are_checked() {
-        assert!(matches!(decode(b'Q', b"select 1\0"), Ok(Message::Query(sql)) if sql == "select 1"));
-        let message = |result: Result<Message>| result.unwrap_err().fields().message.clone();
-        assert_eq!(message(decode(b'Q', b"select 1")), "invalid string in message");
-        assert_eq!(message(decode(b'Q', b"a\0b")), "invalid message format");
-        assert_eq!(message(decode(b'Q', b"\xff\0")), "invalid byte sequence for encoding \"UTF8\": 0xff");
-        assert_eq!(message(decode(b'P', b"a\0b\0\x00\x02\x00\x00")), "insufficient data left in message");
-        assert_eq!(
-            message(decode(b'B', b"\0\0\0\0\0\x01\xff\xff\xff\xf0")),
-            "insufficient data left in message"
-        );
-        assert!(matches!(
-            decode(b'B', b"\0\0\0\0\0\x01\xff\xff\xff\xff\0\0"),
-            Ok(Message::Bind(Bind { params, .. })) if params == [None]
-        ));
+        assert!(matches!(raw(b'Q', b"select 1\0").decode(), Ok(Message::Query(sql)) if sql == "select 1"));
+        let message = |tag: u8, body: &[u8]| raw(tag, body).decode().unwrap_err().fields().message.clone();
+        assert_eq!(message(b'Q', b"select 1"), "invalid string in message");
+        assert_eq!(message(b'Q', b"a\0b"), "invalid message format");
+        assert_eq!(message(b'Q', b"\xff\0"), "invalid byte sequence for encoding \"UTF8\": 0xff");
+        assert_eq!(message(b'P', b"a\0b\0\x00\x02\x00\x00"), "insufficient data left in message");
+        assert_eq!(message(b'B', b"\0\0\0\0\0\x01\xff\xff\xff\xf0"), "insufficient data left in message");
+        let bound = raw(b'B', b"\0\0\0\0\0\x02\xff\xff\xff\xff\0\0\0\x01x\0\x02\0\x01\0\0");
+        let Ok(Message::Bind(bind)) = bound.decode() else { panic!("no Bind") };
+        assert_eq!(bind.params.iter().collect::<Vec<_>>(), [None, Some(&b"x"[..])]);
+        assert_eq!(bind.result_formats.iter().collect::<Vec<_>>(), [1, 0]);
+        assert_eq!((0..3).map(|at| bind.result_formats.of(at)).collect::<Vec<_>>(), [1, 0, 0]);
+        assert_eq!(bind.param_formats.of(1), 0);
     }
 }

@@ -24,21 +24,21 @@ impl Session {
     ///
     /// # Errors
     /// The error to report.
-    pub fn handle(&mut self, client: &mut Client, message: Message) -> Result<()> {
+    pub fn handle(&mut self, client: &mut Client, message: Message<'_>) -> Result<()> {
         match catch_unwind(AssertUnwindSafe(|| self.dispatch(client, message))) {
             Ok(result) => result,
             Err(panic) => Err(PgError::internal(format!("internal error: {}", panic_text(&*panic)))),
         }
     }
 
-    fn dispatch(&mut self, client: &mut Client, message: Message) -> Result<()> {
+    fn dispatch(&mut self, client: &mut Client, message: Message<'_>) -> Result<()> {
         match message {
-            Message::Query(sql) => self.simple_query(client, &sql),
-            Message::Parse { name, sql, types } => self.parse_message(client, name, &sql, &types),
-            Message::Bind(bind) => self.bind_message(client, bind),
-            Message::Describe(kind, name) => self.describe_message(client, kind, &name),
-            Message::Execute { portal, rows_max } => self.execute_message(client, &portal, rows_max as u64),
-            Message::Close(kind, name) => self.close_message(client, kind, &name),
+            Message::Query(sql) => self.simple_query(client, sql),
+            Message::Parse { name, sql, types } => self.parse_message(client, name, sql, &types),
+            Message::Bind(bind) => self.bind_message(client, &bind),
+            Message::Describe(kind, name) => self.describe_message(client, kind, name),
+            Message::Execute { portal, rows_max } => self.execute_message(client, portal, rows_max as u64),
+            Message::Close(kind, name) => self.close_message(client, kind, name),
             Message::Flush => {
                 self.finish_reports(client);
                 client.output.flush();
@@ -47,7 +47,7 @@ impl Session {
             Message::Sync => self.sync_message(client),
             Message::FunctionCall => Err(PgError::not_supported("the fast-path function call")),
             // What is left of a COPY that has failed is ignored, as the protocol says.
-            Message::CopyData(_) | Message::CopyDone | Message::CopyFail(_) => Ok(()),
+            Message::Copy => Ok(()),
             Message::Terminate => Ok(()),
         }
     }
@@ -162,7 +162,7 @@ impl Session {
         Ok(())
     }
 
-    fn parse_message(&mut self, client: &mut Client, name: String, sql: &str, types: &[u32]) -> Result<()> {
+    fn parse_message(&mut self, client: &mut Client, name: &str, sql: &str, types: &[u32]) -> Result<()> {
         let text: Arc<str> = Arc::from(sql);
         self.start_work(&text);
         self.current_sql = Some(Arc::clone(&text));
@@ -178,7 +178,7 @@ impl Session {
         }
         let source = (!parsed.statements.is_empty()).then(|| Source::new(parsed, 0));
         let mut prepared = Prepared {
-            name,
+            name: name.to_owned(),
             source,
             text,
             param_types: types.to_vec(),
@@ -201,15 +201,15 @@ impl Session {
         Ok(())
     }
 
-    fn bind_message(&mut self, client: &mut Client, bind: Bind) -> Result<()> {
-        let prepared = self.find_prepared(&bind.statement)?;
+    fn bind_message(&mut self, client: &mut Client, bind: &Bind<'_>) -> Result<()> {
+        let prepared = self.find_prepared(bind.statement)?;
         self.start_work(&prepared.text);
         self.current_sql = Some(Arc::clone(&prepared.text));
-        let (given, wanted) = (bind.params.len(), prepared.param_types.len());
-        if bind.param_formats.len() > 1 && bind.param_formats.len() != given {
+        let (given, wanted) = (bind.params.count(), prepared.param_types.len());
+        if bind.param_formats.count() > 1 && bind.param_formats.count() != given {
             return Err(super::messages::protocol_violation(format!(
                 "bind message has {} parameter formats but {given} parameters",
-                bind.param_formats.len()
+                bind.param_formats.count()
             )));
         }
         if given != wanted {
@@ -225,20 +225,24 @@ impl Session {
             return Err(Self::failed_transaction());
         }
         if let Some(columns) = &prepared.columns
-            && bind.result_formats.len() > 1
-            && bind.result_formats.len() != columns.len()
+            && bind.result_formats.count() > 1
+            && bind.result_formats.count() != columns.len()
         {
             return Err(super::messages::protocol_violation(format!(
                 "bind message has {} result formats but query has {} columns",
-                bind.result_formats.len(),
+                bind.result_formats.count(),
                 columns.len()
             )));
         }
         self.begin_statement()?;
-        let params = rows::read_params(self, &bind, &prepared.param_types)?;
+        let mut params = std::mem::take(&mut self.spare_params);
+        params.clear();
+        rows::read_params(self, bind, &prepared.param_types, &mut params)?;
         if bind.portal.is_empty() {
-            self.portals.remove("");
-        } else if self.portals.contains_key(&bind.portal) {
+            if let Some(last) = self.portals.remove("") {
+                self.spare_formats = last.formats;
+            }
+        } else if self.portals.get(bind.portal).is_some() {
             return Err(PgError::new(
                 SqlState::DUPLICATE_CURSOR,
                 format!("cursor \"{}\" already exists", bind.portal),
@@ -250,15 +254,18 @@ impl Session {
         if let (Some(source), Some(_)) = (&prepared.source, &planned) {
             statements::refuse_read_only(self, source.node()?)?;
         }
+        let mut formats = std::mem::take(&mut self.spare_formats);
+        formats.clear();
+        formats.extend(bind.result_formats.iter());
         let portal = Portal {
             prepared: Some(prepared),
             params,
             planned,
-            formats: bind.result_formats,
+            formats,
             state: PortalState::New,
             cursor: None,
         };
-        self.just_bound = Some(bind.portal.clone());
+        self.just_bound = Some(bind.portal.into());
         self.portals.insert(bind.portal, portal);
         client.output.empty(b'2');
         Ok(())
@@ -320,14 +327,21 @@ impl Session {
         let portal = self.find_portal(name)?;
         let prepared = portal.prepared.clone();
         if let (PortalState::New, Some(prepared)) = (&portal.state, prepared) {
-            let params = std::mem::take(&mut portal.params);
-            let formats = portal.formats.clone();
+            let mut params = std::mem::take(&mut portal.params);
+            let formats = std::mem::take(&mut portal.formats);
             portal.state = PortalState::Done;
             let planned = portal.planned.take();
             self.bound_plan = planned;
             let outcome = self.start_portal(client, name, &prepared, &params, &formats, rows_max);
             // Not taken when the statement was refused before it ran.
             self.bound_plan = None;
+            params.clear();
+            self.spare_params = params;
+            match self.portals.get_mut(name) {
+                // What is left of it may be asked for again.
+                Some(portal) if !formats.is_empty() => portal.formats = formats,
+                Some(_) | None => self.spare_formats = formats,
+            }
             return outcome;
         }
         let failed = self.is_failed();

@@ -295,23 +295,23 @@ fn write_value(
     Ok(())
 }
 
-/// Reads the parameters of a Bind message.
+/// Reads the parameters of a Bind message into `params`.
 ///
 /// # Errors
 /// Those of input functions, with PostgreSQL's CONTEXT line.
-pub fn read_params(session: &Session, bind: &Bind, types: &[Oid]) -> Result<Vec<Datum>> {
+pub fn read_params(session: &Session, bind: &Bind<'_>, types: &[Oid], params: &mut Vec<Datum>) -> Result<()> {
+    if types.is_empty() {
+        return Ok(());
+    }
     let access = session.access()?;
-    let mut params = Vec::with_capacity(types.len());
     for (index, (param, oid)) in bind.params.iter().zip(types).enumerate() {
         let ty = TypeRef::plain(*oid);
-        // As bind_param_error_callback with log_parameter_max_length_on_error = 0: that there is a text, not which.
-        let mut shown = "";
-        let value = match (param, format_of(&bind.param_formats, index)) {
+        let format = bind.param_formats.of(index);
+        let value = match (param, format) {
             (None, _) => Ok(Datum::Null),
-            (Some(bytes), 0) => text_without_zeros(bytes).and_then(|text| {
-                shown = " = '...'";
-                values::read_text(text, ty, &access)
-            }),
+            (Some(bytes), 0) => {
+                text_without_zeros(bytes).and_then(|text| values::read_text(text, ty, &access))
+            }
             (Some(bytes), 1) => values::read_binary(bytes, ty, &access).map_err(|error| {
                 if error.fields().message.starts_with("incorrect binary data format") {
                     PgError::new(
@@ -327,15 +327,21 @@ pub fn read_params(session: &Session, bind: &Bind, types: &[Oid]) -> Result<Vec<
                 format!("unsupported format code: {other}"),
             )),
         };
-        let portal = if bind.portal.is_empty() {
-            "unnamed portal".to_owned()
-        } else {
-            format!("portal \"{}\"", bind.portal)
-        };
-        let place = || format!("{portal} parameter ${}{shown}", index + 1);
-        params.push(value.map_err(|error| error.with_context(place()))?);
+        params.push(value.map_err(|error| error.with_context(place_of(bind, index, param)))?);
     }
-    Ok(params)
+    Ok(())
+}
+
+/// Returns the CONTEXT line of an error in a parameter.
+fn place_of(bind: &Bind<'_>, index: usize, param: Option<&[u8]>) -> String {
+    let portal = match bind.portal {
+        "" => "unnamed portal".to_owned(),
+        name => format!("portal \"{name}\""),
+    };
+    // As bind_param_error_callback with log_parameter_max_length_on_error = 0: that there is a text, not which.
+    let is_text =
+        bind.param_formats.of(index) == 0 && param.is_some_and(|bytes| text_without_zeros(bytes).is_ok());
+    format!("{portal} parameter ${}{}", index + 1, if is_text { " = '...'" } else { "" })
 }
 
 /// Returns `bytes` as text, which cannot hold a zero byte.

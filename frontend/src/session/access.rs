@@ -3,19 +3,20 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use executor::context::{MemoryTracker, QueryContext, SessionAccess};
 use parking_lot::Mutex;
 use types::io::IoContext;
 use types::{Datum, Oid, Result};
 
-use super::Session;
 use super::engine::Engine;
 use super::portal::Cursor;
 use super::prepared::Prepared;
 use super::settings::Settings;
 use super::snapshots::Exports;
 use super::view::SettingsView;
+use super::{Open, Session};
 use crate::catalog::Catalog;
 use crate::server::backends::Backend;
 use crate::system::{self, names::Names};
@@ -30,9 +31,7 @@ pub struct Access {
     pub settings: Arc<Mutex<Settings>>,
     /// The catalog of the statement's snapshot.
     pub catalog: Arc<Catalog>,
-    /// Schemas that names are looked for in.
-    pub search_path: Vec<String>,
-    /// Both, as values of `regclass`, ... need them.
+    /// The catalog and the schemas that names are looked for in, as values of `regclass`, ... need them.
     pub names: Arc<Names>,
     /// Prepared statements, for `pg_prepared_statements`.
     pub prepared: Arc<BTreeMap<String, Arc<Prepared>>>,
@@ -43,12 +42,14 @@ pub struct Access {
     /// What the session remembers of sequences.
     pub sequences: Arc<Mutex<super::sequences::SessionSequences>>,
     /// Whether BEGIN was executed.
-    pub in_block: bool,
+    in_block: AtomicBool,
     /// Snapshots that the transaction has exported.
     pub exports: Arc<Exports>,
     io: IoContext,
     transaction_at: i64,
-    statement_at: i64,
+    statement_at: AtomicI64,
+    /// The version of the settings that this shows.
+    settings_version: u64,
     storage: Arc<Mutex<storage::Transaction>>,
 }
 
@@ -57,9 +58,39 @@ impl Access {
     pub fn path(&self) -> Vec<Oid> {
         self.names.path()
     }
+    /// Returns the schemas that names are looked for in.
+    pub fn search_path(&self) -> &[String] {
+        &self.names.search_path
+    }
+    /// Says whether BEGIN was executed.
+    pub fn in_block(&self) -> bool {
+        self.in_block.load(Ordering::Relaxed)
+    }
     /// Returns the storage's transaction.
     pub fn storage(&self) -> &Arc<Mutex<storage::Transaction>> {
         &self.storage
+    }
+}
+
+/// What a statement of another moment saw, for a statement that begins.
+trait Follow {
+    /// Moves on to a statement of a transaction. Returns whether that is what it shows now.
+    fn follow(&mut self, open: &Open, statement_at: i64) -> bool;
+}
+
+impl Follow for Arc<Access> {
+    fn follow(&mut self, open: &Open, statement_at: i64) -> bool {
+        if !Arc::ptr_eq(&self.storage, &open.storage) || !Arc::ptr_eq(&self.exports, &open.exports) {
+            return false;
+        }
+        if self.transaction_at != open.started_at {
+            let Some(own) = Self::get_mut(self) else { return false };
+            own.transaction_at = open.started_at;
+            own.io.now = open.started_at;
+        }
+        self.statement_at.store(statement_at, Ordering::Relaxed);
+        self.in_block.store(open.in_block(), Ordering::Relaxed);
+        true
     }
 }
 
@@ -71,7 +102,7 @@ impl SessionAccess for Access {
         self.transaction_at
     }
     fn statement_timestamp(&self) -> i64 {
-        self.statement_at
+        self.statement_at.load(Ordering::Relaxed)
     }
     fn generator(&self) -> &Mutex<types::random::Generator> {
         &self.generator
@@ -91,20 +122,19 @@ impl Session {
     /// When no transaction is open: a bug of ours.
     pub fn access(&self) -> Result<Arc<Access>> {
         let open = self.open()?;
-        let view = self.view();
-        let names = self.names(&view, &open.catalog);
         let mut kept = self.kept_access.lock();
-        if let Some(access) = &*kept
-            && Arc::ptr_eq(&access.names, &names)
-            && Arc::ptr_eq(&access.storage, &open.storage)
+        if let Some(access) = &mut *kept
+            && access.settings_version == self.settings_version()
+            && Arc::ptr_eq(&access.catalog, &open.catalog)
             && Arc::ptr_eq(&access.prepared, &self.prepared)
-            && (access.in_block, access.statement_at, access.transaction_at)
-                == (open.in_block(), self.statement_at, open.started_at)
             && access.cursors.is_empty()
-            && self.portals.values().all(|portal| portal.cursor.is_none())
+            && self.portals.cursors().next().is_none()
+            && access.follow(open, self.statement_at)
         {
             return Ok(Arc::clone(access));
         }
+        let view = self.view();
+        let names = self.names(&view, &open.catalog);
         let mut io = view.io.clone();
         io.now = open.started_at;
         io.names = Some(Arc::<Names>::clone(&names));
@@ -113,21 +143,17 @@ impl Session {
             backend: Arc::clone(&self.backend),
             settings: Arc::clone(&self.settings),
             catalog: Arc::clone(&open.catalog),
-            search_path: names.search_path.clone(),
             names,
             prepared: Arc::clone(&self.prepared),
-            cursors: self
-                .portals
-                .iter()
-                .filter_map(|(name, portal)| Some((name.clone(), portal.cursor.clone()?)))
-                .collect(),
+            cursors: self.portals.cursors().map(|(name, cursor)| (name.clone(), cursor.clone())).collect(),
             generator: Arc::clone(&self.generator),
             sequences: Arc::clone(&self.sequences),
-            in_block: open.in_block(),
+            in_block: AtomicBool::new(open.in_block()),
             exports: Arc::clone(&open.exports),
             io,
             transaction_at: open.started_at,
-            statement_at: self.statement_at,
+            statement_at: AtomicI64::new(self.statement_at),
+            settings_version: view.version(),
             storage: Arc::clone(&open.storage),
         });
         *kept = Some(Arc::clone(&access));
@@ -156,10 +182,6 @@ impl Session {
     pub fn context(&mut self, params: &[Datum]) -> Result<Arc<QueryContext>> {
         let access = self.access()?;
         let view = self.view();
-        let mut memory = MemoryTracker::new(Arc::clone(&self.engine.memory));
-        if view.statement_memory_bytes > 0 {
-            memory = memory.with_limit(view.statement_memory_bytes);
-        }
         let mut options = view.options;
         if options.threads == 0 {
             options.threads = self.engine.threads;
@@ -172,15 +194,31 @@ impl Session {
             }
             None => Arc::default(),
         };
-        Ok(Arc::new(QueryContext {
+        let limit_bytes = match view.statement_memory_bytes {
+            0 => u64::MAX,
+            limit => limit,
+        };
+        let mut kept = self.kept_context.lock();
+        if let Some(context) = &mut *kept
+            && let Some(own) = Arc::get_mut(context)
+        {
+            own.renew(params, access, options, limit_bytes);
+            if !Arc::ptr_eq(&own.deferred, &deferred) {
+                own.deferred = deferred;
+            }
+            return Ok(Arc::clone(context));
+        }
+        let context = Arc::new(QueryContext {
             transaction: Some(Arc::clone(access.storage())),
             params: params.to_vec(),
             session: access,
-            memory,
+            memory: MemoryTracker::new(Arc::clone(&self.engine.memory)).with_limit(limit_bytes),
             cancel: Arc::clone(&self.backend.cancel),
             options,
             deferred,
-        }))
+        });
+        *kept = Some(Arc::clone(&context));
+        Ok(context)
     }
 
     /// Returns what SHOW prints.

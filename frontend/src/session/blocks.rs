@@ -52,6 +52,9 @@ impl Session {
     }
 
     fn set_default_modes(&mut self) -> Result<()> {
+        if self.view().begins_as_is {
+            return Ok(());
+        }
         let (isolation, read_only, deferrable) = {
             let settings = self.settings.lock();
             (

@@ -10,6 +10,7 @@ pub mod names;
 pub mod plans;
 pub mod portal;
 pub mod prepared;
+mod savepoints;
 pub mod sequences;
 pub mod settings;
 pub mod snapshots;
@@ -20,11 +21,13 @@ pub mod values;
 pub mod view;
 pub mod waiter;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use ecow::EcoString;
+use executor::context::QueryContext;
 use parking_lot::Mutex;
 use types::errors::ErrorFields;
 use types::{PgError, Result, SqlState};
@@ -33,7 +36,7 @@ use crate::server::backends::{Backend, Expiry};
 use crate::server::output::Severity;
 use crate::statements::query::Planned;
 use engine::Engine;
-use portal::Portal;
+use portal::Portals;
 use prepared::Prepared;
 use settings::Settings;
 pub use transaction::Open;
@@ -52,12 +55,16 @@ pub struct Session {
     pub backend: Arc<Backend>,
     /// Configuration parameters; functions of a running statement change them, too.
     pub settings: Arc<Mutex<Settings>>,
+    /// See [`Settings::version`].
+    settings_version: Arc<AtomicU64>,
     /// The open transaction.
     pub transaction: Option<Open>,
+    /// What is left of the last transaction, for the next one.
+    idle: Option<transaction::Parts>,
     /// Prepared statements by name.
     pub prepared: Arc<BTreeMap<String, Arc<Prepared>>>,
     /// Portals and cursors by name.
-    pub portals: HashMap<String, Portal>,
+    pub portals: Portals,
     /// `statement_timestamp()`.
     pub statement_at: i64,
     /// Text that error locations count in.
@@ -68,11 +75,16 @@ pub struct Session {
     /// The plan that Bind made of the statement that is about to run.
     pub bound_plan: Option<Arc<Planned>>,
     /// The portal that the message before has bound: its snapshot is new.
-    pub just_bound: Option<String>,
+    pub just_bound: Option<EcoString>,
+    /// Memory of the last statement's parameters and result formats, for the next one.
+    pub spare_params: Vec<types::Datum>,
+    /// See `spare_params`.
+    pub spare_formats: Vec<i16>,
     /// Settings as they were last looked at, names as statements resolve them, and what the last statement saw.
     kept_view: Mutex<Option<Arc<SettingsView>>>,
     kept_names: Mutex<Option<(Arc<SettingsView>, Arc<crate::system::names::Names>)>>,
     kept_access: Mutex<Option<Arc<access::Access>>>,
+    kept_context: Mutex<Option<Arc<QueryContext>>>,
     /// What this session remembers of sequences.
     pub sequences: Arc<Mutex<sequences::SessionSequences>>,
     notices: Vec<(Severity, ErrorFields)>,
@@ -84,10 +96,14 @@ impl Session {
         Self {
             engine,
             backend,
+            settings_version: settings.shared_version(),
             settings: Arc::new(Mutex::new(settings)),
             transaction: None,
+            idle: None,
             prepared: Arc::default(),
-            portals: HashMap::new(),
+            portals: Portals::default(),
+            spare_params: Vec::new(),
+            spare_formats: Vec::new(),
             statement_at: clock::now(),
             current_sql: None,
             running_types: Vec::new(),
@@ -97,9 +113,15 @@ impl Session {
             kept_view: Mutex::default(),
             kept_names: Mutex::default(),
             kept_access: Mutex::default(),
+            kept_context: Mutex::default(),
             sequences: Arc::default(),
             notices: Vec::new(),
         }
+    }
+
+    /// Returns [`Settings::version`].
+    fn settings_version(&self) -> u64 {
+        self.settings_version.load(Ordering::Acquire)
     }
 
     /// Begins the random numbers that the parameter `seed` stands for.
@@ -169,6 +191,9 @@ impl Session {
     /// Notes that the session waits for the client.
     pub fn end_work(&mut self) {
         self.just_bound = None;
+        if let Some(own) = self.kept_context.lock().as_mut().and_then(Arc::get_mut) {
+            own.rest();
+        }
         let view = self.view();
         let now = Instant::now();
         let status = self.status();

@@ -90,7 +90,7 @@ impl Session {
         }
         let access = self.access()?;
         let kept = prepared.plan.lock().as_ref().is_some_and(|kept| {
-            Arc::ptr_eq(&kept.catalog, &access.catalog) && kept.search_path == access.search_path
+            Arc::ptr_eq(&kept.catalog, &access.catalog) && kept.search_path == access.search_path()
         });
         if kept { Ok(()) } else { self.analyze_again(prepared).map(|_| ()) }
     }
@@ -100,7 +100,7 @@ impl Session {
         let access = self.access()?;
         let mode = self.view().plan_cache_mode;
         let kept = prepared.plan.lock().clone().filter(|kept| {
-            Arc::ptr_eq(&kept.catalog, &access.catalog) && kept.search_path == access.search_path
+            Arc::ptr_eq(&kept.catalog, &access.catalog) && kept.search_path == access.search_path()
         });
         if let Some(kept) = &kept
             && let Some(planned) = &kept.planned
@@ -127,7 +127,7 @@ impl Session {
         };
         let kept = CachedPlan {
             catalog: Arc::clone(&access.catalog),
-            search_path: access.search_path.clone(),
+            search_path: access.search_path().to_vec(),
             analyzed: Arc::clone(&analyzed),
             planned: planned.clone(),
             rows,

@@ -3,6 +3,7 @@
 //! A portal that is executed without a row limit streams. With a limit, and for cursors, the result is made as a whole
 //! and held; the client takes it in pieces.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -30,6 +31,64 @@ pub struct Portal {
     pub state: PortalState,
     /// A DECLAREd cursor, for `pg_cursors`.
     pub cursor: Option<Cursor>,
+}
+
+/// The portals of a session. The unnamed one, which most statements use, has a place of its own.
+#[derive(Default)]
+pub struct Portals {
+    unnamed: Option<Portal>,
+    named: HashMap<String, Portal>,
+}
+
+impl Portals {
+    /// Returns whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.unnamed.is_none() && self.named.is_empty()
+    }
+
+    /// Returns a portal.
+    pub fn get(&self, name: &str) -> Option<&Portal> {
+        if name.is_empty() { self.unnamed.as_ref() } else { self.named.get(name) }
+    }
+
+    /// Returns a portal.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Portal> {
+        if name.is_empty() { self.unnamed.as_mut() } else { self.named.get_mut(name) }
+    }
+
+    /// Adds a portal, in the place of one of the same name.
+    pub fn insert(&mut self, name: &str, portal: Portal) {
+        if name.is_empty() {
+            self.unnamed = Some(portal);
+        } else {
+            self.named.insert(name.to_owned(), portal);
+        }
+    }
+
+    /// Takes a portal away.
+    pub fn remove(&mut self, name: &str) -> Option<Portal> {
+        if name.is_empty() { self.unnamed.take() } else { self.named.remove(name) }
+    }
+
+    /// Takes all portals away but those that `keep` wants.
+    pub fn retain(&mut self, mut keep: impl FnMut(&mut Portal) -> bool) {
+        if !self.unnamed.as_mut().is_none_or(&mut keep) {
+            self.unnamed = None;
+        }
+        if !self.named.is_empty() {
+            self.named.retain(|_, portal| keep(portal));
+        }
+    }
+
+    /// Returns the portals that have a name.
+    pub fn named(&self) -> impl Iterator<Item = (&String, &Portal)> {
+        self.named.iter()
+    }
+
+    /// Returns the cursors. The unnamed portal is none.
+    pub fn cursors(&self) -> impl Iterator<Item = (&String, &Cursor)> {
+        self.named.iter().filter_map(|(name, portal)| Some((name, portal.cursor.as_ref()?)))
+    }
 }
 
 /// What DECLARE said.
@@ -175,7 +234,7 @@ impl Session {
 
     /// Drops the portals of a transaction that ends; holdable cursors outlive a commit.
     pub(super) fn close_portals(&mut self, committed: bool) {
-        self.portals.retain(|_, portal| match &mut portal.cursor {
+        self.portals.retain(|portal| match &mut portal.cursor {
             Some(cursor) if cursor.holdable && (committed || cursor.committed) => {
                 cursor.committed = true;
                 true

@@ -67,7 +67,7 @@ pub fn export(access: &Access, transaction: &storage::Transaction) -> Result<Str
         return Err(errors::export_from_subtransaction());
     }
     let setting = |name: &str| {
-        let prefix = if access.in_block { "transaction" } else { "default_transaction" };
+        let prefix = if access.in_block() { "transaction" } else { "default_transaction" };
         access.settings.lock().raw(&format!("{prefix}_{name}"))
     };
     let exported = Exported {

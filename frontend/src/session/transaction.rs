@@ -25,6 +25,8 @@ pub struct Open {
     pub storage: Arc<Mutex<storage::Transaction>>,
     /// The catalog as this transaction sees it.
     pub catalog: Arc<Catalog>,
+    /// What `catalog` was made of.
+    catalog_image: Arc<Vec<u8>>,
     /// Whether `catalog` holds changes of this transaction.
     pub(super) catalog_changed: bool,
     /// `now()`.
@@ -48,7 +50,7 @@ pub struct Open {
     /// Snapshots that it has exported.
     pub(super) exports: Arc<Exports>,
     settings: SettingsPoint,
-    savepoints: Vec<NamedSavepoint>,
+    pub(super) savepoints: Vec<NamedSavepoint>,
 }
 
 /// How a statement treats the transactions of others.
@@ -59,22 +61,35 @@ pub(super) struct Concurrency {
     optimistic: bool,
 }
 
-struct NamedSavepoint {
-    name: String,
-    storage: Savepoint,
-    catalog: Arc<Catalog>,
-    catalog_changed: bool,
-    settings: SettingsPoint,
-    deferred: DeferredPoint,
+/// What a transaction has of its own and leaves to the next one of its session.
+pub(super) struct Parts {
+    storage: Arc<Mutex<storage::Transaction>>,
+    deferred: Arc<Mutex<DeferredChecks>>,
+    exports: Arc<Exports>,
+}
+
+/// A savepoint, and what was there when it was made.
+pub(super) struct NamedSavepoint {
+    pub(super) name: String,
+    pub(super) storage: Savepoint,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) catalog_changed: bool,
+    pub(super) settings: SettingsPoint,
+    pub(super) deferred: DeferredPoint,
 }
 
 impl Open {
-    fn new(engine: &Arc<Engine>, waiter: Arc<SessionWaiter>, settings: SettingsPoint) -> Result<Self> {
-        let storage = engine.store.begin_as(waiter);
-        let catalog = engine.catalog(&storage.catalog_image())?;
+    fn new(
+        engine: &Arc<Engine>,
+        Parts { storage, deferred, exports }: Parts,
+        settings: SettingsPoint,
+    ) -> Result<Self> {
+        let image = storage.lock().catalog_image();
+        let catalog = engine.catalog(&image)?;
         Ok(Self {
-            storage: Arc::new(Mutex::new(storage)),
+            storage,
             catalog,
+            catalog_image: image,
             catalog_changed: false,
             started_at: clock::now(),
             explicit: false,
@@ -84,8 +99,8 @@ impl Open {
             commits_at_once: false,
             failed: false,
             used: false,
-            deferred: Arc::default(),
-            exports: Arc::default(),
+            deferred,
+            exports,
             settings,
             savepoints: Vec::new(),
         })
@@ -97,15 +112,23 @@ impl Open {
     }
 
     /// Moves the catalog and, unless `keep_rows`, the snapshot to the newest commit, and begins a new command.
-    fn refresh(&mut self, engine: &Engine, keep_rows: bool) -> Result<()> {
+    fn refresh(
+        &mut self,
+        engine: &Engine,
+        Concurrency { level, optimistic }: Concurrency,
+        keep_rows: bool,
+    ) -> Result<()> {
         let mut storage = self.storage.lock();
         if keep_rows {
             storage.refresh_tables();
         } else {
             storage.refresh_snapshot();
         }
-        if !self.catalog_changed {
-            self.catalog = engine.catalog(&storage.catalog_image())?;
+        storage.set_isolation(level);
+        storage.set_optimistic(optimistic);
+        if !self.catalog_changed && !storage.has_catalog_image(&self.catalog_image) {
+            self.catalog_image = storage.catalog_image();
+            self.catalog = engine.catalog(&self.catalog_image)?;
         }
         Ok(())
     }
@@ -140,15 +163,15 @@ impl Session {
     /// When the catalog cannot be read.
     pub fn begin_statement(&mut self) -> Result<()> {
         self.statement_at = clock::now();
-        let Concurrency { level, optimistic } = self.concurrency();
+        let concurrency = self.concurrency();
         match &mut self.transaction {
             None => {
-                let waiter = SessionWaiter::new(Arc::clone(&self.backend), Arc::clone(&self.settings));
-                let mut open = Open::new(&self.engine, Arc::new(waiter), self.settings.lock().point())?;
+                let storage = self.begin_storage();
+                let mut open = Open::new(&self.engine, storage, self.settings.lock().point())?;
                 open.started_at = self.statement_at;
                 let mut storage = open.storage.lock();
-                storage.set_isolation(level);
-                storage.set_optimistic(optimistic);
+                storage.set_isolation(concurrency.level);
+                storage.set_optimistic(concurrency.optimistic);
                 drop(storage);
                 self.transaction = Some(open);
             }
@@ -157,13 +180,43 @@ impl Session {
                     return self.begin_implicit_block().and_then(|()| self.begin_statement());
                 }
                 // REPEATABLE READ and SERIALIZABLE keep one snapshot.
-                open.refresh(&self.engine, level != IsolationLevel::ReadCommitted && open.used)?;
-                let mut storage = open.storage.lock();
-                storage.set_isolation(level);
-                storage.set_optimistic(optimistic);
+                let keep_rows = concurrency.level != IsolationLevel::ReadCommitted && open.used;
+                open.refresh(&self.engine, concurrency, keep_rows)?;
             }
         }
         Ok(())
+    }
+
+    /// Begins the storage's part of a transaction: what the last one had is used again, unless somebody still has it.
+    fn begin_storage(&mut self) -> Parts {
+        // The session itself may still have what its last statement saw.
+        let users_max = 1 + usize::from(self.kept_access.lock().is_some());
+        *self.kept_context.lock() = None;
+        match self.idle.take() {
+            Some(parts) if Arc::strong_count(&parts.storage) <= users_max => {
+                parts.storage.lock().restart();
+                *parts.deferred.lock() = DeferredChecks::default();
+                parts.exports.set_nested(false);
+                parts
+            }
+            Some(_) | None => {
+                *self.kept_access.lock() = None;
+                let waiter = SessionWaiter::new(Arc::clone(&self.backend), Arc::clone(&self.settings));
+                let storage = self.engine.store.begin_as(Arc::new(waiter));
+                Parts {
+                    storage: Arc::new(Mutex::new(storage)),
+                    deferred: Arc::default(),
+                    exports: Arc::default(),
+                }
+            }
+        }
+    }
+
+    /// Leaves nothing of the last transaction to the next one.
+    pub(super) fn forget_idle(&mut self) {
+        self.idle = None;
+        *self.kept_access.lock() = None;
+        *self.kept_context.lock() = None;
     }
 
     /// Takes the snapshot of a transaction at SERIALIZABLE with its first query. Whoever does not wait finds out later
@@ -208,9 +261,10 @@ impl Session {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn refresh_after_wait(&mut self) -> Result<()> {
-        let keep_rows = self.isolation_level() != IsolationLevel::ReadCommitted && self.open()?.used;
+        let concurrency = self.concurrency();
+        let keep_rows = concurrency.level != IsolationLevel::ReadCommitted && self.open()?.used;
         let engine = Arc::clone(&self.engine);
-        self.open_mut()?.refresh(&engine, keep_rows)
+        self.open_mut()?.refresh(&engine, concurrency, keep_rows)
     }
 
     /// Lets go of a snapshot that the next statement will not use: the session waits for its client.
@@ -271,16 +325,20 @@ impl Session {
             self.rollback();
             return Err(violation);
         }
-        let Some(open) = self.transaction.take() else { return Ok(true) };
-        if open.failed {
-            self.end(&open, false);
+        if self.transaction.is_none() {
+            return Ok(true);
+        }
+        if self.is_failed() {
+            self.rollback();
             return Ok(false);
         }
-        self.transaction = Some(open);
         let prepared = self.before_commit();
         let Some(open) = self.transaction.take() else { return Ok(true) };
         let committed = prepared.and_then(|()| self.commit_storage(&open));
-        self.end(&open, committed.is_ok());
+        if committed.is_err() {
+            open.storage.lock().give_up();
+        }
+        self.end(open, committed.is_ok());
         committed.map(|()| true)
     }
 
@@ -304,8 +362,9 @@ impl Session {
         }
         if storage.has_writes() || storage.is_tracked() {
             storage.set_asynchronous(self.view().asynchronous_commit);
-            let finished = std::mem::replace(&mut *storage, self.engine.store.begin());
-            finished.commit()?;
+            storage.commit_in_place()?;
+        } else {
+            storage.give_up();
         }
         Ok(())
     }
@@ -313,13 +372,13 @@ impl Session {
     /// Rolls the open transaction back.
     pub fn rollback(&mut self) {
         if let Some(open) = self.transaction.take() {
-            let storage = std::mem::replace(&mut *open.storage.lock(), self.engine.store.begin());
-            storage.rollback();
-            self.end(&open, false);
+            open.storage.lock().give_up();
+            self.end(open, false);
         }
     }
 
-    pub(super) fn end(&mut self, open: &Open, committed: bool) {
+    /// Ends a transaction of which the storage has nothing any more.
+    pub(super) fn end(&mut self, open: Open, committed: bool) {
         open.exports.clear(&self.engine.snapshots);
         let mut settings = self.settings.lock();
         if !committed {
@@ -327,9 +386,10 @@ impl Session {
         }
         settings.end_transaction();
         drop(settings);
-        // It holds on to the transaction's snapshot.
-        *self.kept_access.lock() = None;
         self.close_portals(committed);
+        open.storage.lock().rest();
+        let Open { storage, deferred, exports, .. } = open;
+        self.idle = Some(Parts { storage, deferred, exports });
     }
 
     /// Notes that a statement failed: an implicit transaction is over, an explicit one waits for its end.
@@ -351,67 +411,5 @@ impl Session {
             Some(_) => self.rollback(),
             None => {}
         }
-    }
-
-    /// SAVEPOINT.
-    ///
-    /// # Errors
-    /// `25P01` outside a block.
-    pub fn savepoint(&mut self, name: &str) -> Result<()> {
-        self.require_explicit_block("SAVEPOINT")?;
-        let settings = self.settings.lock().point();
-        let open = self.open_mut()?;
-        let storage = open.storage.lock().savepoint();
-        let catalog = Arc::clone(&open.catalog);
-        let catalog_changed = open.catalog_changed;
-        let name = name.to_owned();
-        let deferred = open.deferred.lock().point();
-        open.savepoints.push(NamedSavepoint { name, storage, catalog, catalog_changed, settings, deferred });
-        open.exports.set_nested(true);
-        Ok(())
-    }
-
-    /// RELEASE SAVEPOINT.
-    ///
-    /// # Errors
-    /// `25P01` outside a block, `3B001` for an unknown name.
-    pub fn release_savepoint(&mut self, name: &str) -> Result<()> {
-        self.require_explicit_block("RELEASE SAVEPOINT")?;
-        let open = self.open_mut()?;
-        let index = open.find_savepoint(name)?;
-        open.savepoints.truncate(index);
-        open.exports.set_nested(index > 0);
-        Ok(())
-    }
-
-    /// ROLLBACK TO SAVEPOINT; the transaction is not failed any more.
-    ///
-    /// # Errors
-    /// `25P01` outside a block, `3B001` for an unknown name.
-    pub fn rollback_to_savepoint(&mut self, name: &str) -> Result<()> {
-        self.require_explicit_block("ROLLBACK TO SAVEPOINT")?;
-        let open = self.open_mut()?;
-        let index = open.find_savepoint(name)?;
-        open.savepoints.truncate(index + 1);
-        let Some(savepoint) = open.savepoints.last() else { return Ok(()) };
-        open.storage.lock().rollback_to(&savepoint.storage);
-        open.deferred.lock().rollback_to(&savepoint.deferred);
-        open.catalog = Arc::clone(&savepoint.catalog);
-        open.catalog_changed = savepoint.catalog_changed;
-        open.failed = false;
-        let settings = savepoint.settings.clone();
-        self.settings.lock().rollback_to(&settings);
-        Ok(())
-    }
-}
-
-impl Open {
-    fn find_savepoint(&self, name: &str) -> Result<usize> {
-        self.savepoints.iter().rposition(|savepoint| savepoint.name == name).ok_or_else(|| {
-            PgError::new(
-                SqlState::INVALID_SAVEPOINT_SPECIFICATION,
-                format!("savepoint \"{name}\" does not exist"),
-            )
-        })
     }
 }

@@ -42,15 +42,14 @@ impl Session {
         checked?;
         let Some(open) = self.transaction.take() else { return Ok(false) };
         let prepared = self.prepare_storage(&open, gid);
-        self.end(&open, prepared.is_ok());
+        self.end(open, prepared.is_ok());
+        // Its storage belongs to nobody now.
+        self.forget_idle();
         prepared.map(|()| true)
     }
 
     fn refuse_unpreparable(&self, gid: &str) -> Result<()> {
-        let holds = |portal: &super::portal::Portal| {
-            portal.cursor.as_ref().is_some_and(|cursor| cursor.holdable && !cursor.committed)
-        };
-        if self.portals.values().any(holds) {
+        if self.portals.cursors().any(|(_, cursor)| cursor.holdable && !cursor.committed) {
             return Err(errors::cannot_prepare("has created a cursor WITH HOLD"));
         }
         if self.has_touched_temporary()? {

@@ -49,6 +49,8 @@ pub struct SettingsView {
     pub deferrable: bool,
     /// `default_transaction_deferrable`
     pub default_deferrable: bool,
+    /// Whether BEGIN has nothing to set: the transaction's parameters are the defaults.
+    pub begins_as_is: bool,
     /// `surus.concurrency_control` is optimistic.
     pub optimistic: bool,
     /// `synchronous_commit` is off.
@@ -64,6 +66,11 @@ pub struct SettingsView {
 }
 
 impl SettingsView {
+    /// Returns the version of the settings that this shows.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
     fn new(settings: &Settings) -> Self {
         let duration = |name: &str| {
             let milliseconds = u64::try_from(settings.integer(name)).unwrap_or(0);
@@ -90,6 +97,10 @@ impl SettingsView {
             default_read_only: settings.bool("default_transaction_read_only"),
             deferrable: settings.bool("transaction_deferrable"),
             default_deferrable: settings.bool("default_transaction_deferrable"),
+            begins_as_is: ["isolation", "read_only", "deferrable"].iter().all(|part| {
+                settings.raw(&format!("transaction_{part}"))
+                    == settings.raw(&format!("default_transaction_{part}"))
+            }),
             optimistic: settings.raw("surus.concurrency_control") == "optimistic",
             asynchronous_commit: settings.raw("synchronous_commit") == "off",
             plan_cache_mode: match settings.raw("plan_cache_mode").as_str() {
@@ -112,11 +123,10 @@ impl Session {
     /// Returns the settings as they are now.
     pub fn view(&self) -> Arc<SettingsView> {
         let mut kept = self.kept_view.lock();
-        let settings = self.settings.lock();
         match &*kept {
-            Some(view) if view.version == settings.version() => Arc::clone(view),
+            Some(view) if view.version == self.settings_version() => Arc::clone(view),
             Some(_) | None => {
-                let view = Arc::new(SettingsView::new(&settings));
+                let view = Arc::new(SettingsView::new(&self.settings.lock()));
                 *kept = Some(Arc::clone(&view));
                 view
             }

@@ -58,7 +58,7 @@ pub(super) fn declare(
         if !holdable {
             session.require_block("DECLARE CURSOR")?;
         }
-        if session.portals.contains_key(&statement.portalname) {
+        if session.portals.get(&statement.portalname).is_some() {
             return Err(errors::duplicate(&statement.portalname));
         }
         Ok(())
@@ -84,7 +84,7 @@ pub(super) fn declare(
         planned: None,
         cursor: Some(cursor),
     };
-    session.portals.insert(statement.portalname.clone(), portal);
+    session.portals.insert(&statement.portalname, portal);
     Ok("DECLARE CURSOR".to_owned())
 }
 
@@ -264,7 +264,7 @@ fn backward(position: u64, count: u64) -> Motion {
 /// CLOSE.
 pub(super) fn close(session: &mut Session, statement: &ClosePortalStmt) -> Result<String> {
     if statement.portalname.is_empty() {
-        session.portals.retain(|_, portal| portal.cursor.is_none());
+        session.portals.retain(|portal| portal.cursor.is_none());
         return Ok("CLOSE CURSOR ALL".to_owned());
     }
     if session.portals.remove(&statement.portalname).is_none() {

@@ -193,7 +193,7 @@ pub fn analyze(
     fixed: bool,
 ) -> Result<Analyzed> {
     use executor::context::SessionAccess;
-    let search_path: Vec<EcoString> = access.search_path.iter().map(EcoString::from).collect();
+    let search_path: Vec<EcoString> = access.search_path().iter().map(EcoString::from).collect();
     let context = AnalyzerContext {
         catalog: &access.catalog,
         search_path: &search_path,
@@ -427,7 +427,7 @@ pub fn default_value(
         return Ok(Datum::Null);
     };
     let access: Arc<Access> = session.access()?;
-    let search_path: Vec<EcoString> = access.search_path.iter().map(EcoString::from).collect();
+    let search_path: Vec<EcoString> = access.search_path().iter().map(EcoString::from).collect();
     let context = AnalyzerContext {
         catalog: &access.catalog,
         search_path: &search_path,

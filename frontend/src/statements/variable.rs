@@ -14,6 +14,7 @@ use crate::server::connection::Client;
 use crate::server::output::FieldDescription;
 use crate::server::rows::Destination;
 use crate::session::Session;
+use crate::session::portal::Portals;
 use crate::session::sequences::SessionSequences;
 use crate::session::settings::definition::find;
 use crate::session::settings::{one_argument, quote_identifier};
@@ -187,7 +188,7 @@ pub(super) fn discard(session: &mut Session, statement: &DiscardStmt) -> Result<
     let tag = match statement.target() {
         DiscardMode::DiscardAll => {
             session.prevent_block("DISCARD ALL")?;
-            session.portals.clear();
+            session.portals = Portals::default();
             session.prepared = Arc::default();
             session.settings.lock().reset_all();
             *session.sequences.lock() = SessionSequences::default();

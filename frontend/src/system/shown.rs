@@ -25,7 +25,7 @@ fn shown_in(access: &Access, table: &Relation, text: &str, pretty: bool) -> Stri
     let mut plain = table.clone();
     plain.columns.iter_mut().for_each(|column| column.generated = None);
     let ids = expressions::ids(&plain);
-    let search_path: Vec<ecow::EcoString> = access.search_path.iter().map(ecow::EcoString::from).collect();
+    let search_path: Vec<ecow::EcoString> = access.search_path().iter().map(ecow::EcoString::from).collect();
     let context = AnalyzerContext {
         catalog: &access.catalog,
         search_path: &search_path,

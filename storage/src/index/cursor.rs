@@ -236,15 +236,16 @@ pub(crate) fn find_unique(
     snapshot: View<'_>,
 ) -> Result<Option<RowId>> {
     let indexes = heap.indexes();
-    let index = indexes.iter().find(|other| other.definition.id == index).ok_or_else(|| no_index(heap, index))?;
+    let index =
+        indexes.iter().find(|other| other.definition.id == index).ok_or_else(|| no_index(heap, index))?;
     let bytes = whole_key(&index.definition, key)?;
     let sees = |row: RowId| heap.group(row.group()).is_some_and(|group| group.sees(row.lane(), snapshot));
     if let Some(row) = index.find(&bytes, sees) {
         return Ok(Some(row));
     }
-    let found = index.map.find(&index.definition, heap, &bytes, |group, row| {
-        group.sees(row.lane(), snapshot).then_some(row)
-    });
+    let found = index
+        .map
+        .find(&index.definition, heap, &bytes, |group, row| group.sees(row.lane(), snapshot).then_some(row));
     match found? {
         Answer::Found(row) => return Ok(Some(row)),
         Answer::Nothing => return Ok(None),
@@ -259,8 +260,7 @@ pub(crate) fn find_unique(
             continue;
         }
         let Some((segment, position)) = group.segment() else { continue };
-        let pruning =
-            pruning.get_or_insert_with(|| Pruning::of_key(&index.definition, heap.columns(), key));
+        let pruning = pruning.get_or_insert_with(|| Pruning::of_key(&index.definition, heap.columns(), key));
         if pruning.excludes(segment, position) {
             continue;
         }

@@ -152,6 +152,14 @@ impl KeyMap {
     pub(crate) fn is_made(&self) -> bool {
         self.table.load().is_some()
     }
+
+    /// Returns how many keys it has, and what it takes in memory, in bytes.
+    pub(crate) fn memory(&self) -> (usize, usize) {
+        self.table.load().as_ref().map_or((0, 0), |table| {
+            let words = table.places.len() + table.groups.len();
+            (table.used.load(Ordering::Relaxed), words * size_of::<u64>())
+        })
+    }
 }
 
 impl Table {

@@ -30,7 +30,11 @@ impl Pruning {
     }
 
     /// Returns what the key with some values has.
-    pub(crate) fn of_key(index: &IndexDefinition, columns: &[ColumnDefinition], key: &[types::Datum]) -> Self {
+    pub(crate) fn of_key(
+        index: &IndexDefinition,
+        columns: &[ColumnDefinition],
+        key: &[types::Datum],
+    ) -> Self {
         let known = |(part, value): (&super::IndexColumn, &types::Datum)| {
             let definition = prunable(part, columns)?;
             Some((part.column, equals(datum_value(definition, value)?)))

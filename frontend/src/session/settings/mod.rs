@@ -9,6 +9,7 @@ pub mod definition;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use types::{PgError, Result, SqlState};
 
@@ -36,7 +37,7 @@ const REPORTED: &[&str] = &[
 type Values = BTreeMap<String, String>;
 
 /// The parameters of one session.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Settings {
     /// Raw values from the startup packet and the server's options, by lower-case name.
     start: Values,
@@ -47,8 +48,8 @@ pub struct Settings {
     /// What the client was last told, and at which version.
     reported: BTreeMap<&'static str, String>,
     reported_version: Option<u64>,
-    /// Grows with every change, so that derived state can be kept.
-    version: u64,
+    /// Grows with every change, so that derived state can be kept; for those without the settings' lock, too.
+    version: Arc<AtomicU64>,
 }
 
 /// The values at a point to which a rollback returns.
@@ -66,14 +67,14 @@ impl Settings {
     pub fn set_start(&mut self, name: &str, value: &str) -> Result<()> {
         let raw = self.parse(name, value)?;
         self.start.insert(name.to_ascii_lowercase(), raw);
-        self.version += 1;
+        self.note_change();
         Ok(())
     }
 
     /// Sets a value of the server's own, unchecked.
     pub fn set_server(&mut self, name: &str, raw: &str) {
         self.start.insert(name.to_ascii_lowercase(), raw.to_owned());
-        self.version += 1;
+        self.note_change();
     }
 
     /// SET and SET LOCAL.
@@ -123,7 +124,7 @@ impl Settings {
             Arc::make_mut(&mut self.local).remove(&key);
             Arc::make_mut(&mut self.session).insert(key, raw);
         }
-        self.version += 1;
+        self.note_change();
     }
 
     fn start_value(&self, key: &str) -> String {
@@ -138,7 +139,7 @@ impl Settings {
         let kept = ["role", "session_authorization", "transaction_isolation", "transaction_read_only"];
         Arc::make_mut(&mut self.session).retain(|name, _| kept.contains(&name.as_str()));
         Arc::make_mut(&mut self.local).retain(|name, _| kept.contains(&name.as_str()));
-        self.version += 1;
+        self.note_change();
     }
 
     fn parse(&self, name: &str, value: &str) -> Result<String> {
@@ -221,10 +222,10 @@ impl Settings {
     /// Returns the reported parameters whose value the client does not know.
     pub fn take_reports(&mut self) -> Vec<(&'static str, String)> {
         let mut changed = Vec::new();
-        if self.reported_version == Some(self.version) {
+        if self.reported_version == Some(self.version()) {
             return changed;
         }
-        self.reported_version = Some(self.version);
+        self.reported_version = Some(self.version());
         for name in REPORTED {
             let value = self.raw(name);
             if self.reported.get(name) != Some(&value) {
@@ -237,7 +238,16 @@ impl Settings {
 
     /// Returns a number that changes whenever a value does.
     pub fn version(&self) -> u64 {
-        self.version
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Returns where that number is.
+    pub fn shared_version(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.version)
+    }
+
+    fn note_change(&self) {
+        self.version.fetch_add(1, Ordering::Release);
     }
 
     /// Returns the point to which a rollback of what follows returns.
@@ -252,14 +262,14 @@ impl Settings {
         }
         self.session = Arc::clone(&point.session);
         self.local = Arc::clone(&point.local);
-        self.version += 1;
+        self.note_change();
     }
 
     /// Ends a transaction: SET LOCAL is over.
     pub fn end_transaction(&mut self) {
         if !self.local.is_empty() {
             self.local = Arc::default();
-            self.version += 1;
+            self.note_change();
         }
     }
 }

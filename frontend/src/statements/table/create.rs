@@ -63,7 +63,7 @@ pub fn with_context<T>(
     let access = session.access()?;
     let mut next_oid = access.catalog.next_oid;
     let first = next_oid;
-    let search_path: Vec<ecow::EcoString> = access.search_path.iter().map(ecow::EcoString::from).collect();
+    let search_path: Vec<ecow::EcoString> = access.search_path().iter().map(ecow::EcoString::from).collect();
     let context = AnalyzerContext {
         catalog: &access.catalog,
         search_path: &search_path,

@@ -113,14 +113,14 @@ fn clock_timestamp(_: &[Datum], _: &CallContext<'_>) -> Result<Datum> {
 
 fn current_schema(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let access = access(context)?;
-    let schema = names::creation_schema(&access.catalog, &access.search_path);
+    let schema = names::creation_schema(&access.catalog, access.search_path());
     Ok(schema.and_then(|schema| names::schema_name(&access.catalog, schema)).map_or(Datum::Null, Datum::text))
 }
 
 fn current_schemas(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let access = access(context)?;
     let implicit = args.first() == Some(&Datum::Bool(true));
-    let explicit = access.search_path.iter().any(|name| name == "pg_catalog");
+    let explicit = access.search_path().iter().any(|name| name == "pg_catalog");
     let schemas = access
         .path()
         .into_iter()

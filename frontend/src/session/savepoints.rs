@@ -1,0 +1,72 @@
+//! SAVEPOINT, RELEASE, ROLLBACK TO.
+
+use std::sync::Arc;
+
+use types::{PgError, Result, SqlState};
+
+use super::Session;
+use super::transaction::{NamedSavepoint, Open};
+
+impl Session {
+    /// SAVEPOINT.
+    ///
+    /// # Errors
+    /// `25P01` outside a block.
+    pub fn savepoint(&mut self, name: &str) -> Result<()> {
+        self.require_explicit_block("SAVEPOINT")?;
+        let settings = self.settings.lock().point();
+        let open = self.open_mut()?;
+        let storage = open.storage.lock().savepoint();
+        let catalog = Arc::clone(&open.catalog);
+        let catalog_changed = open.catalog_changed;
+        let name = name.to_owned();
+        let deferred = open.deferred.lock().point();
+        open.savepoints.push(NamedSavepoint { name, storage, catalog, catalog_changed, settings, deferred });
+        open.exports.set_nested(true);
+        Ok(())
+    }
+
+    /// RELEASE SAVEPOINT.
+    ///
+    /// # Errors
+    /// `25P01` outside a block, `3B001` for an unknown name.
+    pub fn release_savepoint(&mut self, name: &str) -> Result<()> {
+        self.require_explicit_block("RELEASE SAVEPOINT")?;
+        let open = self.open_mut()?;
+        let index = open.find_savepoint(name)?;
+        open.savepoints.truncate(index);
+        open.exports.set_nested(index > 0);
+        Ok(())
+    }
+
+    /// ROLLBACK TO SAVEPOINT; the transaction is not failed any more.
+    ///
+    /// # Errors
+    /// `25P01` outside a block, `3B001` for an unknown name.
+    pub fn rollback_to_savepoint(&mut self, name: &str) -> Result<()> {
+        self.require_explicit_block("ROLLBACK TO SAVEPOINT")?;
+        let open = self.open_mut()?;
+        let index = open.find_savepoint(name)?;
+        open.savepoints.truncate(index + 1);
+        let Some(savepoint) = open.savepoints.last() else { return Ok(()) };
+        open.storage.lock().rollback_to(&savepoint.storage);
+        open.deferred.lock().rollback_to(&savepoint.deferred);
+        open.catalog = Arc::clone(&savepoint.catalog);
+        open.catalog_changed = savepoint.catalog_changed;
+        open.failed = false;
+        let settings = savepoint.settings.clone();
+        self.settings.lock().rollback_to(&settings);
+        Ok(())
+    }
+}
+
+impl Open {
+    fn find_savepoint(&self, name: &str) -> Result<usize> {
+        self.savepoints.iter().rposition(|savepoint| savepoint.name == name).ok_or_else(|| {
+            PgError::new(
+                SqlState::INVALID_SAVEPOINT_SPECIFICATION,
+                format!("savepoint \"{name}\" does not exist"),
+            )
+        })
+    }
+}
