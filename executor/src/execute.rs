@@ -239,7 +239,7 @@ pub fn execute(
     }));
     match outcome {
         Ok(result) => result?,
-        Err(payload) => return Err(PgError::internal(panic_message(&*payload))),
+        Err(payload) => return Err(of_panic(losses, &*payload)),
     }
     storage::check_losses(losses)?;
     let mut nodes = HashMap::new();
@@ -288,7 +288,7 @@ pub fn execute_over(
             _ => Err(PgError::internal("a change without its count")),
         }
     }));
-    let failed = outcome.unwrap_or_else(|payload| Err(PgError::internal(panic_message(&*payload))));
+    let failed = outcome.unwrap_or_else(|payload| Err(of_panic(losses, &*payload)));
     let failed =
         failed.and_then(|count| storage::check_losses(losses).map(|()| count).map_err(PgError::from));
     failed.map_err(|error| (error, *state.changing_row.lock()))
@@ -316,7 +316,16 @@ pub(crate) fn with_run(
     })
 }
 
-pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+/// Returns the error of a statement that ended in a panic: what a segment has lost since `losses` were counted, if that may
+/// be the reason.
+pub(crate) fn of_panic(losses: u64, payload: &(dyn std::any::Any + Send)) -> PgError {
+    match storage::check_losses(losses) {
+        Ok(()) => PgError::internal(panic_message(payload)),
+        Err(lost) => lost.into(),
+    }
+}
+
+fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())

@@ -19,10 +19,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use storage::{TableId, TableScan};
-use types::{Datum, PgError, Result};
+use types::{Datum, Result};
 
 use crate::context::QueryContext;
-use crate::execute::{Run, RunState, panic_message};
+use crate::execute::{Run, RunState, of_panic};
 use crate::operators::change_rows;
 use crate::plan::{Modify, ModifyKind, NodeKind, Plan, PlanNode};
 use node::PointNode;
@@ -111,7 +111,7 @@ impl PointPlan {
         let losses = storage::losses();
         let outcome = match catch_unwind(AssertUnwindSafe(|| self.run_in(&run, sink))) {
             Ok(outcome) => outcome?,
-            Err(payload) => return Err(PgError::internal(panic_message(&*payload))),
+            Err(payload) => return Err(of_panic(losses, &*payload)),
         };
         storage::check_losses(losses)?;
         match outcome {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use executor::batch::Batch;
 use executor::execute::ResultSink;
 use executor::unlocked::Unlocked;
+use storage::ExportedSnapshot;
 use types::{Datum, PgError, Result, SqlState};
 
 use super::Session;
@@ -147,6 +148,8 @@ pub struct Held {
 pub struct ToLock {
     rows: Unlocked,
     params: Vec<Datum>,
+    /// Keeps the versions of the rows that the statement has seen from being removed.
+    _snapshot: ExportedSnapshot,
 }
 
 impl Held {
@@ -200,7 +203,8 @@ impl Session {
         let context = self.context(params)?;
         let Some(rows) = Unlocked::new(&planned.plan, &context)? else { return Ok(false) };
         held.columns.clone_from(&planned.columns);
-        held.unlocked = Some(ToLock { rows, params: params.to_vec() });
+        let snapshot = self.open()?.storage.lock().export_snapshot();
+        held.unlocked = Some(ToLock { rows, params: params.to_vec(), _snapshot: snapshot });
         Ok(true)
     }
 
