@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use types::{PgError, Result};
+use types::Result;
 
 use crate::batch::Batch;
 use crate::context::QueryContext;
-use crate::execute::{ResultSink, Run, RunState, panic_message};
+use crate::execute::{ResultSink, Run, RunState, of_panic};
 use crate::operators::{RowSet, collect_rows, limit_count};
 use crate::plan::{NodeKind, Plan, PlanNode};
 
@@ -148,7 +148,7 @@ fn run<T>(
     };
     let losses = storage::losses();
     let outcome = catch_unwind(AssertUnwindSafe(|| body(&run)));
-    let result = outcome.unwrap_or_else(|payload| Err(PgError::internal(panic_message(&*payload))))?;
+    let result = outcome.unwrap_or_else(|payload| Err(of_panic(losses, &*payload)))?;
     storage::check_losses(losses)?;
     Ok(result)
 }

@@ -9,6 +9,7 @@ use types::{Datum, Numeric, Oid, PhysicalType, Result, TypeRef, oids};
 
 use super::PointRun;
 use super::bounds::{Bounds, Comparison, comparison, direction};
+use super::buffer::Buffer;
 use super::expr::RowExpr;
 use crate::execute::Run;
 use crate::expr::{Expr, ExprKind};
@@ -225,15 +226,22 @@ impl Lookup {
                 None => Ok(true),
             };
         }
-        let Some(range) = self.range(run, outer)? else { return Ok(true) };
         let transaction = run.context.transaction()?;
         if self.single {
-            let found = transaction.lock().find_unique(self.table, self.index, &range.prefix)?;
+            let mut key = Buffer::new();
+            for value in &self.prefix {
+                match value.datum(run, outer)? {
+                    Some(value) => key.push(value),
+                    None => return Ok(true),
+                }
+            }
+            let found = transaction.lock().find_unique(self.table, self.index, &key)?;
             return match found {
                 Some(row) => self.row(run, row, &self.filters, visit),
                 None => Ok(true),
             };
         }
+        let Some(range) = self.range(run, outer)? else { return Ok(true) };
         let mut cursor =
             transaction.lock().index_rows(self.table, self.index, &range, self.ordered == Some(true))?;
         if self.streamed {
@@ -279,7 +287,7 @@ impl Lookup {
         filters: &[RowExpr],
         visit: &mut dyn FnMut(&[Datum]) -> Result<bool>,
     ) -> Result<bool> {
-        let mut row = Vec::with_capacity(self.columns.len() + 1);
+        let mut row = Buffer::new();
         if !run.context.transaction()?.lock().row_datums(self.table, id, &self.columns, &mut row)? {
             return Ok(true);
         }
@@ -289,7 +297,7 @@ impl Lookup {
             }
         }
         if !self.keeps_columns {
-            let mut output = Vec::with_capacity(self.projection.len() + 1);
+            let mut output = Buffer::new();
             output.extend(self.projection.iter().map(|at| row.get(*at).cloned().unwrap_or_default()));
             row = output;
         }

@@ -6,6 +6,7 @@
 //! has happened: when an index has too many rows for the statement, the batch operators are quicker.
 
 mod bounds;
+mod buffer;
 mod expr;
 mod lookup;
 mod node;

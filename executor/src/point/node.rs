@@ -7,6 +7,7 @@ use std::sync::Arc;
 use types::{Datum, Result, TypeRef};
 
 use super::bounds::key_column;
+use super::buffer::Buffer;
 use super::expr::RowExpr;
 use super::lookup::Lookup;
 use super::{PointRun, Tables};
@@ -172,7 +173,7 @@ impl PointNode {
         match self {
             Self::Values(rows) => {
                 for exprs in rows {
-                    if !visit(&evaluate_all(exprs, point, &[])?)? {
+                    if !visit(&evaluate_row(exprs, point, &[])?)? {
                         return Ok(false);
                     }
                 }
@@ -183,7 +184,7 @@ impl PointNode {
                 if predicate.is_true(run, row)? { visit(row) } else { Ok(true) }
             }),
             Self::Project(input, exprs) => {
-                input.rows(point, &mut |row| visit(&evaluate_all(exprs, point, row)?))
+                input.rows(point, &mut |row| visit(&evaluate_row(exprs, point, row)?))
             }
             Self::Sort(sort) => sort.rows(point, visit),
             Self::Limit(limit) => limit.rows(point, visit),
@@ -219,6 +220,15 @@ fn lock_row(
 
 fn evaluate_all(exprs: &[RowExpr], point: &PointRun<'_>, row: &[Datum]) -> Result<Vec<Datum>> {
     exprs.iter().map(|expr| expr.evaluate(point.run, row)).collect()
+}
+
+/// As [`evaluate_all`], for a row that is only visited.
+fn evaluate_row(exprs: &[RowExpr], point: &PointRun<'_>, row: &[Datum]) -> Result<Buffer> {
+    let mut values = Buffer::new();
+    for expr in exprs {
+        values.push(expr.evaluate(point.run, row)?);
+    }
+    Ok(values)
 }
 
 fn sort(

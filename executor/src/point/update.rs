@@ -10,6 +10,7 @@ use storage::{RowId, RowLockMode, TableId, WaitPolicy, WriteOutcome};
 use types::errors::integrity;
 use types::{Datum, Oid, PgError, Result};
 
+use super::buffer::Buffer;
 use super::expr::RowExpr;
 use super::lookup::Lookup;
 use super::node::PointNode;
@@ -35,8 +36,8 @@ pub(crate) struct PointUpdate {
 /// A row to change.
 struct Change {
     row: RowId,
-    read: Vec<Datum>,
-    new: Vec<Datum>,
+    read: Buffer,
+    new: Buffer,
 }
 
 /// The columns that expressions read, as positions in the table, in the order in which they were met.
@@ -194,8 +195,8 @@ impl PointUpdate {
             self.store(point, target, &change)?;
             count += 1;
             if let Some(exprs) = &self.returning {
-                let mut row = change.read;
-                row.extend(change.new);
+                let (mut row, mut new) = (change.read, change.new);
+                row.append(&mut new);
                 returned
                     .push(exprs.iter().map(|expr| expr.evaluate(point.run, &row)).collect::<Result<_>>()?);
             }
@@ -210,9 +211,15 @@ impl PointUpdate {
             let Some((Datum::I64(id), read)) = row.split_last() else {
                 return Err(PgError::internal("row ids are not int8"));
             };
-            let new =
-                self.values.iter().map(|value| value.evaluate(point.run, read)).collect::<Result<_>>()?;
-            changes.push(Change { row: RowId(*id as u64), read: read.to_vec(), new });
+            let (mut kept, mut new) = (Buffer::new(), Buffer::new());
+            for value in &self.values {
+                new.push(value.evaluate(point.run, read)?);
+            }
+            // Read again by RETURNING only.
+            if self.returning.is_some() {
+                kept.extend_from_slice(read);
+            }
+            changes.push(Change { row: RowId(*id as u64), read: kept, new });
             Ok(true)
         })?;
         Ok(changes)
@@ -260,7 +267,7 @@ impl PointUpdate {
     /// Stores the new version of a row.
     fn store(&self, point: &PointRun<'_>, target: &Target, change: &Change) -> Result<()> {
         let table = TableId(target.table);
-        for (&(position, _), value) in self.columns.iter().zip(&change.new) {
+        for (&(position, _), value) in self.columns.iter().zip(change.new.iter()) {
             let column = target.columns.get(position);
             if let Some(column) = column.filter(|column| column.not_null && value.is_null()) {
                 let shown = failing_row(point.run, &self.whole(point, target, change)?, target);
@@ -270,7 +277,7 @@ impl PointUpdate {
         let mut transaction = point.run.context.transaction()?.lock();
         let new = transaction.replaced_row(table, change.row, &self.columns, &change.new)?;
         let new = new.ok_or_else(|| PgError::internal("a row that is gone"))?;
-        transaction.insert_successor_keeping_keys(table, change.row, &new)?;
+        transaction.insert_successor_keeping_keys(table, change.row, new)?;
         Ok(())
     }
 
@@ -281,7 +288,7 @@ impl PointUpdate {
         let mut row = Vec::with_capacity(all.len());
         let transaction = point.run.context.transaction()?.lock();
         transaction.row_datums(TableId(target.table), change.row, &all, &mut row)?;
-        for (&(position, _), value) in self.columns.iter().zip(&change.new) {
+        for (&(position, _), value) in self.columns.iter().zip(change.new.iter()) {
             if let Some(place) = row.get_mut(position) {
                 place.clone_from(value);
             }

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use super::placement::Placement;
 use super::socket::Socket;
 use types::errors::ErrorFields;
-use types::{Oid, TypeRef};
+use types::{Oid, Result, TypeRef};
 
 /// Written to the socket from this size on; a tuning constant.
 const FLUSH_BYTES: usize = 64 * 1024;
@@ -103,6 +103,23 @@ impl Output {
             self.buffer.extend_from_slice(messages);
             self.flush_if_large();
         }
+    }
+
+    /// Appends a finished message that `fill` writes; nothing when that fails.
+    ///
+    /// # Errors
+    /// Those of `fill`.
+    pub fn row(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
+        let start = self.buffer.len();
+        if let Err(error) = fill(&mut self.buffer) {
+            self.buffer.truncate(start);
+            return Err(error);
+        }
+        if self.broken {
+            self.buffer.truncate(start);
+        }
+        self.flush_if_large();
+        Ok(())
     }
 
     /// Writes one raw byte at once (the answer to SSLRequest).

@@ -123,10 +123,14 @@ const ROW_START: usize = 5;
 
 /// Encodes rows of fixed columns and formats.
 pub struct RowEncoder {
-    columns: Vec<(TypeRef, Form)>,
+    columns: Forms,
     access: Arc<Access>,
     chunk: Vec<u8>,
 }
+
+/// How the columns of a row are written.
+#[derive(Default)]
+pub struct Forms(Vec<(TypeRef, Form)>);
 
 /// How a column is written.
 #[derive(Clone, Copy)]
@@ -145,26 +149,41 @@ impl RowEncoder {
     /// # Errors
     /// `0A000` for an unknown format code.
     pub fn new(columns: &[FieldDescription], formats: &[i16], access: &Arc<Access>) -> Result<Self> {
+        Self::reusing(Forms::default(), columns, formats, access)
+    }
+
+    /// As [`Self::new`], in the memory of another one.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn reusing(
+        mut forms: Forms,
+        columns: &[FieldDescription],
+        formats: &[i16],
+        access: &Arc<Access>,
+    ) -> Result<Self> {
         let iso = access.io().date_style == DateStyle::Iso;
-        let columns = columns
-            .iter()
-            .enumerate()
-            .map(|(index, column)| {
-                let form = match format_of(formats, index) {
-                    0 if is_plain(column.ty.oid, iso) => Form::Text,
-                    0 => Form::General,
-                    1 => Form::Binary,
-                    other => {
-                        return Err(PgError::new(
-                            SqlState::INVALID_PARAMETER_VALUE,
-                            format!("unsupported format code: {other}"),
-                        ));
-                    }
-                };
-                Ok((column.ty, form))
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self { columns, access: Arc::clone(access), chunk: Vec::new() })
+        forms.0.clear();
+        for (index, column) in columns.iter().enumerate() {
+            let form = match format_of(formats, index) {
+                0 if is_plain(column.ty.oid, iso) => Form::Text,
+                0 => Form::General,
+                1 => Form::Binary,
+                other => {
+                    return Err(PgError::new(
+                        SqlState::INVALID_PARAMETER_VALUE,
+                        format!("unsupported format code: {other}"),
+                    ));
+                }
+            };
+            forms.0.push((column.ty, form));
+        }
+        Ok(Self { columns: forms, access: Arc::clone(access), chunk: Vec::new() })
+    }
+
+    /// Returns the memory of the forms, for [`Self::reusing`].
+    pub fn into_forms(self) -> Forms {
+        self.columns
     }
 
     /// Sends one row.
@@ -172,24 +191,25 @@ impl RowEncoder {
     /// # Errors
     /// Those of output functions.
     pub fn send_row(&mut self, row: &[Datum], output: &mut Output) -> Result<()> {
-        let chunk = &mut self.chunk;
-        chunk.clear();
-        chunk.extend_from_slice(&[b'D', 0, 0, 0, 0]);
-        put_count(chunk, self.columns.len());
-        for (value, (ty, form)) in row.iter().zip(&self.columns) {
-            if value.is_null() {
-                chunk.extend_from_slice(&(-1i32).to_be_bytes());
-                continue;
+        let columns = &self.columns.0;
+        let access = &self.access;
+        output.row(|chunk| {
+            let start = chunk.len();
+            chunk.extend_from_slice(&[b'D', 0, 0, 0, 0]);
+            put_count(chunk, columns.len());
+            for (value, (ty, form)) in row.iter().zip(columns) {
+                if value.is_null() {
+                    chunk.extend_from_slice(&(-1i32).to_be_bytes());
+                    continue;
+                }
+                let field = chunk.len();
+                chunk.extend_from_slice(&[0; 4]);
+                write_datum(value, *ty, *form, access, chunk)?;
+                fill_len(chunk, field, 4);
             }
-            let field = chunk.len();
-            chunk.extend_from_slice(&[0; 4]);
-            write_datum(value, *ty, *form, &self.access, chunk)?;
-            fill_len(chunk, field, 4);
-        }
-        fill_len(chunk, 1, 0);
-        output.append(chunk);
-        chunk.clear();
-        Ok(())
+            fill_len(chunk, start + 1, 0);
+            Ok(())
+        })
     }
 
     /// Sends the rows of a batch without selection.
@@ -200,8 +220,8 @@ impl RowEncoder {
         for lane in 0..batch.len {
             let start = self.chunk.len();
             self.chunk.extend_from_slice(&[b'D', 0, 0, 0, 0]);
-            put_count(&mut self.chunk, self.columns.len());
-            for (vector, (ty, form)) in batch.columns.iter().zip(&self.columns) {
+            put_count(&mut self.chunk, self.columns.0.len());
+            for (vector, (ty, form)) in batch.columns.iter().zip(&self.columns.0) {
                 if vector.is_null(lane) {
                     self.chunk.extend_from_slice(&(-1i32).to_be_bytes());
                     continue;

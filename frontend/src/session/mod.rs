@@ -34,6 +34,7 @@ use types::{PgError, Result, SqlState};
 
 use crate::server::backends::{Backend, Expiry};
 use crate::server::output::Severity;
+use crate::server::rows::Forms;
 use crate::statements::query::Planned;
 use engine::Engine;
 use portal::Portals;
@@ -80,6 +81,8 @@ pub struct Session {
     pub spare_params: Vec<types::Datum>,
     /// See `spare_params`.
     pub spare_formats: Vec<i16>,
+    /// See `spare_params`.
+    pub spare_forms: Forms,
     /// Settings as they were last looked at, names as statements resolve them, and what the last statement saw.
     kept_view: Mutex<Option<Arc<SettingsView>>>,
     kept_names: Mutex<Option<(Arc<SettingsView>, Arc<crate::system::names::Names>)>>,
@@ -104,6 +107,7 @@ impl Session {
             portals: Portals::default(),
             spare_params: Vec::new(),
             spare_formats: Vec::new(),
+            spare_forms: Forms::default(),
             statement_at: clock::now(),
             current_sql: None,
             running_types: Vec::new(),

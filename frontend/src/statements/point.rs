@@ -61,7 +61,9 @@ pub(super) fn run(
         client.output.row_description(&planned.columns, formats);
         *describe = false;
     }
-    let encoder = planned.returns_rows.then(|| RowEncoder::new(&planned.columns, formats, &access));
+    let forms = std::mem::take(&mut session.spare_forms);
+    let encoder =
+        planned.returns_rows.then(|| RowEncoder::reusing(forms, &planned.columns, formats, &access));
     let mut rows = WireRows {
         encoder: encoder.transpose()?,
         output: &mut client.output,
@@ -74,6 +76,7 @@ pub(super) fn run(
         PointOutcome::Done(changed) => {
             rows.describe();
             let count = if planned.returns_rows { rows.count } else { changed.unsigned_abs() };
+            session.spare_forms = rows.encoder.map(RowEncoder::into_forms).unwrap_or_default();
             Ok(Some(format!("{} {count}", planned.tag)))
         }
     }

@@ -1,5 +1,6 @@
 //! Keys: memcomparable bytes of a row's key columns.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 
 use types::Datum;
@@ -79,6 +80,20 @@ impl PartialOrd for Key {
     }
 }
 
+thread_local! {
+    /// Memory for the bytes of a key that is being made.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Returns the key whose bytes `fill` appends.
+fn made(fill: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<Key> {
+    let mut bytes = SCRATCH.take();
+    bytes.clear();
+    let key = fill(&mut bytes).map(|()| Key::new(&bytes));
+    SCRATCH.set(bytes);
+    key
+}
+
 /// A range of keys: from `low` on, up to but without `high`.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyRange {
@@ -123,15 +138,17 @@ pub(crate) fn key_of<'a>(
     columns: &[ColumnDefinition],
     mut lane: impl FnMut(usize) -> Result<Lane<'a>>,
 ) -> Result<(Key, bool)> {
-    let mut bytes = Vec::with_capacity(INLINE);
     let mut any_null = false;
-    for column in &index.columns {
-        let definition = columns.get(column.column).ok_or_else(|| no_column(index))?;
-        let value = lane(column.column)?;
-        any_null |= value == Lane::Null;
-        put(&mut bytes, column, definition, value)?;
-    }
-    Ok((Key::new(&bytes), any_null))
+    let key = made(|bytes| {
+        for column in &index.columns {
+            let definition = columns.get(column.column).ok_or_else(|| no_column(index))?;
+            let value = lane(column.column)?;
+            any_null |= value == Lane::Null;
+            put(bytes, column, definition, value)?;
+        }
+        Ok(())
+    })?;
+    Ok((key, any_null))
 }
 
 /// Returns the key of a row that gives the values of its columns one after the other.
@@ -140,12 +157,13 @@ pub(crate) fn key_of_lanes(
     columns: &[ColumnDefinition],
     mut give: impl FnMut(usize, &mut dyn FnMut(Lane<'_>) -> Result<()>) -> Result<()>,
 ) -> Result<Key> {
-    let mut bytes = Vec::with_capacity(INLINE);
-    for column in &index.columns {
-        let definition = columns.get(column.column).ok_or_else(|| no_column(index))?;
-        give(column.column, &mut |lane| put(&mut bytes, column, definition, lane))?;
-    }
-    Ok(Key::new(&bytes))
+    made(|bytes| {
+        for column in &index.columns {
+            let definition = columns.get(column.column).ok_or_else(|| no_column(index))?;
+            give(column.column, &mut |lane| put(bytes, column, definition, lane))?;
+        }
+        Ok(())
+    })
 }
 
 /// Returns the key of a row.
@@ -196,11 +214,12 @@ pub(crate) fn whole_key(index: &IndexDefinition, values: &[Datum]) -> Result<Key
     if values.len() != index.columns.len() {
         return Err(StorageError::Misuse("a key of another number of columns than the index has".to_owned()));
     }
-    let mut bytes = Vec::with_capacity(INLINE);
-    for (column, value) in index.columns.iter().zip(values) {
-        types::key::encode_key(column.ty, value, column.descending, column.nulls_first, &mut bytes);
-    }
-    Ok(Key::new(&bytes))
+    made(|bytes| {
+        for (column, value) in index.columns.iter().zip(values) {
+            types::key::encode_key(column.ty, value, column.descending, column.nulls_first, bytes);
+        }
+        Ok(())
+    })
 }
 
 /// Returns the least bytes above all that start with `bytes`.

@@ -221,14 +221,14 @@ impl Transaction {
         &mut self,
         table: TableId,
         row: RowId,
-        new: &NewRow,
+        new: NewRow,
     ) -> Result<RowId> {
         if self.is_tracked() {
-            return self.insert_successor(table, row, new);
+            return self.insert_successor(table, row, &new);
         }
         let heap = Arc::clone(&self.table(table)?.heap);
         let stamp = self.stamp()?;
-        let newer = heap.insert_unchecked(new.0.clone(), stamp)?;
+        let newer = heap.insert_unchecked(new.0, stamp)?;
         self.undo.push(Undo::Inserted(Arc::clone(&heap), newer));
         self.link(&heap, row, newer);
         Ok(newer)

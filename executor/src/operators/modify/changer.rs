@@ -257,7 +257,7 @@ impl<'r> Changer<'r> {
             match old {
                 None => transaction.insert_row(id, &new),
                 Some((old, values)) if keeps_all_keys(table.target, values, row) => {
-                    transaction.insert_successor_keeping_keys(id, old, &new)
+                    transaction.insert_successor_keeping_keys(id, old, new)
                 }
                 Some((old, _)) => transaction.insert_successor(id, old, &new),
             }
