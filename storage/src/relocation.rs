@@ -211,6 +211,7 @@ fn exchange(
     }
     let committed = matches!(outcome, Ok(Some(_)));
     transaction.end_compaction(committed);
+    heap.complete_maps();
     outcome.map(|commit| commit.is_some())
 }
 
