@@ -3,7 +3,10 @@
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
-use types::Datum;
+use types::{Datum, Result};
+
+use super::PointRun;
+use super::expr::RowExpr;
 
 /// Tuning constants: buffers that a thread keeps, and the widest that it does.
 const KEPT: usize = 16;
@@ -53,4 +56,13 @@ impl Drop for Buffer {
             }
         });
     }
+}
+
+/// Returns the values of expressions over a row, for a row that is only visited.
+pub(super) fn evaluate_row(exprs: &[RowExpr], point: &PointRun<'_>, row: &[Datum]) -> Result<Buffer> {
+    let mut values = Buffer::new();
+    for expr in exprs {
+        values.push(expr.evaluate(point.run, row)?);
+    }
+    Ok(values)
 }

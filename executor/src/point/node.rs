@@ -7,7 +7,7 @@ use std::sync::Arc;
 use types::{Datum, Result, TypeRef};
 
 use super::bounds::key_column;
-use super::buffer::Buffer;
+use super::buffer::evaluate_row;
 use super::expr::RowExpr;
 use super::lookup::Lookup;
 use super::{PointRun, Tables};
@@ -220,15 +220,6 @@ fn lock_row(
 
 fn evaluate_all(exprs: &[RowExpr], point: &PointRun<'_>, row: &[Datum]) -> Result<Vec<Datum>> {
     exprs.iter().map(|expr| expr.evaluate(point.run, row)).collect()
-}
-
-/// As [`evaluate_all`], for a row that is only visited.
-fn evaluate_row(exprs: &[RowExpr], point: &PointRun<'_>, row: &[Datum]) -> Result<Buffer> {
-    let mut values = Buffer::new();
-    for expr in exprs {
-        values.push(expr.evaluate(point.run, row)?);
-    }
-    Ok(values)
 }
 
 fn sort(
