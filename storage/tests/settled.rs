@@ -167,7 +167,7 @@ fn change(transaction: &mut Transaction, id: i64, change: i64) {
     let new = [Datum::I64(id), Datum::I64(value + change)];
     let new = transaction.encode_row(TABLE, &new, &[oids::INT8, oids::INT8]).unwrap();
     assert_eq!(transaction.end_row_keeping_keys(TABLE, row), Ok(WriteOutcome::Done(row)));
-    transaction.insert_successor_keeping_keys(TABLE, row, &new).unwrap();
+    transaction.insert_successor_keeping_keys(TABLE, row, new).unwrap();
 }
 
 /// Moves one from each of some rows to the row after it, `transfers` times.
