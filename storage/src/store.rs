@@ -4,6 +4,8 @@
 //! the journal, all under one lock. Then it waits, without the lock, until the record is durable; whoever
 //! waits first syncs for all. Only then is it published to snapshots, in the order of numbers, and acknowledged.
 
+mod published;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use crate::error::{Result, StorageError};
 use crate::heap::Heap;
 use crate::locks::{AdvisoryKey, LockInfo, LockTag, Locks, Mode};
 use crate::maintenance;
-use crate::mvcc::snapshot::{Held, Registry};
+use crate::mvcc::snapshot::Registry;
 use crate::mvcc::waits::{Patient, Waiter, Waits};
 use crate::mvcc::xids::{XidState, XidTable};
 use crate::prepared::Prepared;
@@ -310,52 +312,6 @@ impl Store {
         self.locks.release_session(u64::try_from(process_id).unwrap_or(0));
     }
 
-    /// Returns the newest commit, held.
-    pub(crate) fn newest(&self) -> Arc<Held> {
-        Arc::new(self.registry.hold(&|| self.published_commit()))
-    }
-
-    /// Moves a transaction's snapshot and its structure, of which it knows the generation, to the newest commit.
-    pub(crate) fn renew(&self, held: &mut Arc<Held>, version: &mut Arc<StoreVersion>, generation: &mut u64) {
-        if Arc::get_mut(held).is_none() {
-            *held = self.newest();
-        }
-        let Some(own) = Arc::get_mut(held) else { return };
-        let newest = || self.published_commit();
-        if self.generation.load(Ordering::SeqCst) == *generation {
-            own.renew(&newest);
-            if self.generation.load(Ordering::SeqCst) == *generation {
-                return;
-            }
-        }
-        let published = self.published.read();
-        own.renew(&newest);
-        *version = Arc::clone(&published.version);
-        *generation = self.generation.load(Ordering::SeqCst);
-    }
-
-    pub(crate) fn published_version(&self) -> Arc<StoreVersion> {
-        Arc::clone(&self.published.read().version)
-    }
-
-    /// Looks at the newest structure, of which the caller knows the generation.
-    pub(crate) fn renew_version(&self, version: &mut Arc<StoreVersion>, generation: &mut u64) {
-        if self.generation.load(Ordering::SeqCst) != *generation {
-            let published = self.published.read();
-            *version = Arc::clone(&published.version);
-            *generation = self.generation.load(Ordering::SeqCst);
-        }
-    }
-
-    pub(crate) fn published_commit(&self) -> u64 {
-        self.published_commit.load(Ordering::SeqCst)
-    }
-
-    /// Returns the oldest commit that anybody may still look at.
-    pub(crate) fn horizon(&self) -> u64 {
-        self.registry.horizon(|| self.published_commit())
-    }
-
     /// Journals a transaction's writes and makes them visible.
     pub(crate) fn commit<'a>(
         self: &Arc<Self>,
@@ -398,31 +354,6 @@ impl Store {
             self.checkpoint_in_background();
         }
         Ok(commit)
-    }
-
-    /// Makes all commits up to `commit` visible.
-    pub(crate) fn publish(&self, commit: u64) {
-        let mut unpublished = self.unpublished.lock();
-        let mut published = self.published.write();
-        while let Some(first) = unpublished.front()
-            && first.commit <= commit
-        {
-            if let Some(xid) = &first.xid {
-                self.xids.note_commit(first.commit, xid.xid);
-                xid.set_committed(first.commit);
-            }
-            published.commit = first.commit;
-            match &first.version {
-                Some(version) => {
-                    self.generation.fetch_add(1, Ordering::SeqCst);
-                    published.version = Arc::clone(version);
-                    self.published_commit.store(first.commit, Ordering::SeqCst);
-                    self.generation.fetch_add(1, Ordering::SeqCst);
-                }
-                None => self.published_commit.store(first.commit, Ordering::SeqCst),
-            }
-            unpublished.pop_front();
-        }
     }
 
     /// Lets checkpoints keep up with commits: while one runs and the journal has grown far beyond where it began, commits
