@@ -58,12 +58,12 @@ impl Analyzer<'_> {
                 }
                 ExpressionUse::Default { column } => {
                     let column = column_at(relation, column)?;
-                    analyzer.assigned(expr, column, "default expression", location)
+                    analyzer.assigned(expr, column, location)
                 }
                 ExpressionUse::Generated { column } => {
                     refuse_generated(&expr, relation, ids, node)?;
                     let column = column_at(relation, column)?;
-                    analyzer.assigned(expr, column, "generation expression", location)
+                    analyzer.assigned(expr, column, location)
                 }
                 ExpressionUse::Using { ty } => {
                     let value =
@@ -85,24 +85,18 @@ impl Analyzer<'_> {
         Ok(())
     }
 
-    fn assigned(
-        &mut self,
-        expr: Expr,
-        column: &ColumnInfo,
-        what: &str,
-        location: Location,
-    ) -> Result<(Expr, Expr)> {
+    fn assigned(&mut self, expr: Expr, column: &ColumnInfo, location: Location) -> Result<(Expr, Expr)> {
         let source = expr.ty.oid;
         let shown = expr.clone();
         let converted = self.coerce_to_target(expr, column.ty, CastContext::Assignment, location)?;
         let value = converted.ok_or_else(|| {
             let message = format!(
-                "column \"{}\" is of type {} but {what} is of type {}",
+                "column \"{}\" is of type {} but default expression is of type {}",
                 column.name,
                 type_name(column.ty.oid),
                 type_name(source)
             );
-            error(SqlState::DATATYPE_MISMATCH, message, location)
+            PgError::new(SqlState::DATATYPE_MISMATCH, message)
                 .with_hint("You will need to rewrite or cast the expression.")
         })?;
         // A literal of unknown type takes the column's type; its length is applied above it.

@@ -105,8 +105,10 @@ fn relation_edges(relation: &Relation, edges: &mut Vec<Edge>) {
     for constraint in &relation.constraints {
         let object = whole(classes::CONSTRAINT, constraint.oid);
         match &constraint.kind {
-            ConstraintKind::PrimaryKey { columns, .. } | ConstraintKind::Unique { columns, .. } => {
-                edges.extend(columns.iter().map(|position| (object, own(position), DependencyKind::Auto)));
+            ConstraintKind::PrimaryKey { columns, index } | ConstraintKind::Unique { columns, index } => {
+                let included = relation.index(*index).map_or(&[][..], |index| &index.include);
+                let columns = columns.iter().chain(included);
+                edges.extend(columns.map(|position| (object, own(position), DependencyKind::Auto)));
             }
             ConstraintKind::Exclusion { index } => {
                 let columns = relation.index(*index).map_or_else(Vec::new, |index| index.columns_used());

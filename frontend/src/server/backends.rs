@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Instant;
 
 use executor::context::CancelFlag;
@@ -30,6 +30,27 @@ pub struct Backend {
     pub stream: Option<Socket>,
     /// What it does.
     pub activity: Mutex<Activity>,
+    /// Whether there are `warnings`.
+    has_warnings: AtomicBool,
+    /// Warnings of functions.
+    warnings: Mutex<Vec<PgError>>,
+}
+
+impl Backend {
+    /// Leaves a warning for the client of the running statement.
+    pub fn warn(&self, warning: PgError) {
+        self.warnings.lock().push(warning);
+        self.has_warnings.store(true, Ordering::Release);
+    }
+
+    /// Takes the warnings.
+    pub fn take_warnings(&self) -> Vec<PgError> {
+        if self.has_warnings.load(Ordering::Acquire) {
+            self.has_warnings.store(false, Ordering::Release);
+            return std::mem::take(&mut self.warnings.lock());
+        }
+        Vec::new()
+    }
 }
 
 /// What a session does.
@@ -133,6 +154,8 @@ impl Backends {
                 transaction_deadline: None,
                 expired: None,
             }),
+            has_warnings: AtomicBool::new(false),
+            warnings: Mutex::default(),
         });
         list.insert(process_id, Arc::clone(&backend));
         Some(backend)

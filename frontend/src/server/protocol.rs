@@ -264,6 +264,7 @@ impl Session {
             formats,
             state: PortalState::New,
             cursor: None,
+            depth: self.savepoint_depth(),
         };
         self.just_bound = Some(bind.portal.into());
         self.portals.insert(bind.portal, portal);

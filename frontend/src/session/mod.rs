@@ -162,6 +162,9 @@ impl Session {
 
     /// Takes the queued notices.
     pub fn take_notices(&mut self) -> Vec<(Severity, ErrorFields)> {
+        for warning in self.backend.take_warnings() {
+            self.report(Severity::Warning, warning);
+        }
         std::mem::take(&mut self.notices)
     }
 

@@ -32,6 +32,8 @@ pub struct Portal {
     pub state: PortalState,
     /// A DECLAREd cursor, for `pg_cursors`.
     pub cursor: Option<Cursor>,
+    /// How many savepoints there were before it.
+    pub depth: usize,
 }
 
 /// The portals of a session. The unnamed one, which most statements use, has a place of its own.
@@ -234,6 +236,18 @@ impl Session {
         self.portals.get_mut(name).ok_or_else(|| {
             PgError::new(SqlState::INVALID_CURSOR_NAME, format!("portal \"{name}\" does not exist"))
         })
+    }
+
+    /// Drops the portals made since a savepoint, the `depth`th from 0.
+    pub(super) fn close_portals_since(&mut self, depth: usize) {
+        self.portals.retain(|_, portal| {
+            portal.depth <= depth || portal.cursor.as_ref().is_some_and(|cursor| cursor.committed)
+        });
+    }
+
+    /// Counts the portals made since a savepoint, the `depth`th from 0, to those before it.
+    pub(super) fn keep_portals_since(&mut self, depth: usize) {
+        self.portals.values_mut().for_each(|portal| portal.depth = portal.depth.min(depth));
     }
 
     /// Drops the portals of a transaction that ends; holdable cursors outlive a commit.

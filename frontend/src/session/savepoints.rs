@@ -26,6 +26,11 @@ impl Session {
         Ok(())
     }
 
+    /// Returns how many savepoints there are.
+    pub fn savepoint_depth(&self) -> usize {
+        self.transaction.as_ref().map_or(0, |open| open.savepoints.len())
+    }
+
     /// RELEASE SAVEPOINT.
     ///
     /// # Errors
@@ -36,6 +41,7 @@ impl Session {
         let index = open.find_savepoint(name)?;
         open.savepoints.truncate(index);
         open.exports.set_nested(index > 0);
+        self.keep_portals_since(index);
         Ok(())
     }
 
@@ -56,6 +62,7 @@ impl Session {
         open.failed = false;
         let settings = savepoint.settings.clone();
         self.settings.lock().rollback_to(&settings);
+        self.close_portals_since(index);
         Ok(())
     }
 }

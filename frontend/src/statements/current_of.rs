@@ -8,6 +8,7 @@ use pg_query::protobuf::{
 };
 use types::{Datum, Oid, PgError, Result, SqlState, TypeRef, oids};
 
+use crate::catalog::RelationKind;
 use crate::query::{Distinct, FromItem, Query, QueryBody};
 use crate::session::Session;
 use crate::session::portal::PortalState;
@@ -25,6 +26,9 @@ pub(super) fn resolve(session: &Session, node: &NodeEnum, running: bool) -> Resu
         return Ok(None);
     };
     let Some(range) = relation else { return Ok(None) };
+    if matches!(super::resolve(session, range)?.kind, RelationKind::View { .. }) {
+        return Err(types::errors::cursors::current_of_view());
+    }
     let row = if running { current_row(session, range, current)? } else { 0 };
     let condition = Some(Box::new(row_condition(range, row)));
     Ok(Some(match node.clone() {
@@ -112,13 +116,18 @@ fn row_condition(range: &RangeVar, row: i64) -> Node {
 
 /// Adds the row ids of a simple query's tables behind its columns and returns the tables.
 pub(super) fn show_row_ids(query: &mut Query) -> Vec<Oid> {
+    shown_row_ids(query).into_iter().map(|(oid, _)| oid).collect()
+}
+
+/// As [`show_row_ids`], with the columns that the row ids are.
+fn shown_row_ids(query: &mut Query) -> Vec<(Oid, executor::expr::ColumnId)> {
     let mut found = Vec::new();
-    if let QueryBody::Select(select) = &query.body
+    if let QueryBody::Select(select) = &mut query.body
         && select.grouping.is_none()
         && select.windows.is_empty()
         && matches!(select.distinct, Distinct::No)
     {
-        select.from.iter().for_each(|item| tables(item, &mut found));
+        select.from.iter_mut().for_each(|item| tables(item, &mut found));
     }
     for (_, id) in &found {
         query.output.push(crate::query::OutputColumn {
@@ -128,15 +137,18 @@ pub(super) fn show_row_ids(query: &mut Query) -> Vec<Oid> {
             origin: None,
         });
     }
-    found.into_iter().map(|(oid, _)| oid).collect()
+    found
 }
 
-fn tables(item: &FromItem, found: &mut Vec<(Oid, executor::expr::ColumnId)>) {
+fn tables(item: &mut FromItem, found: &mut Vec<(Oid, executor::expr::ColumnId)>) {
     match item {
         FromItem::Table { relation, row_id: Some(id), .. } => found.push((relation.oid, *id)),
         FromItem::Join(join) => {
-            tables(&join.left, found);
-            tables(&join.right, found);
+            tables(&mut join.left, found);
+            tables(&mut join.right, found);
+        }
+        FromItem::Subquery { query, view: true, .. } if query.limit.is_none() && query.offset.is_none() => {
+            found.extend(shown_row_ids(query));
         }
         FromItem::Table { .. }
         | FromItem::Subquery { .. }

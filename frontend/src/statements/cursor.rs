@@ -83,6 +83,7 @@ pub(super) fn declare(
         state: PortalState::Held(held),
         planned: None,
         cursor: Some(cursor),
+        depth: session.savepoint_depth(),
     };
     session.portals.insert(&statement.portalname, portal);
     Ok("DECLARE CURSOR".to_owned())

@@ -45,3 +45,7 @@ pub fn empty_name() -> PgError {
 pub fn duplicate(name: &str) -> PgError {
     PgError::new(SqlState::DUPLICATE_CURSOR, format!("cursor \"{name}\" already exists"))
 }
+/// `WHERE CURRENT OF on a view is not implemented`
+pub fn current_of_view() -> PgError {
+    PgError::new(SqlState::FEATURE_NOT_SUPPORTED, "WHERE CURRENT OF on a view is not implemented")
+}

@@ -19,3 +19,8 @@ pub fn table_lock_not_available(table: &str) -> PgError {
 pub fn cannot_lock_rows(kind: &str, name: &str) -> PgError {
     PgError::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot lock rows in {kind} \"{name}\""))
 }
+
+/// `you don't own a lock of type ExclusiveLock`, a warning
+pub fn lock_not_owned(mode: &str) -> PgError {
+    PgError::new(SqlState::WARNING, format!("you don't own a lock of type {mode}"))
+}

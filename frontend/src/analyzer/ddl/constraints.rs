@@ -235,6 +235,13 @@ impl Builder<'_, '_> {
             names::choose(&self.relation.name, &column, "check", &|name| self.is_constraint_name_taken(name))
         } else {
             let taken = self.relation.constraints.iter().any(|known| known.name == raw.conname.as_str());
+            let known = self.context.catalog.relation(self.relation.oid);
+            let stored = known.is_some_and(|known| {
+                known.constraints.iter().any(|known| known.name == raw.conname.as_str())
+            });
+            if stored {
+                return Err(self.constraint_exists(&raw.conname));
+            }
             if taken {
                 let message = format!("check constraint \"{}\" already exists", raw.conname);
                 return Err(PgError::new(SqlState::DUPLICATE_OBJECT, message));

@@ -72,7 +72,9 @@ impl Analyzer<'_> {
                 "cannot subscript type {} because it does not support subscripting",
                 type_name(column.ty.oid)
             );
-            return Err(error(SqlState::DATATYPE_MISMATCH, message, column_location));
+            // An INSERT has no expression yet that a position could point at.
+            let place = column_location.filter(|_| !matches!(base.kind, ExprKind::Const(_)));
+            return Err(error(SqlState::DATATYPE_MISMATCH, message, place));
         };
         let source = value.ty.oid;
         let converted = self.coerce_to_target(value, wanted, CastContext::Assignment, location)?;
@@ -83,7 +85,7 @@ impl Analyzer<'_> {
                 type_name(wanted.oid),
                 type_name(source)
             );
-            error(SqlState::DATATYPE_MISMATCH, message, location)
+            error(SqlState::DATATYPE_MISMATCH, message, column_location)
                 .with_hint("You will need to rewrite or cast the expression.")
         })?;
         let is_slice = slice(indirection);
@@ -161,8 +163,8 @@ impl Analyzer<'_> {
                 Assigned::Node(NodeEnum::SetToDefault(default)) => {
                     let place = at(default.location);
                     match target.indirection.first().and_then(|part| part.node.as_ref()) {
-                        Some(NodeEnum::AIndices(_)) => return Err(default_for_element(place)),
-                        Some(_) => return Err(default_for_field(place)),
+                        Some(NodeEnum::AIndices(_)) => return Err(default_for_element(location)),
+                        Some(_) => return Err(default_for_field(location)),
                         None => {}
                     }
                     (self.default_of(relation, position)?, place)

@@ -183,10 +183,10 @@ impl Analyzer<'_> {
                     if let Some(NodeEnum::AIndices(_)) =
                         column.indirection.first().and_then(|part| part.node.as_ref())
                     {
-                        return Err(super::assign::default_for_element(location));
+                        return Err(super::assign::default_for_element(column.location));
                     }
                     if !column.indirection.is_empty() {
-                        return Err(super::assign::default_for_field(location));
+                        return Err(super::assign::default_for_field(column.location));
                     }
                     row[column.position] = Some(self.default_of(relation, column.position)?);
                 }

@@ -86,7 +86,15 @@ fn try_lock(args: &[Datum], context: &CallContext<'_>, manner: Manner) -> Result
 
 fn unlock(args: &[Datum], context: &CallContext<'_>, shared: bool) -> Result<Datum> {
     let access = access(context)?;
-    Ok(Datum::Bool(access.engine.store.unlock_advisory(access.backend.process_id, key(args), shared)))
+    let released = access.engine.store.unlock_advisory(access.backend.process_id, key(args), shared);
+    if !released {
+        access.backend.warn(types::errors::locking::lock_not_owned(if shared {
+            "ShareLock"
+        } else {
+            "ExclusiveLock"
+        }));
+    }
+    Ok(Datum::Bool(released))
 }
 
 fn unlock_all(_: &[Datum], context: &CallContext<'_>) -> Result<Datum> {

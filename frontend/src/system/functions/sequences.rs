@@ -28,15 +28,14 @@ pub(super) const TABLE: &[FunctionEntry] = &[
 fn find<'a>(access: &'a Access, args: &[Datum]) -> Result<(&'a Arc<Relation>, &'a Sequence)> {
     let oid = oid_at(args, 0);
     let Some(relation) = access.catalog.relations.get(&oid) else {
-        let message = match crate::catalog::builtin::builtin().relation(oid) {
-            Some(relation) => {
-                return Err(PgError::new(
-                    SqlState::WRONG_OBJECT_TYPE,
-                    format!("\"{}\" is not a sequence", relation.name),
-                ));
-            }
-            None => format!("could not open relation with OID {oid}"),
-        };
+        let index = || super::super::definitions::indexes(&access.catalog).find(|index| index.oid == oid);
+        if let Some(relation) = crate::catalog::builtin::builtin().relation(oid) {
+            return Err(not_a_sequence(&relation.name, relation.kind.noun()));
+        }
+        if let Some(index) = index() {
+            return Err(not_a_sequence(&index.index.name, "indexe"));
+        }
+        let message = format!("could not open relation with OID {oid}");
         return Err(PgError::new(SqlState::UNDEFINED_TABLE, message));
     };
     match &relation.kind {
@@ -45,10 +44,14 @@ fn find<'a>(access: &'a Access, args: &[Datum]) -> Result<(&'a Arc<Relation>, &'
         | RelationKind::System
         | RelationKind::View { .. }
         | RelationKind::Materialized { .. }
-        | RelationKind::Composite => {
-            Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a sequence", relation.name)))
-        }
+        | RelationKind::Composite => Err(not_a_sequence(&relation.name, relation.kind.noun())),
     }
+}
+
+/// Returns the error of `sequence_open`.
+fn not_a_sequence(name: &str, noun: &str) -> PgError {
+    PgError::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot open relation \"{name}\""))
+        .with_detail(format!("This operation is not supported for {noun}s."))
 }
 
 fn refuse_read_only(access: &Access, function: &str) -> Result<()> {
