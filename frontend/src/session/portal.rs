@@ -240,14 +240,17 @@ impl Session {
 
     /// Drops the portals made since a savepoint, the `depth`th from 0.
     pub(super) fn close_portals_since(&mut self, depth: usize) {
-        self.portals.retain(|_, portal| {
+        self.portals.retain(|portal| {
             portal.depth <= depth || portal.cursor.as_ref().is_some_and(|cursor| cursor.committed)
         });
     }
 
     /// Counts the portals made since a savepoint, the `depth`th from 0, to those before it.
     pub(super) fn keep_portals_since(&mut self, depth: usize) {
-        self.portals.values_mut().for_each(|portal| portal.depth = portal.depth.min(depth));
+        self.portals.retain(|portal| {
+            portal.depth = portal.depth.min(depth);
+            true
+        });
     }
 
     /// Drops the portals of a transaction that ends; holdable cursors outlive a commit.
