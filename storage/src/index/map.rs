@@ -258,7 +258,7 @@ fn has_key(index: &IndexDefinition, heap: &Heap, group: &Group, row: RowId, key:
 /// Returns a key's hash. Who knows it can make keys that have the same, which are then all looked at.
 fn hash(key: &Key) -> u32 {
     let mix = |hash: u64, word: u64| {
-        let product = u128::from(hash ^ word) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835_u128;
+        let product = u128::from(hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835_u128);
         (product >> 64) as u64 ^ product as u64
     };
     let (head, tail) = key.words();
