@@ -67,7 +67,12 @@ impl Worker for LockingWorker<'_> {
         let mut same: Vec<u16> = Vec::new();
         for lane in 0..batch.len {
             let locking = self.locking;
-            match lock(locking.run, locking.plan, &|position| value(&batch, lane, position))? {
+            let locked = lock(locking.run, locking.plan, &|position| value(&batch, lane, position));
+            if locked.is_err() {
+                // Those before it have been returned by then.
+                self.flush(&batch, &mut same)?;
+            }
+            match locked? {
                 Locked::Dropped => continue,
                 Locked::Same => same.push(lane as u16),
                 Locked::Newer(rows) => {

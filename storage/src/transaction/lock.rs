@@ -74,9 +74,9 @@ impl Transaction {
     ///
     /// # Errors
     /// What ends a wait.
-    pub fn lock_key(&mut self, index: u64, key: u64) -> Result<Acquired> {
+    pub fn lock_key(&mut self, index: u64, key: u64, policy: WaitPolicy) -> Result<Acquired> {
         let mode = Mode::Advisory { shared: false, session: false };
-        self.lock(LockTag::Key(index, key), mode, WaitPolicy::Wait)
+        self.lock(LockTag::Key(index, key), mode, policy)
     }
 
     /// Takes the right to change the catalog, until the end of the transaction.

@@ -389,7 +389,10 @@ impl<'r> Changer<'r> {
                 key.release(run, old, id)?;
             }
             let Some(wanted) = wanted else { continue };
-            key.lock(run, reference.table, &wanted)?;
+            if !key.try_lock(run, reference.table, &wanted)? {
+                key.recheck(wanted, new);
+                continue;
+            }
             let taken = key.holder(run, reference, types, &wanted)?.is_some();
             if taken && key.key.deferrable {
                 key.recheck(wanted, new);

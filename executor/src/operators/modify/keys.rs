@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use storage::{RowId, TableId};
+use storage::{Acquired, RowId, TableId, WaitPolicy};
 use types::errors::integrity;
 use types::{Datum, PgError, Result, TypeRef};
 
@@ -90,10 +90,20 @@ impl<'r> KeyIndex<'r> {
     /// Waits for other transactions in flight that have taken or freed a key, and keeps others from doing so. What was
     /// read before is read again if somebody has committed a change of the table since.
     pub(super) fn lock(&mut self, run: &Run<'_>, table: u64, bytes: &[u8]) -> Result<()> {
+        self.lock_if(run, table, bytes, WaitPolicy::Wait).map(|_| ())
+    }
+
+    /// As [`Self::lock`], or not where others are to be waited for: a key that can wait is looked at later.
+    pub(super) fn try_lock(&mut self, run: &Run<'_>, table: u64, bytes: &[u8]) -> Result<bool> {
+        let policy = if self.key.deferrable { WaitPolicy::NoWait } else { WaitPolicy::Wait };
+        Ok(self.lock_if(run, table, bytes, policy)? != Acquired::No)
+    }
+
+    fn lock_if(&mut self, run: &Run<'_>, table: u64, bytes: &[u8], policy: WaitPolicy) -> Result<Acquired> {
         let hash = crate::operators::hash_join::hash_bytes(bytes);
         let index = u64::from(self.key.index);
         let mut transaction = run.context.transaction()?.lock();
-        transaction.lock_key(index, hash)?;
+        let acquired = transaction.lock_key(index, hash, policy)?;
         let changed = transaction.changed_at(TableId(table))?;
         if changed != self.read_at {
             self.read_at = changed;
@@ -102,7 +112,7 @@ impl<'r> KeyIndex<'r> {
             self.lookups = 0;
             self.holders.retain(|_, holder| *holder == Holder::Fresh);
         }
-        Ok(())
+        Ok(acquired)
     }
 
     /// Returns who holds a key.
@@ -273,6 +283,9 @@ impl Changer<'_> {
                         row,
                     }));
                     continue;
+                }
+                for (bytes, _) in &doubtful {
+                    key.lock(run, table.target.table, bytes)?;
                 }
                 let mut counts: HashMap<Vec<u8>, usize> = HashMap::new();
                 let all = |_: usize| true;
