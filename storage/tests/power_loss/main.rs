@@ -63,9 +63,10 @@ fn recover(disk: SimulatedDisk, history: &Arc<Mutex<History>>, what: &str, rando
 
 fn size_of(seed: u64) -> Size {
     match seed % 16 {
-        0 => Size { steps: 12, bulk: 100, freezes: true },
-        1 => Size { steps: 12, bulk: 9_500, freezes: false },
-        _ => Size { steps: 40, bulk: 300, freezes: false },
+        0 => Size { steps: 12, bulk: 100, freezes: true, relocates: false },
+        1 => Size { steps: 12, bulk: 9_500, freezes: false, relocates: false },
+        2 => Size { steps: 8, bulk: 100, freezes: false, relocates: true },
+        _ => Size { steps: 40, bulk: 300, freezes: false, relocates: false },
     }
 }
 
@@ -82,6 +83,7 @@ fn lose_power_everywhere(seed: u64, size: Size, images: u64) {
         }
     });
     script.run();
+    assert!(script.relocated || !size.relocates, "seed {seed}: row groups have moved");
 }
 
 /// Runs a script with one call failing, for every call (or every `stride`th).
@@ -120,17 +122,27 @@ fn power_losses_and_failures_lose_nothing() {
     let first = variable("SURUS_SEED").unwrap_or(1);
     match variable("SURUS_POWER_LOSSES") {
         None => {
-            lose_power_everywhere(first, Size { steps: 10, bulk: 9_000, freezes: false }, 1);
-            lose_power_everywhere(first + 1, Size { steps: 25, bulk: 100, freezes: false }, 1);
-            fail_everywhere(first + 2, Size { steps: 20, bulk: 100, freezes: false }, 3);
+            lose_power_everywhere(
+                first,
+                Size { steps: 10, bulk: 9_000, freezes: false, relocates: false },
+                1,
+            );
+            lose_power_everywhere(
+                first + 1,
+                Size { steps: 25, bulk: 100, freezes: false, relocates: false },
+                1,
+            );
+            let size = Size { steps: 5, bulk: 100, freezes: false, relocates: true };
+            lose_power_everywhere(first + 3, size, 1);
+            fail_everywhere(first + 2, Size { steps: 20, bulk: 100, freezes: false, relocates: false }, 3);
         }
         Some(wanted) => {
             let images = variable("SURUS_IMAGES").unwrap_or(8);
             let mut seed = first;
             while LOSSES.load(Ordering::Relaxed) < wanted {
                 let size = size_of(seed);
-                lose_power_everywhere(seed, size, if size.freezes { 1 } else { images });
-                fail_everywhere(seed, size, if size.freezes { 7 } else { 1 });
+                lose_power_everywhere(seed, size, if size.freezes || size.relocates { 1 } else { images });
+                fail_everywhere(seed, size, if size.freezes || size.relocates { 7 } else { 1 });
                 seed += 1;
                 println!(
                     "{} power losses, {} scripts, {:?}",

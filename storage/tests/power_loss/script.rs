@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use storage::disk::Disk;
-use storage::{PreparedTransaction, Result, StorageError, Store, TableId, Transaction, WriteOutcome};
+use storage::{
+    IsolationLevel, PreparedTransaction, Result, StorageError, Store, TableId, Transaction, WriteOutcome,
+};
 
 use crate::disk::SimulatedDisk;
 use crate::model::{self, History, Model, TABLES, by_value, columns, find, key, new_row, vectors};
@@ -17,6 +19,8 @@ pub struct Size {
     pub bulk: u64,
     /// Whether a row group fills and freezes.
     pub freezes: bool,
+    /// Whether row groups move beside an old snapshot.
+    pub relocates: bool,
 }
 
 /// A script that runs.
@@ -30,13 +34,25 @@ pub struct Script {
     /// Whether the store has stopped accepting writes.
     stopped: bool,
     next_id: i64,
+    /// Whether row groups have moved beside an old snapshot.
+    pub relocated: bool,
 }
 
 impl Script {
     pub fn new(simulated: SimulatedDisk, seed: u64, size: Size, history: Arc<Mutex<History>>) -> Self {
         *history.lock().unwrap() = History { states: vec![Model::default()], floor: 0 };
         let disk: Arc<dyn Disk> = Arc::new(simulated.clone());
-        Self { disk, simulated, random: Random(seed), size, history, store: None, stopped: false, next_id: 0 }
+        Self {
+            disk,
+            simulated,
+            random: Random(seed),
+            size,
+            history,
+            store: None,
+            stopped: false,
+            next_id: 0,
+            relocated: false,
+        }
     }
 
     /// Runs to the end; failures of the disk are taken as they come.
@@ -49,6 +65,10 @@ impl Script {
             let store = Arc::clone(self.store.as_ref().unwrap());
             if self.size.freezes && step == 2 {
                 self.transaction(&store, &|script, transaction, work| script.fill(transaction, work));
+                continue;
+            }
+            if self.size.relocates && step == 2 {
+                self.relocate(&store);
                 continue;
             }
             match self.random.below(16) {
@@ -129,6 +149,10 @@ impl Script {
         }
         let asynchronous = self.random.chance(5);
         transaction.set_asynchronous(asynchronous);
+        self.commit(transaction, work, asynchronous);
+    }
+
+    fn commit(&mut self, transaction: Transaction, work: Model, asynchronous: bool) {
         // From here on the transaction may be there.
         self.history.lock().unwrap().states.push(work);
         let committed = transaction.commit();
@@ -144,6 +168,41 @@ impl Script {
             Err(_) => {
                 history.states.pop();
             }
+        }
+    }
+
+    /// Loads segments that are worth moving together, and tidies up while somebody looks at what was there before.
+    fn relocate(&mut self, store: &Arc<Store>) {
+        let table = TableId(1);
+        for _ in 0..3 {
+            let mut transaction = store.begin();
+            let mut work = model::content(store).unwrap();
+            if self.load(&mut transaction, &mut work, table.0, 8500).is_err() {
+                return;
+            }
+            self.commit(transaction, work, false);
+        }
+        let groups = |store: &Arc<Store>| {
+            store.begin().scan(table).map_or((0, 0), |scan| (scan.row_group_count(), scan.row_count()))
+        };
+        let before = groups(store);
+        let mut old = store.begin();
+        old.set_isolation(IsolationLevel::RepeatableRead);
+        let mut transaction = store.begin();
+        let mut work = model::content(store).unwrap();
+        if self.update_or_delete(&mut transaction, &mut work, table.0).is_err() || !transaction.has_writes() {
+            return;
+        }
+        self.commit(transaction, work, false);
+        // It may succeed or not.
+        drop(store.vacuum(&[]));
+        self.relocated |= groups(store).0 < before.0;
+        if !self.stopped {
+            let seen = old.scan(table).map(|scan| scan.row_count());
+            assert!(
+                seen.is_err() || seen == Ok(before.1),
+                "an old snapshot sees {seen:?} rows, not {before:?}"
+            );
         }
     }
 
@@ -266,14 +325,7 @@ impl Script {
                 }
                 3 | 4 => {
                     let count = self.random.below(self.size.bulk);
-                    let rows = self.rows(count);
-                    let mut writer = transaction.bulk_writer(TableId(table))?;
-                    for part in rows.chunks(2048) {
-                        writer.append(&vectors(part))?;
-                    }
-                    writer.finish()?;
-                    let model = work.table(table);
-                    model.rows.extend(rows.into_iter().map(|(id, value, name)| (id, (value, name))));
+                    self.load(transaction, work, table, count)?;
                 }
                 5 => {
                     let image: Vec<u8> = (0..self.random.below(2000)).map(|at| at as u8).collect();
@@ -298,6 +350,28 @@ impl Script {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Loads rows in bulk, into a table that is made if there is none.
+    fn load(
+        &mut self,
+        transaction: &mut Transaction,
+        work: &mut Model,
+        table: u64,
+        count: u64,
+    ) -> Result<()> {
+        if !work.tables.contains_key(&table) {
+            transaction.create_table(TableId(table), columns(), vec![key(table)])?;
+        }
+        let rows = self.rows(count);
+        let mut writer = transaction.bulk_writer(TableId(table))?;
+        for part in rows.chunks(2048) {
+            writer.append(&vectors(part))?;
+        }
+        writer.finish()?;
+        let model = work.table(table);
+        model.rows.extend(rows.into_iter().map(|(id, value, name)| (id, (value, name))));
         Ok(())
     }
 
