@@ -209,13 +209,15 @@ impl Heap {
         if index.map.is_wanted() {
             index.map.complete(&index.definition, self)?;
         }
-        let mut known = None;
+        let (mut known, mut directories) = (None, 0);
         for group in self.list().iter() {
             let Some((segment, position)) = group.segment() else { continue };
             let pruning: &Pruning = known.get_or_insert_with(pruning);
             if pruning.excludes(segment, position) {
                 continue;
             }
+            directories += 1;
+            index.map.note_lookup(directories);
             let directory = group.directories.get(&index.definition, self.columns(), segment, position)?;
             for lane in directory.equal(key) {
                 let row = RowId::new(group.id, usize::from(*lane));

@@ -254,7 +254,7 @@ pub(crate) fn find_unique(
     if index.map.is_wanted() {
         index.map.complete(&index.definition, heap)?;
     }
-    let mut pruning = None;
+    let (mut pruning, mut directories) = (None, 0);
     for group in heap.list().iter() {
         if !group.is_in_directories() || !snapshot.is_past(group.begin()) {
             continue;
@@ -264,6 +264,8 @@ pub(crate) fn find_unique(
         if pruning.excludes(segment, position) {
             continue;
         }
+        directories += 1;
+        index.map.note_lookup(directories);
         let directory = group.directories.get(&index.definition, heap.columns(), segment, position)?;
         for lane in directory.equal(&bytes) {
             if group.sees(usize::from(*lane), snapshot) {

@@ -6,7 +6,7 @@
 //!
 //! It knows of which arrangement of frozen row groups ([`crate::heap::Heap::arrangement`]) it has every key; for any other
 //! one the directories answer. Entries of row groups that are gone are passed over, and left behind when the table grows. It
-//! is made once an index has been asked for whole keys for a while.
+//! is made once an index has been asked for whole keys for a while that zone maps do not find in a few row groups.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -22,9 +22,10 @@ use crate::heap::Heap;
 use crate::heap::group::{Group, INCONSISTENT};
 use crate::table::RowId;
 
-/// Tuning constants: look-ups in directories before the table is made, places for each row, and of how many of its places
-/// it uses eight at most.
+/// Tuning constants: look-ups in more than a few directories before the table is made, places for each row, and of how many
+/// of its places it uses eight at most.
 const LOOKUPS_MIN: u32 = 256;
+const DIRECTORIES_FEW: usize = 2;
 const PLACES: usize = 2;
 const LOAD: usize = 11;
 /// More rows than this are left to the directories: 1 GiB.
@@ -79,7 +80,6 @@ impl KeyMap {
         let table = self.table.load();
         let arrangement = heap.arrangement();
         let Some(table) = table.as_ref().filter(|table| table.has(arrangement)) else {
-            self.lookups.fetch_add(1, Ordering::Relaxed);
             return Ok(Answer::Unknown);
         };
         let list = heap.list();
@@ -105,6 +105,14 @@ impl KeyMap {
             }
         }
         Ok(if heap.arrangement() == arrangement { Answer::Nothing } else { Answer::Unknown })
+    }
+
+    /// Notes that a look-up had to ask `directories`. Where zone maps leave few of them, the table is not worth its memory:
+    /// rows that are never changed would be in it for ever.
+    pub(crate) fn note_lookup(&self, directories: usize) {
+        if directories > DIRECTORIES_FEW {
+            self.lookups.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Returns whether it is time to add what is missing.
