@@ -22,10 +22,11 @@ use crate::heap::Heap;
 use crate::heap::group::{Group, INCONSISTENT};
 use crate::table::RowId;
 
-/// Tuning constants: look-ups in more than a few directories before the table is made, places for each row, and of how many
-/// of its places it uses eight at most.
+/// Tuning constants: look-ups in more than a few directories before the table is made, how many are few (rows that came one
+/// after the other may be in some row groups that lie next to each other), places for each row, and of how many of its
+/// places it uses eight at most.
 const LOOKUPS_MIN: u32 = 256;
-const DIRECTORIES_FEW: usize = 2;
+const DIRECTORIES_FEW: usize = if cfg!(test) { 2 } else { 8 };
 const PLACES: usize = 2;
 const LOAD: usize = 11;
 /// More rows than this are left to the directories: 1 GiB.
