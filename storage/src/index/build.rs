@@ -14,6 +14,9 @@ use crate::transaction::duplicate;
 /// Adds all rows in memory to an index, and checks that keys which are to be unique are. Nobody else writes meanwhile.
 pub(crate) fn fill_index(heap: &Heap, index: &Index, own: u64, xids: &XidTable) -> Result<()> {
     make_directories(heap, index)?;
+    if index.definition.unique && are_apart(heap, index)? {
+        return Ok(());
+    }
     let mut keys: Vec<(Key, RowId)> = Vec::new();
     for group in heap.groups().iter() {
         if group.is_in_directories() {
@@ -57,6 +60,22 @@ pub(crate) fn fill_index(heap: &Heap, index: &Index, own: u64, xids: &XidTable) 
         before = Some(key);
     }
     Ok(())
+}
+
+/// Returns whether all rows are in directories whose keys, of which none is there twice, do not overlap: rows that were
+/// loaded in the order of a key.
+fn are_apart(heap: &Heap, index: &Index) -> Result<bool> {
+    let mut directories = Vec::new();
+    for group in heap.groups().iter() {
+        let Some((segment, position)) = group.segment().filter(|_| group.is_in_directories()) else {
+            return Ok(false);
+        };
+        directories.push(group.directories.get(&index.definition, heap.columns(), segment, position)?);
+    }
+    let mut bounds: Vec<&(Key, Key)> = directories.iter().filter_map(|made| made.bounds()).collect();
+    bounds.sort_unstable();
+    let overlap = bounds.windows(2).any(|pair| pair[0].1 >= pair[1].0);
+    Ok(!overlap && !directories.iter().any(|made| made.has_duplicates()))
 }
 
 /// Makes the directories of all frozen row groups, so that the first look-up need not.

@@ -170,6 +170,19 @@ impl Directory {
         keys + self.lanes.capacity() * size_of::<u16>()
     }
 
+    /// Returns the least and the greatest key.
+    pub(crate) fn bounds(&self) -> Option<&(Key, Key)> {
+        self.bounds.as_ref()
+    }
+
+    /// Returns whether two rows have the same key.
+    pub(crate) fn has_duplicates(&self) -> bool {
+        match &self.keys {
+            Keys::Narrow(narrow) => narrow.has_duplicates(),
+            Keys::Whole(keys) => keys.windows(2).any(|pair| pair[0] == pair[1]),
+        }
+    }
+
     /// Returns the lanes with a key.
     pub(crate) fn equal(&self, key: &Key) -> &[u16] {
         if self.bounds.as_ref().is_none_or(|(least, greatest)| key < least || greatest < key) {

@@ -101,6 +101,11 @@ impl Narrow {
         words * size_of::<u64>()
     }
 
+    /// Returns whether a key is there twice.
+    pub(super) fn has_duplicates(&self) -> bool {
+        self.words.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
     /// Returns the key at a position.
     pub(super) fn key(&self, position: usize) -> Key {
         let mut bytes = self.common;
