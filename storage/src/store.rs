@@ -113,7 +113,7 @@ struct Unpublished {
 /// and how long they wait at most.
 const BACK_PRESSURE: u64 = 4;
 const NAP: Duration = Duration::from_millis(5);
-const NAPS_MAX: u32 = 2000;
+const NAPS_MAX: u32 = 40;
 
 /// A tuning constant: compactions after which a checkpoint gives the space of old files back.
 const COMPACTIONS_MAX: u32 = 16;

@@ -217,15 +217,16 @@ impl Heap {
                 continue;
             }
             directories += 1;
-            index.map.note_lookup(directories);
             let directory = group.directories.get(&index.definition, self.columns(), segment, position)?;
             for lane in directory.equal(key) {
                 let row = RowId::new(group.id, usize::from(*lane));
                 if let Some(holder) = holder(group, row) {
+                    index.map.note_lookup(directories);
                     return Ok(Some(holder));
                 }
             }
         }
+        index.map.note_lookup(directories);
         Ok(None)
     }
 

@@ -265,14 +265,15 @@ pub(crate) fn find_unique(
             continue;
         }
         directories += 1;
-        index.map.note_lookup(directories);
         let directory = group.directories.get(&index.definition, heap.columns(), segment, position)?;
         for lane in directory.equal(&bytes) {
             if group.sees(usize::from(*lane), snapshot) {
+                index.map.note_lookup(directories);
                 return Ok(Some(RowId::new(group.id, usize::from(*lane))));
             }
         }
     }
+    index.map.note_lookup(directories);
     Ok(None)
 }
 

@@ -108,11 +108,14 @@ impl KeyMap {
         Ok(if heap.arrangement() == arrangement { Answer::Nothing } else { Answer::Unknown })
     }
 
-    /// Notes that a look-up had to ask `directories`. Where zone maps leave few of them, the table is not worth its memory:
-    /// rows that are never changed would be in it for ever.
+    /// Notes that a look-up had to ask so many directories. Where zone maps mostly leave few of them, the table is not worth
+    /// its memory: rows that are never changed would be in it for ever.
     pub(crate) fn note_lookup(&self, directories: usize) {
+        let before = self.lookups.load(Ordering::Relaxed);
         if directories > DIRECTORIES_FEW {
-            self.lookups.fetch_add(1, Ordering::Relaxed);
+            self.lookups.store(before.saturating_add(1), Ordering::Relaxed);
+        } else if before > 0 {
+            self.lookups.store(before - 1, Ordering::Relaxed);
         }
     }
 

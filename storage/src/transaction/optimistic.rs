@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
-use super::{Transaction, Undo};
+use super::{Transaction, Undo, duplicate};
 use crate::error::{Result, StorageError};
-use crate::heap::{EndAttempt, Heap};
+use crate::heap::{EndAttempt, Heap, Holder};
+use crate::index::tree::Index;
 use crate::locks::RowLockMode;
 use crate::table::RowId;
 
@@ -23,6 +24,19 @@ impl Transaction {
         check_locks: bool,
     ) -> Option<EndAttempt> {
         heap.end_privately(row, own, mode, check_locks, self.store.xids())
+    }
+
+    /// Returns the error of a row whose key another one has: who does not wait has lost against a row that has been committed
+    /// since its snapshot.
+    pub(super) fn taken(&self, heap: &Heap, index: &Index, row: &[u8], other: RowId) -> StorageError {
+        let is_own = self.xid().is_some_and(|own| heap.is_begun_by(other, Holder::InFlight(own)));
+        let group = heap.group(other.group());
+        let is_seen = is_own || group.is_some_and(|group| group.sees(other.lane(), self.view()));
+        if self.optimistic && !is_seen {
+            StorageError::OptimisticConflict
+        } else {
+            duplicate(heap, index, row)
+        }
     }
 
     /// Makes what the transaction has written count, so that others that commit later give way; fails if it has to.

@@ -143,7 +143,9 @@ impl Transaction {
                 Placed::Conflict(index, Holder::Row(other)) if arbiter(index.definition.id) => {
                     return Ok(InsertOutcome::Conflict(index.definition.id, other));
                 }
-                Placed::Conflict(index, Holder::Row(_)) => return Err(duplicate(&heap, &index, row)),
+                Placed::Conflict(index, Holder::Row(other)) => {
+                    return Err(self.taken(&heap, &index, row, other));
+                }
                 Placed::Conflict(_, Holder::InFlight(xid)) => self.wait_for(xid)?,
             }
         }
@@ -153,7 +155,9 @@ impl Transaction {
         loop {
             match self.place(heap, row.into(), &|_| false)? {
                 Placed::Row(id) => return Ok(id),
-                Placed::Conflict(index, Holder::Row(_)) => return Err(duplicate(heap, &index, row)),
+                Placed::Conflict(index, Holder::Row(other)) => {
+                    return Err(self.taken(heap, &index, row, other));
+                }
                 Placed::Conflict(_, Holder::InFlight(xid)) => self.wait_for(xid)?,
             }
         }
