@@ -69,6 +69,7 @@ impl Store {
         for (table, heap) in self.heaps(&[]) {
             self.make_journal_room();
             self.remove_garbage(&heap)?;
+            heap.complete_maps();
             let (turns, commits) = heap.count_quiet();
             if turns > 0 && turns.is_multiple_of(QUIET_TURNS) {
                 heap.settle(self.horizon());

@@ -171,9 +171,9 @@ impl Heap {
         self.complete_maps();
     }
 
-    /// Adds to the hash tables of indexes what has been frozen.
+    /// Makes the hash tables that indexes want, and adds to those that are there what has been frozen.
     pub(crate) fn complete_maps(&self) {
-        for index in self.indexes().iter().filter(|index| index.map.is_made()) {
+        for index in self.indexes().iter().filter(|index| index.map.is_made() || index.map.is_wanted()) {
             // As long as a segment cannot be read the directories answer.
             let _ = index.map.complete(&index.definition, self);
         }

@@ -206,9 +206,6 @@ impl Heap {
             Answer::Nothing => return Ok(None),
             Answer::Unknown => {}
         }
-        if index.map.is_wanted() {
-            index.map.complete(&index.definition, self)?;
-        }
         let (mut known, mut directories) = (None, 0);
         for group in self.list().iter() {
             let Some((segment, position)) = group.segment() else { continue };

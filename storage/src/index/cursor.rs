@@ -251,9 +251,6 @@ pub(crate) fn find_unique(
         Answer::Nothing => return Ok(None),
         Answer::Unknown => {}
     }
-    if index.map.is_wanted() {
-        index.map.complete(&index.definition, heap)?;
-    }
     let (mut pruning, mut directories) = (None, 0);
     for group in heap.list().iter() {
         if !group.is_in_directories() || !snapshot.is_past(group.begin()) {

@@ -6,7 +6,7 @@
 //!
 //! It knows of which arrangement of frozen row groups ([`crate::heap::Heap::arrangement`]) it has every key; for any other
 //! one the directories answer. Entries of row groups that are gone are passed over, and left behind when the table grows. It
-//! is made once an index has been asked for whole keys for a while that zone maps do not find in a few row groups.
+//! is made once an index has been asked for whole keys for a while that zone maps do not find in a few row groups, and never by a session: it takes a while.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
