@@ -18,6 +18,6 @@ mod values;
 mod vectors;
 
 pub use execute::{ExecutionReport, NodeReport, ResultSink, RunForm, execute};
-pub use operators::check_exclusion;
+pub use operators::{check_exclusion, to_storage};
 pub use rows::{evaluate_constant, evaluate_row};
 pub use sample::count_matching;

@@ -44,8 +44,8 @@ mod window;
 
 pub(crate) use collect::{collect_rows, collect_rows_limited};
 pub(crate) use limit::count as limit_count;
-pub use modify::check_exclusion;
 pub(crate) use modify::{Changer, Event, change_rows, failing_row, name_of};
+pub use modify::{check_exclusion, to_storage};
 pub(crate) use rowset::{RowSet, gather};
 pub(crate) use scan::{Operator, operator_of};
 

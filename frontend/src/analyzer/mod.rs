@@ -232,6 +232,17 @@ pub fn target_of(relation: &Relation, context: &AnalyzerContext<'_>) -> Result<e
     Analyzer::new(context).target(relation)
 }
 
+/// Returns for each column of a view whether it can be assigned to.
+///
+/// # Errors
+/// Why the view as a whole cannot be changed.
+pub fn updatable_columns(
+    view: &std::sync::Arc<Relation>,
+    context: &AnalyzerContext<'_>,
+) -> Result<Vec<bool>> {
+    dml::view::updatable_columns(&Analyzer::new(context), view)
+}
+
 /// Analyzes an expression of `relation` where it stands. Returns it as it is shown, without the conversion to the
 /// column's type, and as it is computed.
 ///

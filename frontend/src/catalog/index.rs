@@ -33,6 +33,8 @@ pub struct Index {
     pub expression_columns: Vec<usize>,
     /// `pg_class.reloptions`.
     pub options: Vec<EcoString>,
+    /// Statistics targets of its columns, by position; those after the last are not set.
+    pub statistics: Vec<Option<i16>>,
     /// Whether CLUSTER last used it (`pg_index.indisclustered`).
     pub clustered: bool,
 }

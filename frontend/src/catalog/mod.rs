@@ -10,6 +10,7 @@ mod index;
 mod lookup;
 mod object;
 mod relation;
+mod storage_settings;
 pub mod type_names;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ pub use relation::{
     CheckOption, ColumnInfo, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, Generated, Identity,
     ObjectRef, OnCommit, Persistence, Relation, RelationKind, Sequence,
 };
+pub use storage_settings::{ColumnSettings, ReplicaIdentity};
 
 /// The user's part of the catalog at one version.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use ecow::EcoString;
 use serde::{Deserialize, Serialize};
 use types::{Oid, TypeRef};
 
-use super::Index;
+use super::{ColumnSettings, Index, ReplicaIdentity};
 
 /// A table, view, sequence or system relation.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -44,6 +44,8 @@ pub struct Relation {
     pub acl: Option<Vec<EcoString>>,
     /// What it is made from, for views and materialized views.
     pub uses: Vec<ObjectRef>,
+    /// REPLICA IDENTITY.
+    pub replica_identity: ReplicaIdentity,
 }
 
 /// Kinds of relations.
@@ -192,6 +194,8 @@ pub struct ColumnInfo {
     pub identity: Option<Identity>,
     /// GENERATED ALWAYS AS (`default`).
     pub generated: Option<Generated>,
+    /// SET STORAGE and the like.
+    pub settings: ColumnSettings,
 }
 
 impl ColumnInfo {
@@ -205,6 +209,7 @@ impl ColumnInfo {
             attnum: 0,
             identity: None,
             generated: None,
+            settings: ColumnSettings::default(),
         }
     }
 }

@@ -8,6 +8,7 @@
 mod binding;
 mod cache;
 mod nesting;
+mod truncation;
 
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub struct Parsed {
     pub text: Arc<str>,
     /// Its statements in order; empty for a text of blanks and comments.
     pub statements: Vec<RawStatement>,
+    /// Identifiers that were too long, and what is left of them.
+    pub truncated: Vec<(String, String)>,
 }
 
 /// One statement as the grammar made it.
@@ -111,7 +114,7 @@ fn parse_uncached(sql: &str, standard: bool) -> Result<Parsed> {
             statements.push(RawStatement { node, range: start..end });
         }
     }
-    Ok(Parsed { text: Arc::from(sql), statements })
+    Ok(Parsed { text: Arc::from(sql), statements, truncated: truncation::truncated(sql) })
 }
 
 /// Returns the `54001` that PostgreSQL raises for deep nesting.
@@ -135,7 +138,9 @@ fn syntax_error(sql: &str, failure: binding::Failure) -> PgError {
         SqlState::FEATURE_NOT_SUPPORTED
     } else if message.starts_with("invalid Unicode escape") && !message.contains("character") {
         SqlState::INVALID_ESCAPE_SEQUENCE
-    } else if message.starts_with("precision for type float must") {
+    } else if message.starts_with("precision for type float must")
+        || message.starts_with("column number must be in range")
+    {
         SqlState::INVALID_PARAMETER_VALUE
     } else if message.starts_with("frame start") || message.starts_with("frame end") {
         SqlState::WINDOWING_ERROR

@@ -78,6 +78,7 @@ impl Session {
         self.running_types.clear();
         self.current_sql = Some(text);
         let parsed = self.parse(sql)?;
+        self.report_truncated(client, &parsed);
         let count = parsed.statements.len();
         if count == 0 {
             client.output.empty(b'I');
@@ -113,6 +114,17 @@ impl Session {
         } else {
             parser::parse(sql)
         }
+    }
+
+    fn report_truncated(&mut self, client: &mut Client, parsed: &parser::Parsed) {
+        if parsed.truncated.is_empty() {
+            return;
+        }
+        for (name, cut) in &parsed.truncated {
+            let message = format!("identifier \"{name}\" will be truncated to \"{cut}\"");
+            self.notice(SqlState::NAME_TOO_LONG, message);
+        }
+        self.finish_reports(client);
     }
 
     fn forget_unnamed(&mut self) {
@@ -170,6 +182,7 @@ impl Session {
             self.forget_unnamed();
         }
         let parsed = self.parse(sql)?;
+        self.report_truncated(client, &parsed);
         if parsed.statements.len() > 1 {
             return Err(PgError::new(
                 SqlState::SYNTAX_ERROR,

@@ -2,7 +2,7 @@
 //! and who must not be in one.
 
 use types::errors::transactions as errors;
-use types::{Result, SqlState};
+use types::{PgError, Result, SqlState};
 
 use super::Session;
 
@@ -49,6 +49,25 @@ impl Session {
         }
         open.has_modes = true;
         self.set_default_modes()
+    }
+
+    /// Says a transaction may become one that writes (`check_transaction_read_only`).
+    ///
+    /// # Errors
+    /// `25001` once a read-only transaction has had a query, or inside a savepoint.
+    pub fn check_read_write(&self) -> Result<()> {
+        let open = self.open()?;
+        if !self.view().read_only || !open.in_block() {
+            return Ok(());
+        }
+        let message = if !open.savepoints.is_empty() {
+            "cannot set transaction read-write mode inside a read-only transaction"
+        } else if open.used {
+            "transaction read-write mode must be set before any query"
+        } else {
+            return Ok(());
+        };
+        Err(PgError::new(SqlState::ACTIVE_SQL_TRANSACTION, message))
     }
 
     fn set_default_modes(&mut self) -> Result<()> {

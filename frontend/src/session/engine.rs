@@ -38,6 +38,8 @@ pub struct Engine {
     pub sequences: super::sequences::Sequences,
     /// Snapshots that open transactions have exported.
     pub snapshots: super::snapshots::Snapshots,
+    /// What has become of transactions.
+    pub outcomes: super::outcomes::Outcomes,
     /// The last catalog image and what it decodes to.
     decoded: Mutex<Option<(Arc<Vec<u8>>, Arc<Catalog>)>>,
 }
@@ -51,8 +53,10 @@ impl Engine {
         listen: std::net::SocketAddr,
         socket_options: crate::server::socket_file::SocketOptions,
     ) -> Self {
+        let outcomes = super::outcomes::Outcomes::new(store.running_xids().1);
         Self {
             store,
+            outcomes,
             memory: MemoryPool::new(memory_bytes_max),
             memory_bytes_max,
             backends: Backends::default(),

@@ -7,6 +7,7 @@ pub mod engine;
 mod kept_indexes;
 pub mod locks;
 pub mod names;
+pub mod outcomes;
 pub mod plans;
 pub mod portal;
 pub mod prepared;

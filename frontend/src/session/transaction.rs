@@ -336,7 +336,7 @@ impl Session {
         let Some(open) = self.transaction.take() else { return Ok(true) };
         let committed = prepared.and_then(|()| self.commit_storage(&open));
         if committed.is_err() {
-            open.storage.lock().give_up();
+            self.give_up(&open);
         }
         self.end(open, committed.is_ok());
         committed.map(|()| true)
@@ -372,8 +372,18 @@ impl Session {
     /// Rolls the open transaction back.
     pub fn rollback(&mut self) {
         if let Some(open) = self.transaction.take() {
-            open.storage.lock().give_up();
+            self.give_up(&open);
             self.end(open, false);
+        }
+    }
+
+    /// Undoes what a transaction has written.
+    fn give_up(&self, open: &Open) {
+        let mut storage = open.storage.lock();
+        let xid = storage.xid();
+        storage.give_up();
+        if let Some(xid) = xid {
+            self.engine.outcomes.note_aborted(xid);
         }
     }
 
@@ -403,7 +413,11 @@ impl Session {
                 match open.savepoints.last() {
                     Some(savepoint) => storage.rollback_to(&savepoint.storage),
                     None => {
+                        let xid = storage.xid();
                         storage.give_up();
+                        if let Some(xid) = xid {
+                            self.engine.outcomes.note_aborted(xid);
+                        }
                         open.exports.clear(&self.engine.snapshots);
                     }
                 }

@@ -1,13 +1,17 @@
 //! VACUUM, ANALYZE, CHECKPOINT, LOCK.
 
+use std::sync::Arc;
+
 use pg_query::NodeEnum;
 use pg_query::protobuf::{LockStmt, VacuumStmt};
-use storage::{TableLockMode, WaitPolicy};
-use types::{PgError, Result, SqlState};
+use storage::{Acquired, TableLockMode, WaitPolicy};
+use types::errors::locking::table_lock_not_available;
+use types::{Oid, PgError, Result, SqlState};
 
-use super::table::resolve;
-use crate::catalog::RelationKind;
+use super::table::{index_named, lookup, resolve};
+use crate::catalog::{Relation, RelationKind};
 use crate::session::Session;
+use crate::session::names::Found;
 
 /// VACUUM does now what the storage does from time to time; ANALYZE has nothing to do, since statistics are taken when
 /// planning.
@@ -47,21 +51,63 @@ pub(super) fn lock(session: &mut Session, statement: &LockStmt) -> Result<String
         .ok_or_else(|| PgError::internal("a lock mode of no kind"))?;
     for name in &statement.relations {
         let Some(NodeEnum::RangeVar(name)) = &name.node else { continue };
-        session.lock_relation(mode, policy, &|session| {
+        // The session's tables are what matters: nothing changes those of the system in place.
+        if let Some(Found::System(_)) = lookup(session, name)? {
+            continue;
+        }
+        if let Some((_, index)) = index_named(session, name)? {
+            return Err(cannot_lock(&index.name, "indexes"));
+        }
+        let locked = session.lock_relation(mode, policy, &|session| {
             let relation = resolve(session, name)?;
             match &relation.kind {
                 RelationKind::Table | RelationKind::View { .. } => Ok(relation),
                 RelationKind::System
                 | RelationKind::Materialized { .. }
                 | RelationKind::Sequence(_)
-                | RelationKind::Composite => Err(PgError::new(
-                    SqlState::WRONG_OBJECT_TYPE,
-                    format!("cannot lock relation \"{}\"", relation.name),
-                )),
+                | RelationKind::Composite => {
+                    Err(cannot_lock(&relation.name, &format!("{}s", relation.kind.noun())))
+                }
             }
         })?;
+        lock_below(session, &locked, mode, policy)?;
     }
     Ok("LOCK TABLE".to_owned())
+}
+
+fn cannot_lock(name: &str, objects: &str) -> PgError {
+    PgError::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot lock relation \"{name}\""))
+        .with_detail(format!("This operation is not supported for {objects}."))
+}
+
+/// Locks a view and what it reads.
+fn lock_below(
+    session: &mut Session,
+    relation: &Arc<Relation>,
+    mode: TableLockMode,
+    policy: WaitPolicy,
+) -> Result<()> {
+    if !matches!(relation.kind, RelationKind::View { .. }) {
+        return Ok(());
+    }
+    let acquired = session.open()?.storage.lock().lock_table(relation.table_id(), mode, policy)?;
+    match acquired {
+        Acquired::AtOnce => {}
+        Acquired::AfterWaiting => session.refresh_after_wait()?,
+        Acquired::No => return Err(table_lock_not_available(&relation.name)),
+    }
+    let mut below: Vec<Oid> = relation.uses.iter().map(|used| used.oid).collect();
+    below.sort_unstable();
+    below.dedup();
+    for oid in below {
+        let Some(used) = session.open()?.catalog.relations.get(&oid).cloned() else { continue };
+        session.lock_relation(mode, policy, &|session| {
+            let found = session.open()?.catalog.relations.get(&oid).cloned();
+            found.ok_or_else(|| PgError::internal("a view of nothing"))
+        })?;
+        lock_below(session, &used, mode, policy)?;
+    }
+    Ok(())
 }
 
 /// The modes as the grammar numbers them, from 1 on.

@@ -15,6 +15,7 @@ mod maintenance;
 mod point;
 mod prepare;
 pub mod query;
+mod read_only;
 mod role;
 mod samples;
 mod schema;
@@ -65,7 +66,7 @@ pub fn ends_transaction(node: &NodeEnum) -> bool {
 /// # Errors
 /// `25006`.
 pub fn refuse_read_only(session: &mut Session, node: &NodeEnum) -> Result<()> {
-    let Some(command) = writes(node) else { return Ok(()) };
+    let Some(command) = read_only::writes(node) else { return Ok(()) };
     let view = session.view();
     let read_only = if session.open()?.in_block() { view.read_only } else { view.default_read_only };
     if !read_only {
@@ -188,26 +189,4 @@ pub fn describe(session: &mut Session, source: &Source, types: &[Oid]) -> Result
         _ => None,
     };
     Ok(Description { param_types: types.to_vec(), columns })
-}
-
-/// Returns the name of a command that changes data or catalog.
-fn writes(node: &NodeEnum) -> Option<&'static str> {
-    Some(match node {
-        NodeEnum::SelectStmt(select) => return crate::analyzer::locking_command(select),
-        NodeEnum::InsertStmt(_) => "INSERT",
-        NodeEnum::UpdateStmt(_) => "UPDATE",
-        NodeEnum::DeleteStmt(_) => "DELETE",
-        NodeEnum::MergeStmt(_) => "MERGE",
-        NodeEnum::CopyStmt(statement) if statement.is_from => "COPY FROM",
-        NodeEnum::CreateStmt(_) => "CREATE TABLE",
-        NodeEnum::CreateTableAsStmt(_) => "CREATE TABLE AS",
-        NodeEnum::ClusterStmt(_) => "CLUSTER",
-        NodeEnum::ReindexStmt(_) => "REINDEX",
-        NodeEnum::DropStmt(_) => "DROP TABLE",
-        NodeEnum::TruncateStmt(_) => "TRUNCATE TABLE",
-        NodeEnum::RenameStmt(_) | NodeEnum::AlterTableStmt(_) => "ALTER TABLE",
-        NodeEnum::CreateSchemaStmt(_) => "CREATE SCHEMA",
-        NodeEnum::ViewStmt(_) => "CREATE VIEW",
-        _ => return None,
-    })
 }

@@ -1,16 +1,14 @@
 //! CREATE TABLE AS, SELECT INTO.
 
-use executor::batch::Batch;
-use executor::execute::ResultSink;
+use executor::to_storage;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CreateTableAsStmt, IntoClause, ObjectType, SelectStmt};
-use std::ops::ControlFlow;
-use storage::BulkWriter;
 use types::{Datum, PgError, Result, SqlState, TypeRef, oids};
 
 use super::query::{self, Planned};
 use super::table;
 use super::variable::constant_text;
+use crate::analyzer::ddl::options;
 use crate::catalog::{ColumnInfo, Relation, RelationKind};
 use crate::server::connection::Client;
 use crate::server::rows::Destination;
@@ -89,6 +87,7 @@ fn fill(
         persistence: place.persistence,
         kind: RelationKind::Table,
         columns,
+        options: options::table_options(&into.options)?,
         ..Relation::default()
     };
     let relation = table::make(session, relation)?;
@@ -105,21 +104,15 @@ fn fill(
     }
     let storage = std::sync::Arc::clone(&session.open()?.storage);
     let mut transaction = storage.lock();
-    let mut writer = Writer(transaction.bulk_writer(relation.table_id())?);
+    let (stored, _) = transaction.shape(relation.table_id())?;
+    let mut writer = transaction.bulk_writer(relation.table_id())?;
     for batch in std::mem::take(&mut held.batches) {
-        let _ = writer.push(batch)?;
+        let columns = batch.columns.iter().zip(stored.iter()).zip(&relation.columns);
+        let columns = columns.map(|((vector, stored), column)| to_storage(vector, stored, column.ty));
+        writer.append(&columns.collect::<Result<Vec<_>>>()?)?;
     }
-    let rows = writer.0.finish()?;
+    let rows = writer.finish()?;
     Ok(format!("SELECT {rows}"))
-}
-
-struct Writer<'a>(BulkWriter<'a>);
-
-impl ResultSink for Writer<'_> {
-    fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
-        self.0.append(&batch.columns)?;
-        Ok(ControlFlow::Continue(()))
-    }
 }
 
 fn columns(into: &IntoClause, planned: &Planned) -> Result<Vec<ColumnInfo>> {

@@ -107,6 +107,9 @@ pub(super) fn set_modes(session: &mut Session, options: &[Node], transaction: bo
             ),
             other => return Err(PgError::not_supported(format!("the transaction mode {other}"))),
         };
+        if transaction && option.defname == "transaction_read_only" && value == "off" {
+            session.check_read_write()?;
+        }
         let mut settings = session.settings.lock();
         if transaction {
             settings.set(name, &value, true)?;

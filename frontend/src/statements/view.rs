@@ -2,24 +2,32 @@
 
 use std::sync::Arc;
 
+use executor::context::SessionAccess;
+use pg_query::NodeEnum;
 use pg_query::protobuf::{Token, ViewCheckOption, ViewStmt};
 use types::{PgError, Result, SqlState, TypeRef, oids};
 
 use super::variable::constant_text;
 use super::{query, table, view_text};
-use crate::analyzer::Notes;
 use crate::analyzer::ddl::options;
+use crate::analyzer::{AnalyzerContext, Notes};
 use crate::catalog::{Catalog, CheckOption, ColumnInfo, ObjectRef, Relation, RelationKind};
 use crate::query::OutputColumn;
 use crate::session::Session;
+use crate::session::access::Access;
 use crate::session::names::Found;
 use crate::session::prepared::Source;
+use crate::session::settings::quote_identifier;
 
 /// CREATE VIEW.
 pub(super) fn create(session: &mut Session, source: &Source, statement: &ViewStmt) -> Result<String> {
     let Some(name) = &statement.view else { return Err(PgError::internal("CREATE VIEW without a name")) };
     let node = statement.query.as_ref().and_then(|node| node.node.as_ref());
     let node = node.ok_or_else(|| PgError::internal("CREATE VIEW without a query"))?;
+    if matches!(node, NodeEnum::SelectStmt(select) if select.into_clause.is_some()) {
+        let message = "views must not contain SELECT INTO";
+        return Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    }
     session.claim_catalog()?;
     let access = session.access()?;
     let analyzed = query::analyze(&access, node, &[], true)?;
@@ -35,8 +43,13 @@ pub(super) fn create(session: &mut Session, source: &Source, statement: &ViewStm
         return Err(PgError::new(SqlState::SYNTAX_ERROR, message));
     }
     let columns = columns(&select.output, &aliases)?;
-    let definition =
+    let mut definition =
         definition(source.text(), &analyzed.notes, &access.catalog, statement.with_check_option > 1)?;
+    if is_recursive(source.text()) {
+        let list: Vec<String> = aliases.iter().map(|alias| quote_identifier(alias)).collect();
+        let (list, name) = (list.join(", "), quote_identifier(&name.relname));
+        definition = format!("WITH RECURSIVE {name}({list}) AS ({definition}) SELECT {list} FROM {name}");
+    }
     let mut name = name.clone();
     if name.relpersistence != "t" && uses_temporary(&access.catalog, &analyzed.notes) {
         name.relpersistence = "t".to_owned();
@@ -69,8 +82,30 @@ pub(super) fn create(session: &mut Session, source: &Source, statement: &ViewStm
     };
     let kind = RelationKind::View { definition: definition.into(), check_option };
     let relation = Relation { kind, columns, options, uses: uses(&analyzed.notes), ..base };
+    if check_option.is_some() {
+        require_updatable(&access, &relation)?;
+    }
     table::make(session, relation)?;
     Ok("CREATE VIEW".to_owned())
+}
+
+/// WITH CHECK OPTION is for views that can be changed.
+fn require_updatable(access: &Access, relation: &Relation) -> Result<()> {
+    let context = AnalyzerContext {
+        catalog: &access.catalog,
+        search_path: &[],
+        param_types: &[],
+        fixed_params: true,
+        io: access.io(),
+    };
+    match crate::analyzer::updatable_columns(&Arc::new(relation.clone()), &context) {
+        Err(refusal) if refusal.sqlstate() == SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => {
+            let message = "WITH CHECK OPTION is supported only on automatically updatable views";
+            let why = refusal.fields().detail.clone().unwrap_or_default();
+            Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_hint(why))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn check_option(statement: &ViewStmt, options: &mut Vec<ecow::EcoString>) -> Option<CheckOption> {
@@ -143,6 +178,14 @@ pub(super) fn definition(text: &str, notes: &Notes, catalog: &Catalog, cut: bool
     Ok(view_text::kept(query.trim(), offset + blank, notes, catalog))
 }
 
+/// Says whether a statement is CREATE RECURSIVE VIEW: the grammar puts the query into WITH RECURSIVE.
+fn is_recursive(text: &str) -> bool {
+    let Ok(scan) = pg_query::scan(text) else { return false };
+    let mut words =
+        scan.tokens.iter().map(|token| token.token).take_while(|token| *token != Token::View as i32);
+    words.any(|token| token == Token::Recursive as i32)
+}
+
 /// As `checkViewColumns`: a replaced view keeps its columns and may get more.
 fn check_replace(existing: &Relation, columns: &[ColumnInfo]) -> Result<()> {
     let bad = |message: String| Err(PgError::new(SqlState::INVALID_TABLE_DEFINITION, message));
@@ -157,7 +200,10 @@ fn check_replace(existing: &Relation, columns: &[ColumnInfo]) -> Result<()> {
     }
     for (old, new) in existing.columns.iter().zip(columns) {
         if old.name != new.name {
-            return bad(format!("cannot change name of view column \"{}\" to \"{}\"", old.name, new.name));
+            let message = format!("cannot change name of view column \"{}\" to \"{}\"", old.name, new.name);
+            return bad(message).map_err(|error| {
+                error.with_hint("Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead.")
+            });
         }
         if old.ty != new.ty {
             return bad(format!(

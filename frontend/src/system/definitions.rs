@@ -10,8 +10,8 @@ use super::built_in;
 use super::names::Names;
 use crate::catalog::builtin::{builtin, operator_class};
 use crate::catalog::{
-    self, Catalog, ColumnInfo, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, IndexKey,
-    IndexKeySource, Relation,
+    self, Catalog, ColumnInfo, ColumnSettings, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction,
+    IndexKey, IndexKeySource, Relation,
 };
 use crate::session::names::{self as lookup, Found};
 use crate::session::settings::quote_identifier;
@@ -50,12 +50,12 @@ impl Index<'_> {
         let column = |position: &usize| self.table.columns.get(*position);
         let mut columns: Vec<ColumnInfo> = Vec::new();
         for key in &self.index.keys {
-            let (name, ty) = match &key.source {
+            let (name, ty, settings) = match &key.source {
                 IndexKeySource::Column(position) => match column(position) {
-                    Some(column) => (column.name.clone(), column.ty),
+                    Some(column) => (column.name.clone(), column.ty, column.settings.clone()),
                     None => continue,
                 },
-                IndexKeySource::Expression { name, ty, .. } => (name.clone(), *ty),
+                IndexKeySource::Expression { name, ty, .. } => (name.clone(), *ty, ColumnSettings::default()),
             };
             let ty = TypeRef { collation: key.collation, ..ty };
             let stored = operator_class(key.class).map_or(0, |class| match (class.key, class.input) {
@@ -66,7 +66,13 @@ impl Index<'_> {
             });
             let ty =
                 if stored == 0 || stored == ty.oid { ty } else { TypeRef { oid: stored, typmod: -1, ..ty } };
-            columns.push(ColumnInfo::new(name, ty));
+            let same = stored == 0;
+            let settings = ColumnSettings {
+                storage: settings.storage.filter(|_| same),
+                compression: settings.compression.filter(|_| same),
+                ..ColumnSettings::default()
+            };
+            columns.push(ColumnInfo { settings, ..ColumnInfo::new(name, ty) });
         }
         let included = self.index.include.iter().filter_map(column);
         columns.extend(

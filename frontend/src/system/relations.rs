@@ -113,7 +113,18 @@ fn classes(access: &Access, maker: &mut Maker<'_>) {
                     )),
                 ),
                 ("relchecks", Datum::I16(i16::try_from(checks).unwrap_or(i16::MAX))),
-                ("relreplident", text(if matches!(relation.kind, RelationKind::Table) { "d" } else { "n" })),
+                (
+                    "relreplident",
+                    text(match &relation.kind {
+                        RelationKind::Table | RelationKind::Materialized { .. } => {
+                            relation.replica_identity.letter()
+                        }
+                        RelationKind::System
+                        | RelationKind::View { .. }
+                        | RelationKind::Sequence(_)
+                        | RelationKind::Composite => "n",
+                    }),
+                ),
             ],
         );
     }
@@ -194,9 +205,10 @@ fn attributes(access: &Access, maker: &mut Maker<'_>) {
         }
     }
     for index in indexes(&access.catalog) {
-        for (position, column) in index.columns().iter().enumerate() {
+        for (position, mut column) in index.columns().into_iter().enumerate() {
             let number = i16::try_from(position + 1).unwrap_or(i16::MAX);
-            attribute(maker, index.oid, number, column, false, false);
+            column.settings.statistics = index.index.statistics.get(position).copied().flatten();
+            attribute(maker, index.oid, number, &column, false, false);
         }
     }
 }
@@ -211,6 +223,8 @@ fn attribute(
 ) {
     let TypeRef { oid: ty, typmod, collation } = column.ty;
     let facts = storage_facts(ty);
+    let settings = &column.settings;
+    let letter = |letter: Option<char>| letter.map(String::from);
     let dimensions =
         i16::from(types::element_type(ty).is_some() && !matches!(ty, oids::INT2VECTOR | oids::OIDVECTOR));
     maker.add(&[
@@ -223,8 +237,10 @@ fn attribute(
         ("attndims", Datum::I16(dimensions)),
         ("attbyval", flag(facts.by_value)),
         ("attalign", text(&facts.align)),
-        ("attstorage", text(&facts.storage)),
-        ("attcompression", text("")),
+        ("attstorage", text(&letter(settings.storage).unwrap_or(facts.storage))),
+        ("attcompression", text(&letter(settings.compression).unwrap_or_default())),
+        ("attstattarget", settings.statistics.map_or(Datum::Null, Datum::I16)),
+        ("attoptions", text_list(&settings.options)),
         ("attnotnull", flag(not_null)),
         ("atthasdef", flag(default)),
         ("atthasmissing", flag(false)),
@@ -326,7 +342,10 @@ fn index_rows(access: &Access, maker: &mut Maker<'_>) {
             ("indcheckxmin", flag(false)),
             ("indisready", flag(true)),
             ("indislive", flag(true)),
-            ("indisreplident", flag(false)),
+            (
+                "indisreplident",
+                flag(table.replica_identity == crate::catalog::ReplicaIdentity::Index(number)),
+            ),
             ("indkey", int2_vector(attnums)),
             ("indcollation", oid_vector(index.keys.iter().map(|key| key.collation))),
             ("indclass", oid_vector(index.keys.iter().map(|key| key.class))),

@@ -21,6 +21,18 @@ pub fn shown(access: &Access, table: Oid, text: &str, pretty: bool) -> String {
     }
 }
 
+/// Returns for each column of a view whether it can be assigned to; `None` when the view cannot be changed.
+pub fn updatable_columns(access: &Access, view: &Arc<Relation>) -> Option<Vec<bool>> {
+    let context = AnalyzerContext {
+        catalog: &access.catalog,
+        search_path: &[],
+        param_types: &[],
+        fixed_params: true,
+        io: access.io(),
+    };
+    crate::analyzer::updatable_columns(view, &context).ok()
+}
+
 fn shown_in(access: &Access, table: &Relation, text: &str, pretty: bool) -> String {
     let mut plain = table.clone();
     plain.columns.iter_mut().for_each(|column| column.generated = None);

@@ -30,6 +30,7 @@ pub(crate) use changer::{Changer, failing_row, name_of};
 pub use exclusion::check_exclusion;
 pub(crate) use foreign::Event;
 use storage::{RowId, RowLockMode};
+pub use stored::to_storage;
 
 /// Changes the table and pushes the rows of RETURNING, or the number of rows.
 pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Modify, stage: &dyn Stage) -> Result<()> {

@@ -7,7 +7,10 @@ use types::{Datum, Numeric, PgError, PhysicalType, Result, TypeRef};
 use crate::convert::{datum_at, numeric_views};
 
 /// Returns a vector in the form that its stored column takes.
-pub(super) fn to_storage(vector: &Vector, column: &ColumnDefinition, ty: TypeRef) -> Result<Vector> {
+///
+/// # Errors
+/// `0A000` for a numeric value that a column of fixed digits cannot hold.
+pub fn to_storage(vector: &Vector, column: &ColumnDefinition, ty: TypeRef) -> Result<Vector> {
     if column.physical != PhysicalType::Numeric {
         return Ok(vector.clone());
     }

@@ -8,10 +8,10 @@ use types::{Oid, PgError, Result, SqlState, TypeRef, oids};
 use super::super::state::{Analyzer, Location, at, error};
 use super::super::{ExpressionUse, raw, typename};
 use super::constraints::NotNull;
-use super::{Builder, constraint_nodes, expressions, names, sequence};
+use super::{Builder, attributes, constraint_nodes, expressions, names, sequence};
 use crate::catalog::builtin::{TypeKind, builtin};
 use crate::catalog::type_names::type_name;
-use crate::catalog::{ColumnInfo, Generated, Identity};
+use crate::catalog::{ColumnInfo, ColumnSettings, Generated, Identity};
 
 /// Where the value of a column comes from when none is given.
 pub(super) enum Default {
@@ -73,7 +73,12 @@ impl Builder<'_, '_> {
             None => self.column_type(column)?,
         };
         let attnum = self.relation.attnum_max() + 1;
-        self.relation.columns.push(ColumnInfo { attnum, ..ColumnInfo::new(name, ty) });
+        let settings = ColumnSettings {
+            storage: attributes::storage(ty.oid, &column.storage_name)?,
+            compression: attributes::compression(ty.oid, &column.compression)?,
+            ..ColumnSettings::default()
+        };
+        self.relation.columns.push(ColumnInfo { attnum, settings, ..ColumnInfo::new(name, ty) });
         self.relation.last_attnum = attnum;
         let mut seen = Seen::default();
         if let Some(ty) = serial {

@@ -26,15 +26,18 @@ pub(super) struct NotNull {
     pub(super) name: EcoString,
     no_inherit: bool,
     validated: bool,
+    /// Not written, but part of something else.
+    implied: bool,
 }
 
 impl NotNull {
     pub(super) fn unnamed(position: usize) -> Self {
-        Self { position, name: EcoString::new(), no_inherit: false, validated: true }
+        Self { position, name: EcoString::new(), no_inherit: false, validated: true, implied: true }
     }
     pub(super) fn of(position: usize, raw: &RawConstraint) -> Self {
         let name = raw.conname.as_str().into();
-        Self { position, name, no_inherit: raw.is_no_inherit, validated: !raw.skip_validation }
+        let (no_inherit, validated) = (raw.is_no_inherit, !raw.skip_validation);
+        Self { position, name, no_inherit, validated, implied: false }
     }
 }
 
@@ -291,6 +294,15 @@ impl Builder<'_, '_> {
                 );
                 return Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message).with_detail(
                     format!("A not-null constraint named \"{}\" already exists for this column.", known.name),
+                ));
+            }
+            if constraint.no_inherit != known.no_inherit && !constraint.implied {
+                let message = format!(
+                    "cannot change NO INHERIT status of NOT NULL constraint \"{}\" on relation \"{}\"",
+                    known.name, self.relation.name
+                );
+                return Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message).with_hint(
+                    "You might need to make the existing constraint inheritable using ALTER TABLE ... ALTER CONSTRAINT ... INHERIT.",
                 ));
             }
             if constraint.validated && !known.validated {

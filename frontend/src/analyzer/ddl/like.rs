@@ -15,11 +15,13 @@ use crate::catalog::{
 };
 
 const COMMENTS: u32 = 1;
+const COMPRESSION: u32 = 1 << 1;
 const CONSTRAINTS: u32 = 1 << 2;
 const DEFAULTS: u32 = 1 << 3;
 const GENERATED: u32 = 1 << 4;
 const IDENTITY: u32 = 1 << 5;
 const INDEXES: u32 = 1 << 6;
+const STORAGE: u32 = 1 << 8;
 
 /// `pg_class.oid` of `pg_class`, the class of relations and columns.
 const PG_CLASS: types::Oid = 1259;
@@ -105,6 +107,12 @@ impl Builder<'_, '_> {
         let attnum = self.relation.attnum_max() + 1;
         self.relation.last_attnum = attnum;
         let mut copy = ColumnInfo { attnum, ..ColumnInfo::new(column.name.clone(), column.ty) };
+        if options & STORAGE != 0 {
+            copy.settings.storage = column.settings.storage;
+        }
+        if options & COMPRESSION != 0 {
+            copy.settings.compression = column.settings.compression;
+        }
         let here = self.relation.columns.len();
         if column.generated.is_some() && options & GENERATED != 0 {
             copy.generated = column.generated;

@@ -4,6 +4,7 @@
 //! A [`Builder`] holds the relation as it grows. Columns come first; constraints are collected as they are met and made in
 //! PostgreSQL's order: defaults, checks, NOT NULL, keys with their indexes, foreign keys.
 
+pub mod attributes;
 mod columns;
 mod constraints;
 pub mod exclusion;

@@ -108,6 +108,18 @@ pub fn view_options(options: &[Node]) -> Result<Vec<EcoString>> {
     elements(options).map(|option| read(option, view_option(&option.defname))).collect()
 }
 
+/// Reads the options of a column.
+///
+/// # Errors
+/// `22023` for an unknown name or a wrong value.
+pub fn column_options(options: &[Node]) -> Result<Vec<EcoString>> {
+    let kind = |name: &str| match name {
+        "n_distinct" | "n_distinct_inherited" => Some(Kind::Real(-1.0, f64::MAX)),
+        _ => None,
+    };
+    elements(options).map(|option| read(option, kind(&option.defname))).collect()
+}
+
 /// Returns options as they are after SET and RESET.
 pub fn changed(old: &[EcoString], set: Vec<EcoString>) -> Vec<EcoString> {
     let name = |option: &str| option.split('=').next().unwrap_or_default().to_owned();
@@ -175,7 +187,15 @@ fn read(option: &DefElem, kind: Option<Kind>) -> Result<EcoString> {
         },
         Kind::Enum(known) => {
             if !known.contains(&value.to_lowercase().as_str()) {
-                return Err(invalid(format!("invalid value for enum option \"{name}\": {value}")));
+                let refused = invalid(format!("invalid value for enum option \"{name}\": {value}"));
+                return Err(match name {
+                    "check_option" => refused.with_detail("Valid values are \"local\" and \"cascaded\"."),
+                    "buffering" => refused.with_detail("Valid values are \"on\", \"off\", and \"auto\"."),
+                    "vacuum_index_cleanup" => {
+                        refused.with_detail("Valid values are \"on\", \"off\", and \"auto\".")
+                    }
+                    _ => refused,
+                });
             }
         }
     }

@@ -176,7 +176,7 @@ impl Analyzer<'_> {
             };
             let clash = values[position].is_some() && (whole[position] || target.indirection.is_empty());
             if clash {
-                let message = format!("multiple assignments to same column \"{}\"", target.name);
+                let message = format!("multiple assignments to same column \"{}\"", column.name);
                 return Err(PgError::new(SqlState::SYNTAX_ERROR, message));
             }
             whole[position] = target.indirection.is_empty();

@@ -256,23 +256,44 @@ pub(super) fn insert_columns<'a>(table: &Changed<'_>, listed: &'a [Node]) -> Res
             };
             InsertColumn { position, location: None, indirection: &[], refusal }
         });
-        return Ok(all.collect());
+        let all: Vec<InsertColumn<'a>> = all.collect();
+        refuse_repeated(table, &all)?;
+        return Ok(all);
     }
     let mut columns: Vec<InsertColumn<'a>> = Vec::with_capacity(listed.len());
+    let mut names: Vec<&str> = Vec::with_capacity(listed.len());
     for node in listed {
         let Some(NodeEnum::ResTarget(target)) = &node.node else { continue };
         let location = at(target.location);
         let position = super::assign::column_position(table, &target.name, location, true)?;
-        let clash = |known: &InsertColumn<'_>| {
-            known.position == position && (known.indirection.is_empty() || target.indirection.is_empty())
+        let clash = |(known, name): (&InsertColumn<'_>, &&str)| {
+            **name == target.name && (known.indirection.is_empty() || target.indirection.is_empty())
         };
-        if columns.iter().any(clash) {
+        if columns.iter().zip(&names).any(clash) {
             let message = format!("column \"{}\" specified more than once", target.name);
             return Err(error(SqlState::DUPLICATE_COLUMN, message, location));
         }
         columns.push(InsertColumn { position, location, indirection: &target.indirection, refusal: None });
+        names.push(&target.name);
     }
+    refuse_repeated(table, &columns)?;
     Ok(columns)
+}
+
+/// Refuses columns of a view that are the same column of the table.
+fn refuse_repeated(table: &Changed<'_>, columns: &[InsertColumn<'_>]) -> Result<()> {
+    if table.view.is_none() {
+        return Ok(());
+    }
+    for (at, column) in columns.iter().enumerate().filter(|(_, column)| column.refusal.is_none()) {
+        let mut earlier = columns.iter().take(at).filter(|earlier| earlier.refusal.is_none());
+        if earlier.any(|earlier| earlier.position == column.position && earlier.indirection.is_empty()) {
+            let name = table.relation.columns.get(column.position).map_or("", |column| column.name.as_str());
+            let message = format!("multiple assignments to same column \"{name}\"");
+            return Err(PgError::new(SqlState::SYNTAX_ERROR, message));
+        }
+    }
+    Ok(())
 }
 
 /// Returns the error of a value for a column that makes its own.

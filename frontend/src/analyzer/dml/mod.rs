@@ -13,7 +13,7 @@ mod merge;
 mod returning;
 mod target;
 mod update;
-mod view;
+pub(super) mod view;
 
 use std::sync::Arc;
 

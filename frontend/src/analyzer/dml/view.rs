@@ -59,6 +59,23 @@ impl ViewLayer {
     }
 }
 
+/// Returns for each column of a view whether it can be assigned to.
+///
+/// # Errors
+/// Why the view as a whole cannot be changed.
+pub(in crate::analyzer) fn updatable_columns(
+    analyzer: &Analyzer<'_>,
+    view: &Arc<Relation>,
+) -> Result<Vec<bool>> {
+    let (_, layer) = analyzer.view_layer(view, ViewChange::Update, 0)?;
+    let columns: Vec<bool> = layer.columns.iter().map(|column| column.base.is_some()).collect();
+    if !columns.contains(&true) {
+        let why = "Views that have no updatable columns are not automatically updatable.";
+        return Err(view_not_updatable(&view.name, ViewChange::Update, why));
+    }
+    Ok(columns)
+}
+
 /// Returns an expression with positions replaced by ids.
 pub(super) fn over(expr: &Expr, ids: &[ColumnId]) -> Expr {
     let mut copy = expr.clone();
@@ -202,15 +219,32 @@ impl Analyzer<'_> {
                 let system = matches!(&target.expr.kind,
                     ExprKind::Call { function, .. } if function.oid == 0 && function.prosrc.starts_with("surus_"));
                 ViewColumn { name, value: target.expr, base, system }
-            })
-            .collect();
+            });
+        let columns: Vec<ViewColumn> = columns.collect();
         let (filters, checks) = inner.map_or_else(Default::default, |inner| (inner.filters, inner.checks));
         Ok((
-            base,
+            with_defaults(base, view, &columns),
             ViewLayer { relation: Arc::clone(view), change, columns, filters, checks },
             filter.into_iter().collect(),
         ))
     }
+}
+
+/// Returns the table below with the defaults of a view's columns in place of its own.
+fn with_defaults(base: Arc<Relation>, view: &Relation, columns: &[ViewColumn]) -> Arc<Relation> {
+    if view.columns.iter().all(|column| column.default.is_none()) {
+        return base;
+    }
+    let mut changed = Relation::clone(&base);
+    for (column, shown) in columns.iter().zip(&view.columns) {
+        let below = column.base.and_then(|position| changed.columns.get_mut(position));
+        if let (Some(below), Some(default)) = (below, &shown.default)
+            && below.generated.is_none()
+        {
+            below.default = Some(default.clone());
+        }
+    }
+    Arc::new(changed)
 }
 
 /// Returns the one table of a view's SELECT, or why there is none (`view_query_is_auto_updatable`).

@@ -211,6 +211,10 @@ pub fn set_schema(session: &mut Session, statement: &AlterObjectSchemaStmt) -> R
     }
     let relation = resolve(session, name)?;
     require_kind(&relation, kind)?;
+    if statement.newschema == "pg_temp" || statement.newschema.starts_with("pg_temp_") {
+        let message = "cannot move objects into or out of temporary schemas";
+        return Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    }
     let catalog = Arc::clone(&session.open()?.catalog);
     let schema = names::schema_oid(&catalog, &statement.newschema).ok_or_else(|| {
         let message = format!("schema \"{}\" does not exist", statement.newschema);

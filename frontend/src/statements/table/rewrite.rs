@@ -8,14 +8,15 @@ use executor::batch::Batch;
 use executor::execute::ResultSink;
 use executor::expr::{ColumnId, Expr};
 use executor::plan::SortKey;
+use executor::to_storage;
 use kernels::vector::Values;
-use storage::BulkWriter;
+use storage::{BulkWriter, ColumnDefinition};
 use types::{Datum, Oid, PgError, Result, SqlState};
 
 use super::super::query;
 use super::make_file;
 use crate::analyzer::ddl::expressions;
-use crate::catalog::{ConstraintKind, Index, IndexKeySource, Relation};
+use crate::catalog::{ColumnInfo, ConstraintKind, Index, IndexKeySource, Relation};
 use crate::query::{Distinct, FromItem, OutputColumn, Query, QueryBody, Select, Statement};
 use crate::session::Session;
 
@@ -60,11 +61,13 @@ fn rewrite_by(
         let storage = Arc::clone(&session.open()?.storage);
         let mut transaction = storage.lock();
         if !batches.is_empty() {
-            let mut writer = Writer(transaction.bulk_writer(new.table_id())?);
+            let (stored, _) = transaction.shape(new.table_id())?;
+            let rows = transaction.bulk_writer(new.table_id())?;
+            let mut writer = Writer { rows, stored, columns: &new.columns };
             for batch in batches {
                 let _ = writer.push(batch).map_err(&not_unique)?;
             }
-            writer.0.finish().map_err(|error| not_unique(error.into()))?;
+            writer.rows.finish().map_err(|error| not_unique(error.into()))?;
         }
         transaction.drop_table(old.table_id())?;
         // What checks the new rows must see them.
@@ -76,7 +79,11 @@ fn rewrite_by(
     })
 }
 
-struct Writer<'a>(BulkWriter<'a>);
+struct Writer<'a> {
+    rows: BulkWriter<'a>,
+    stored: Arc<[ColumnDefinition]>,
+    columns: &'a [ColumnInfo],
+}
 
 impl ResultSink for Writer<'_> {
     fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
@@ -88,7 +95,9 @@ impl ResultSink for Writer<'_> {
             return Err(PgError::internal("an xmin that is none"));
         };
         let origins: Vec<u32> = origins.iter().map(|origin| *origin as u32).collect();
-        self.0.append_made(columns, &origins)?;
+        let columns = columns.iter().zip(self.stored.iter()).zip(self.columns);
+        let columns = columns.map(|((vector, stored), column)| to_storage(vector, stored, column.ty));
+        self.rows.append_made(&columns.collect::<Result<Vec<_>>>()?, &origins)?;
         Ok(ControlFlow::Continue(()))
     }
 }

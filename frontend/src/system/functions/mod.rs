@@ -14,6 +14,7 @@ mod sequences;
 pub(super) mod session;
 mod sizes;
 mod statistics;
+mod transactions;
 
 use executor::functions::CallContext;
 pub use session::VERSION;
@@ -38,6 +39,7 @@ pub fn register() {
         privileges_text::TABLE,
         sizes::TABLE,
         statistics::TABLE,
+        transactions::TABLE,
     ] {
         executor::functions::register(table);
     }

@@ -8,7 +8,7 @@ use super::{access, oid_at, text_at};
 use crate::catalog::builtin::{TypeKind, builtin};
 use crate::catalog::{ObjectRef, RelationKind};
 use crate::session::settings::quote_identifier;
-use crate::system::{built_in, definitions};
+use crate::system::{built_in, definitions, shown};
 
 /// `pg_class.oid` of `pg_class`.
 const PG_CLASS_OID: Oid = 1259;
@@ -33,7 +33,20 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("pg_collation_for", collation_for),
     row("pg_column_is_updatable", |args, context| {
         let bits = updatable(args, context)?;
-        Ok(Datum::Bool(bits & UPDATABLE == UPDATABLE && int_at(args, 1).unwrap_or(0) > 0))
+        let access = access(context)?;
+        let number = int_at(args, 1).unwrap_or(0);
+        let own = access.catalog.relations.get(&oid_at(args, 0)).is_none_or(|relation| match relation.kind {
+            RelationKind::View { .. } => {
+                let columns = shown::updatable_columns(access, relation).unwrap_or_default();
+                relation.position_of(number).and_then(|at| columns.get(at)).copied().unwrap_or(false)
+            }
+            RelationKind::Table
+            | RelationKind::System
+            | RelationKind::Materialized { .. }
+            | RelationKind::Sequence(_)
+            | RelationKind::Composite => true,
+        });
+        Ok(Datum::Bool(bits & UPDATABLE == UPDATABLE && number > 0 && own))
     }),
     row("pg_describe_object", describe),
     row("pg_encoding_max_length_sql", |args, _| {
@@ -45,7 +58,18 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     }),
     row("pg_get_partition_constraintdef", |_, _| Ok(Datum::Null)),
     row("pg_get_partkeydef", |_, _| Ok(Datum::Null)),
-    row("pg_get_replica_identity_index", |_, _| Ok(Datum::Null)),
+    row("pg_get_replica_identity_index", |args, context| {
+        use crate::catalog::ReplicaIdentity;
+        let relation = access(context)?.catalog.relations.get(&oid_at(args, 0));
+        let index = relation.and_then(|relation| match relation.replica_identity {
+            ReplicaIdentity::Default => {
+                relation.indexes.iter().find(|index| index.primary).map(|index| index.oid)
+            }
+            ReplicaIdentity::Index(oid) => relation.index(oid).map(|index| index.oid),
+            ReplicaIdentity::Full | ReplicaIdentity::Nothing => None,
+        });
+        Ok(index.map_or(Datum::Null, |oid| Datum::I64(i64::from(oid))))
+    }),
     row("pg_get_ruledef", rule),
     row("pg_get_ruledef_ext", rule),
     row("pg_get_statisticsobjdef", |_, _| Ok(Datum::Null)),
@@ -216,12 +240,20 @@ fn collation_for(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     Ok(name.map_or(Datum::Null, |name| Datum::text(quote_identifier(name))))
 }
 
-/// Tables can be changed; views cannot yet.
+/// Tables can be changed, and views over one table.
 fn updatable(args: &[Datum], context: &CallContext<'_>) -> Result<i32> {
     let access = access(context)?;
     let oid = oid_at(args, 0);
     if let Some(relation) = access.catalog.relations.get(&oid) {
-        return Ok(if matches!(relation.kind, RelationKind::Table) { UPDATABLE } else { 0 });
+        return Ok(match relation.kind {
+            RelationKind::Table => UPDATABLE,
+            RelationKind::View { .. } if shown::updatable_columns(access, relation).is_some() => UPDATABLE,
+            RelationKind::System
+            | RelationKind::View { .. }
+            | RelationKind::Materialized { .. }
+            | RelationKind::Sequence(_)
+            | RelationKind::Composite => 0,
+        });
     }
     Ok(if definitions::relation_kind(&access.names, oid) == Some('r') { UPDATABLE } else { 0 })
 }

@@ -31,13 +31,6 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("pg_cancel_backend", pg_cancel_backend),
     row("pg_client_encoding", |_, _| Ok(Datum::text("UTF8"))),
     row("pg_conf_load_time", |_, context| Ok(Datum::I64(access(context)?.engine.started_at))),
-    row("pg_current_xact_id", |_, context| {
-        Ok(Datum::I64(context.query.transaction()?.lock().assign_xid() as i64))
-    }),
-    row("pg_current_xact_id_if_assigned", |_, context| {
-        let xid = context.query.transaction()?.lock().xid();
-        Ok(xid.map_or(Datum::Null, |xid| Datum::I64(xid as i64)))
-    }),
     row("pg_export_snapshot", export_snapshot),
     row("pg_is_in_recovery", |_, _| Ok(Datum::Bool(false))),
     row("pg_isolation_test_session_is_blocked", session_is_blocked),

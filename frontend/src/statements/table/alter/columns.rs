@@ -61,7 +61,10 @@ pub(super) fn add(session: &mut Session, table: &Arc<Relation>, command: &AlterT
     let (changed, sequences) = with_context(session, |context, allocate| {
         let mut builder = Builder::new(Relation::clone(table), allocate, context);
         builder.column(column)?;
-        builder.finish()?;
+        builder.finish().map_err(|mut error| {
+            error.fields_mut().location = None;
+            error
+        })?;
         Ok((builder.relation, builder.sequences))
     })?;
     put_sequences(session, sequences)?;
@@ -232,6 +235,8 @@ pub(super) fn set_type(session: &mut Session, table: &Arc<Relation>, command: &A
         let value = converted(context, table, at, ty, definition.raw_default.as_deref())?;
         let mut changed = Relation::clone(table);
         changed.columns[at].ty = ty;
+        changed.columns[at].settings.storage = None;
+        changed.columns[at].settings.compression = None;
         if changed.columns[at].generated.is_none()
             && let Some(default) = &table.columns[at].default
         {

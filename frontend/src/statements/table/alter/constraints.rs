@@ -215,7 +215,7 @@ pub(super) fn validate(session: &mut Session, table: &Arc<Relation>, command: &A
     }
     if !constraint.enforced {
         let message = "cannot validate NOT ENFORCED constraint";
-        return Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message));
+        return Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
     }
     if constraint.validated {
         return Ok(());
@@ -245,6 +245,12 @@ pub(super) fn change(session: &mut Session, table: &Arc<Relation>, command: &Alt
     if change.alter_enforceability && !is_foreign {
         return wrong(format!(
             "cannot alter enforceability of constraint \"{}\" of relation \"{}\"",
+            change.conname, table.name
+        ));
+    }
+    if change.alter_inheritability && !matches!(table.constraints[at].kind, ConstraintKind::NotNull { .. }) {
+        return wrong(format!(
+            "constraint \"{}\" of relation \"{}\" is not a not-null constraint",
             change.conname, table.name
         ));
     }

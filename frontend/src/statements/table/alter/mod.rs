@@ -3,6 +3,7 @@
 //! Commands run in PostgreSQL's passes (drops first, then types, new columns, constraints, the rest), each on the table
 //! as the one before left it.
 
+mod attributes;
 mod columns;
 mod constraints;
 mod identity;
@@ -16,7 +17,7 @@ use storage::{TableLockMode, WaitPolicy};
 use types::{Oid, PgError, Result, SqlState};
 
 use super::{find_index, index_named, lookup, resolve, shown_name};
-use crate::catalog::{Index, IndexKeySource, Relation, RelationKind};
+use crate::catalog::{Relation, RelationKind};
 use crate::session::Session;
 use crate::session::names::Found;
 
@@ -128,39 +129,12 @@ fn alter_index(
                 settings::index_options(session, &table, &index, command)?;
             }
             Kind::AtSetTableSpace => crate::analyzer::ddl::options::check_tablespace(&command.name)?,
-            Kind::AtSetStatistics => statistics_target(&index, &table, command)?,
+            Kind::AtSetStatistics => attributes::index_statistics(session, &table, &index, command)?,
             Kind::AtChangeOwner => {}
             other => return Err(wrong_action(other, &index.name, "indexes")),
         }
     }
     Ok(tag.to_owned())
-}
-
-/// Checks ALTER INDEX ... ALTER COLUMN ... SET STATISTICS: targets are kept for expressions only.
-fn statistics_target(index: &Index, table: &Relation, command: &AlterTableCmd) -> Result<()> {
-    let number = usize::try_from(command.num).unwrap_or(0);
-    if number == 0 {
-        return Ok(());
-    }
-    if number > index.keys.len() + index.include.len() {
-        let message = format!("column number {number} of relation \"{}\" does not exist", index.name);
-        return Err(PgError::new(SqlState::UNDEFINED_COLUMN, message));
-    }
-    let refuse = |what: &str, position: usize| {
-        let column = table.columns.get(position).map_or("", |column| column.name.as_str());
-        let message =
-            format!("cannot alter statistics on {what} column \"{column}\" of index \"{}\"", index.name);
-        Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
-            .with_hint("Alter statistics on table column instead."))
-    };
-    match index.keys.get(number - 1).map(|key| &key.source) {
-        Some(IndexKeySource::Column(position)) => refuse("non-expression", *position),
-        Some(IndexKeySource::Expression { .. }) => Ok(()),
-        None => match index.include.get(number - 1 - index.keys.len()) {
-            Some(position) => refuse("included", *position),
-            None => Ok(()),
-        },
-    }
 }
 
 /// Returns the pass that a command runs in.

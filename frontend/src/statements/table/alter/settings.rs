@@ -6,20 +6,20 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableType as Kind, Node};
 use types::{PgError, Result, SqlState};
 
-use super::{position, put};
+use super::{attributes, put};
 use crate::analyzer::ddl::options;
 use crate::catalog::{Index, Persistence, Relation, RelationKind};
 use crate::session::Session;
 use crate::statements::cluster;
 
-fn list(command: &AlterTableCmd) -> &[Node] {
+pub(super) fn list(command: &AlterTableCmd) -> &[Node] {
     match command.def.as_ref().and_then(|def| def.node.as_ref()) {
         Some(NodeEnum::List(list)) => &list.items,
         Some(_) | None => &[],
     }
 }
 
-fn without(old: &[ecow::EcoString], names: &[&str]) -> Vec<ecow::EcoString> {
+pub(super) fn without(old: &[ecow::EcoString], names: &[&str]) -> Vec<ecow::EcoString> {
     let kept = old.iter().filter(|option| !names.contains(&option.split('=').next().unwrap_or_default()));
     kept.cloned().collect()
 }
@@ -81,13 +81,12 @@ pub(super) fn set(session: &mut Session, table: &Arc<Relation>, command: &AlterT
         }
         Kind::AtSetTableSpace => options::check_tablespace(&command.name),
         Kind::AtSetAccessMethod => options::check_table_method(&command.name),
-        Kind::AtSetStatistics => match command.name.as_str() {
-            "" => Ok(()),
-            name => position(table, name).map(|_| ()),
-        },
-        Kind::AtSetStorage | Kind::AtSetCompression | Kind::AtSetOptions | Kind::AtResetOptions => {
-            position(table, &command.name).map(|_| ())
-        }
+        Kind::AtSetStatistics
+        | Kind::AtSetStorage
+        | Kind::AtSetCompression
+        | Kind::AtSetOptions
+        | Kind::AtResetOptions => attributes::set(session, table, command),
+        Kind::AtReplicaIdentity => attributes::replica_identity(session, table, command),
         Kind::AtClusterOn => {
             let index = cluster::named(table, &command.name)?;
             cluster::check(&index)?;
@@ -99,7 +98,6 @@ pub(super) fn set(session: &mut Session, table: &Arc<Relation>, command: &AlterT
         | Kind::AtDisableTrigAll
         | Kind::AtEnableTrigUser
         | Kind::AtDisableTrigUser
-        | Kind::AtReplicaIdentity
         | Kind::AtDisableRowSecurity
         | Kind::AtNoForceRowSecurity => Ok(()),
         Kind::AtEnableTrig | Kind::AtDisableTrig | Kind::AtEnableAlwaysTrig | Kind::AtEnableReplicaTrig => {
