@@ -14,6 +14,7 @@ use types::{Datum, PgError, Result};
 use crate::batch::Batch;
 use crate::context::QueryContext;
 use crate::operators::{Flow, RowSet, Stage, Worker, collect_rows, produce};
+use crate::output::{Order, Output};
 use crate::plan::{Plan, PlanNode};
 
 /// Takes the rows of the result, in order.
@@ -99,7 +100,7 @@ pub(crate) struct RunState {
     shared: Mutex<HashMap<u32, SharedRows>>,
     pub(crate) subplans: crate::rows::SubplanCache,
     counters: Mutex<HashMap<u32, Arc<Counter>>>,
-    /// Tables that the statement changes, as they were before.
+    /// Tables as they were before the statement changed them, or when it was declared.
     kept: Mutex<HashMap<u64, TableScan>>,
     /// Rows that the statement has changed: table and row id.
     pub(crate) changed: Mutex<HashSet<(u64, u64)>>,
@@ -115,6 +116,13 @@ struct Counter {
     loops: AtomicU64,
     nanoseconds: AtomicU64,
     row_form: Mutex<RunForm>,
+}
+
+impl RunState {
+    /// Returns the state of a statement that sees these tables as they were.
+    pub(crate) fn over(tables: HashMap<u64, TableScan>) -> Self {
+        Self { kept: Mutex::new(tables), ..Self::default() }
+    }
 }
 
 impl<'a> Run<'a> {
@@ -214,34 +222,7 @@ pub fn execute(
     sink: &mut dyn ResultSink,
 ) -> Result<ExecutionReport> {
     let state = RunState::default();
-    // Whoever waits for a row does so on the thread of the session: a worker that waits would keep others from working.
-    let locks =
-        !plan.changing.is_empty() || plan.shared.iter().chain(&plan.subplans).any(PlanNode::locks_rows);
-    let run = Run {
-        plan,
-        context,
-        threads: if locks { 1 } else { context.options.threads.max(1) },
-        outer: Arc::new(Vec::new()),
-        working: Arc::new(HashMap::new()),
-        state: &state,
-        only_rows: None,
-        runtime_filters: Arc::default(),
-    };
-    let losses = storage::losses();
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let output = Output {
-            sink: Mutex::new(Ordered { sink, next: 0, waiting: HashMap::new(), stopped: false }),
-            base: Mutex::new((0, 0)),
-        };
-        produce(&run, &plan.root, &output)?;
-        plan.changing.iter().try_for_each(|index| run.shared(*index).map(|_| ()))?;
-        crate::deferred::settle_parts(&run)
-    }));
-    match outcome {
-        Ok(result) => result?,
-        Err(payload) => return Err(of_panic(losses, &*payload)),
-    }
-    storage::check_losses(losses)?;
+    run_into(plan, context, &state, Order::Sorted, sink)?;
     let mut nodes = HashMap::new();
     for (id, counter) in state.counters.lock().iter() {
         nodes.insert(
@@ -255,6 +236,43 @@ pub fn execute(
         );
     }
     Ok(ExecutionReport { nodes })
+}
+
+/// Runs `plan` and hands its rows to `sink`.
+///
+/// # Errors
+/// As [`execute`].
+pub(crate) fn run_into(
+    plan: &Plan,
+    context: &Arc<QueryContext>,
+    state: &RunState,
+    order: Order,
+    sink: &mut dyn ResultSink,
+) -> Result<()> {
+    // Whoever waits for a row does so on the thread of the session: a worker that waits would keep others from working.
+    let locks =
+        !plan.changing.is_empty() || plan.shared.iter().chain(&plan.subplans).any(PlanNode::locks_rows);
+    let run = Run {
+        plan,
+        context,
+        threads: if locks { 1 } else { context.options.threads.max(1) },
+        outer: Arc::new(Vec::new()),
+        working: Arc::new(HashMap::new()),
+        state,
+        only_rows: None,
+        runtime_filters: Arc::default(),
+    };
+    let losses = storage::losses();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        produce(&run, &plan.root, &Output::new(sink, order))?;
+        plan.changing.iter().try_for_each(|index| run.shared(*index).map(|_| ()))?;
+        crate::deferred::settle_parts(&run)
+    }));
+    match outcome {
+        Ok(result) => result?,
+        Err(payload) => return Err(of_panic(losses, &*payload)),
+    }
+    Ok(storage::check_losses(losses)?)
 }
 
 /// Runs a statement without result over rows that the caller has: working table `working`. On failure the number of
@@ -334,95 +352,6 @@ fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
     format!("an assertion failed: {text}")
 }
 
-/// The last stage: puts the morsels' batches back in order and hands them to the sink.
-struct Output<'a> {
-    sink: Mutex<Ordered<'a>>,
-    /// Number of the round's first morsel and of the morsel after its last.
-    base: Mutex<(usize, usize)>,
-}
-
-struct Ordered<'a> {
-    sink: &'a mut dyn ResultSink,
-    next: usize,
-    waiting: HashMap<usize, Vec<Batch>>,
-    stopped: bool,
-}
-
-impl Ordered<'_> {
-    fn send(&mut self, batch: Batch) -> Result<()> {
-        if !self.stopped && self.sink.push(batch.compact())?.is_break() {
-            self.stopped = true;
-        }
-        Ok(())
-    }
-    fn complete(&mut self, morsel: usize, batches: Vec<Batch>) -> Result<()> {
-        self.waiting.insert(morsel, batches);
-        while let Some(batches) = self.waiting.remove(&self.next) {
-            self.next += 1;
-            for batch in batches {
-                self.send(batch)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-struct OutputWorker<'w, 'a> {
-    output: &'w Output<'a>,
-    morsel: Option<usize>,
-    held: Vec<Batch>,
-}
-
-impl Stage for Output<'_> {
-    fn worker(&self) -> Result<Box<dyn Worker + '_>> {
-        Ok(Box::new(OutputWorker { output: self, morsel: None, held: Vec::new() }))
-    }
-    fn begin_round(&self, morsels: usize) {
-        let mut base = self.base.lock();
-        let start = base.1;
-        *base = (start, start + morsels);
-    }
-    fn serial(&self) -> bool {
-        false
-    }
-}
-
-impl OutputWorker<'_, '_> {
-    fn complete(&mut self) -> Result<()> {
-        match self.morsel.take() {
-            Some(morsel) => self.output.sink.lock().complete(morsel, std::mem::take(&mut self.held)),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Worker for OutputWorker<'_, '_> {
-    fn begin_morsel(&mut self, index: usize) -> Result<()> {
-        self.complete()?;
-        self.morsel = Some(self.output.base.lock().0 + index);
-        Ok(())
-    }
-    fn push(&mut self, batch: Batch) -> Result<Flow> {
-        if batch.rows() == 0 {
-            return Ok(Flow::Continue);
-        }
-        let mut sink = self.output.sink.lock();
-        if sink.stopped {
-            return Ok(Flow::Stop);
-        }
-        if self.morsel == Some(sink.next) && self.held.is_empty() {
-            sink.send(batch)?;
-            return Ok(if sink.stopped { Flow::Stop } else { Flow::Continue });
-        }
-        drop(sink);
-        self.held.push(batch);
-        Ok(Flow::Continue)
-    }
-    fn finish(&mut self) -> Result<()> {
-        self.complete()
-    }
-}
-
 /// Counts the rows that pass from a node to its consumer.
 pub(crate) struct Counted<'a> {
     counter: Arc<Counter>,
@@ -447,7 +376,8 @@ impl Drop for Counted<'_> {
 
 impl Stage for Counted<'_> {
     fn worker(&self) -> Result<Box<dyn Worker + '_>> {
-        Ok(Box::new(CountedWorker { counter: &self.counter, rows: 0, inner: self.inner.worker()? }))
+        let singly = self.inner.singly();
+        Ok(Box::new(CountedWorker { counter: &self.counter, rows: 0, inner: self.inner.worker()?, singly }))
     }
     fn begin_round(&self, morsels: usize) {
         self.inner.begin_round(morsels);
@@ -455,11 +385,16 @@ impl Stage for Counted<'_> {
     fn serial(&self) -> bool {
         self.inner.serial()
     }
+    fn singly(&self) -> bool {
+        self.inner.singly()
+    }
 }
 
 struct CountedWorker<'a> {
     counter: &'a Counter,
     rows: u64,
+    /// Whether the consumer takes rows one by one.
+    singly: bool,
     inner: Box<dyn Worker + 'a>,
 }
 
@@ -468,6 +403,17 @@ impl Worker for CountedWorker<'_> {
         self.inner.begin_morsel(index)
     }
     fn push(&mut self, batch: Batch) -> Result<Flow> {
+        if self.singly && batch.rows() > 1 {
+            let batch = batch.compact();
+            for lane in 0..batch.len as u16 {
+                self.rows += 1;
+                let single = Batch { selection: Some([lane].into()), ..batch.clone() }.compact();
+                if self.inner.push(single)? == Flow::Stop {
+                    return Ok(Flow::Stop);
+                }
+            }
+            return Ok(Flow::Continue);
+        }
         self.rows += batch.rows() as u64;
         self.inner.push(batch)
     }

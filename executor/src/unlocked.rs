@@ -1,18 +1,21 @@
 //! Rows of SELECT ... FOR UPDATE that are locked as they are taken: what a cursor returns.
 //!
-//! The input of LockRows is computed once, under the snapshot of the statement; it is cheap beside a lock on each row. Then
-//! every call locks as many of these rows as it takes to return what is asked for, and computes what lies above: the
+//! The input of LockRows is computed once, when the first row is taken, over the tables as they were when the statement began; it
+//! is cheap beside a lock on each row. Then every call locks as many of these rows as it takes to return what is asked for, and computes what lies above: the
 //! output's expressions, and LIMIT and OFFSET, which count rows that were locked.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use storage::TableScan;
 use types::Result;
 
 use crate::batch::Batch;
 use crate::context::QueryContext;
 use crate::execute::{ResultSink, Run, RunState, of_panic};
+use crate::expr::Expr;
+use crate::on_demand::tables_of;
 use crate::operators::{RowSet, collect_rows, limit_count};
 use crate::plan::{NodeKind, Plan, PlanNode};
 
@@ -23,6 +26,8 @@ const ROWS_TO_LOCK: u32 = u32::MAX;
 pub struct Unlocked {
     /// The plan without its LIMIT; LockRows reads the working table.
     plan: Plan,
+    /// What is computed when the first row is taken.
+    start: Option<Start>,
     rows: Vec<Batch>,
     /// The batch and the lane of the next row to lock.
     next: (usize, usize),
@@ -32,26 +37,44 @@ pub struct Unlocked {
     left: Option<u64>,
 }
 
+/// See [`Unlocked::start`].
+struct Start {
+    plan: Arc<Plan>,
+    input: PlanNode,
+    limit: Option<Expr>,
+    offset: Option<Expr>,
+    tables: HashMap<u64, TableScan>,
+}
+
 impl Unlocked {
-    /// Computes the rows that `plan` would lock; `None` when it does not end with locking its rows.
+    /// Prepares to lock the rows of `plan`; `None` when it does not end with locking its rows.
     ///
     /// # Errors
-    /// The statement's.
-    pub fn new(plan: &Plan, context: &Arc<QueryContext>) -> Result<Option<Self>> {
-        let mut rest = plan.clone();
+    /// When there is no such table.
+    pub fn new(plan: &Arc<Plan>, context: &Arc<QueryContext>) -> Result<Option<Self>> {
+        let mut rest = Plan::clone(plan);
         let mut limits = (None, None);
         if !plan.changing.is_empty() || !separate(&mut rest.root, &mut limits) {
             return Ok(None);
         }
         let Some(input) = take_input(&mut rest.root) else { return Ok(None) };
-        let (skip, left, rows) = run(plan, context, Vec::new(), &|run| {
+        let tables = tables_of(plan, context)?;
+        let start = Start { plan: Arc::clone(plan), input, limit: limits.0, offset: limits.1, tables };
+        Ok(Some(Self { plan: rest, start: Some(start), rows: Vec::new(), next: (0, 0), skip: 0, left: None }))
+    }
+
+    /// Computes the rows to lock.
+    fn begin(&mut self, Start { plan, input, limit, offset, tables }: Start, context: &Arc<QueryContext>) -> Result<()> {
+        let state = RunState::over(tables);
+        let (skip, left, rows) = run(&plan, context, &state, Vec::new(), &|run| {
             // PostgreSQL looks at OFFSET before LIMIT.
-            let skip = limit_count(run, limits.1.as_ref(), true)?.unwrap_or(0);
-            let left = limit_count(run, limits.0.as_ref(), false)?;
+            let skip = limit_count(run, offset.as_ref(), true)?.unwrap_or(0);
+            let left = limit_count(run, limit.as_ref(), false)?;
             Ok((skip, left, collect_rows(run, &input)?))
         })?;
-        let rows = rows.batches.into_iter().map(Batch::compact).collect();
-        Ok(Some(Self { plan: rest, rows, next: (0, 0), skip, left }))
+        self.rows = rows.batches.into_iter().map(Batch::compact).collect();
+        (self.skip, self.left) = (skip, left);
+        Ok(())
     }
 
     /// Locks rows until `count` were given to `sink` or there are no more.
@@ -59,10 +82,14 @@ impl Unlocked {
     /// # Errors
     /// The statement's; the rows after the failed one stay unlocked.
     pub fn take(&mut self, context: &Arc<QueryContext>, count: u64, sink: &mut dyn ResultSink) -> Result<()> {
+        if let Some(start) = self.start.take() {
+            self.begin(start, context)?;
+        }
         let mut wanted = self.left.map_or(count, |left| left.min(count));
         while wanted > 0 {
             let Some(piece) = self.next_rows(wanted.saturating_add(self.skip)) else { return Ok(()) };
-            let locked = run(&self.plan, context, vec![piece], &|run| collect_rows(run, &self.plan.root))?;
+            let state = RunState::default();
+            let locked = run(&self.plan, context, &state, vec![piece], &|run| collect_rows(run, &self.plan.root))?;
             for batch in locked.batches {
                 let batch = batch.compact();
                 let skipped = self.skip.min(batch.len as u64);
@@ -104,7 +131,7 @@ impl Unlocked {
 /// most one row of each.
 fn separate(
     node: &mut PlanNode,
-    limits: &mut (Option<crate::expr::Expr>, Option<crate::expr::Expr>),
+    limits: &mut (Option<Expr>, Option<Expr>),
 ) -> bool {
     if let NodeKind::Limit { input, limit, offset, ties: None } = &mut node.kind
         && *limits == (None, None)
@@ -132,17 +159,17 @@ fn take_input(node: &mut PlanNode) -> Option<PlanNode> {
 fn run<T>(
     plan: &Plan,
     context: &Arc<QueryContext>,
+    state: &RunState,
     rows: Vec<Batch>,
     body: &dyn Fn(&Run<'_>) -> Result<T>,
 ) -> Result<T> {
-    let state = RunState::default();
     let run = Run {
         plan,
         context,
         threads: 1,
         outer: Arc::new(Vec::new()),
         working: Arc::new(HashMap::from([(ROWS_TO_LOCK, Arc::new(RowSet { batches: rows }))])),
-        state: &state,
+        state,
         only_rows: None,
         runtime_filters: Arc::default(),
     };

@@ -41,6 +41,9 @@ impl Stage for DistinctOn<'_> {
     fn serial(&self) -> bool {
         true
     }
+    fn singly(&self) -> bool {
+        self.next.singly()
+    }
 }
 
 impl Worker for DistinctOnWorker<'_> {

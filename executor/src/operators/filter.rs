@@ -36,6 +36,9 @@ impl Stage for Filter<'_> {
     fn serial(&self) -> bool {
         self.next.serial()
     }
+    fn singly(&self) -> bool {
+        self.next.singly()
+    }
 }
 
 impl Worker for FilterWorker<'_> {

@@ -84,6 +84,9 @@ impl Stage for Join<'_> {
     fn serial(&self) -> bool {
         self.next.serial()
     }
+    fn singly(&self) -> bool {
+        self.next.singly()
+    }
 }
 
 struct JoinWorker<'a> {

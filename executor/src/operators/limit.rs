@@ -100,6 +100,9 @@ impl Stage for Limit<'_> {
     fn serial(&self) -> bool {
         true
     }
+    fn singly(&self) -> bool {
+        self.next.singly()
+    }
 }
 
 impl Worker for LimitWorker<'_> {

@@ -66,6 +66,10 @@ pub(crate) trait Stage: Sync {
     fn begin_round(&self, morsels: usize);
     /// Whether rows must come in order, from one worker.
     fn serial(&self) -> bool;
+    /// Whether each row is to be computed no sooner than the one before it was taken.
+    fn singly(&self) -> bool {
+        false
+    }
 }
 
 /// An operator as one worker runs it.

@@ -127,6 +127,9 @@ impl Stage for Join<'_> {
     fn serial(&self) -> bool {
         self.next.serial()
     }
+    fn singly(&self) -> bool {
+        self.next.singly()
+    }
 }
 
 impl Worker for JoinWorker<'_> {

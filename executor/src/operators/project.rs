@@ -45,6 +45,9 @@ impl Stage for Project<'_> {
     fn serial(&self) -> bool {
         self.next.serial() || self.project_is_volatile()
     }
+    fn singly(&self) -> bool {
+        self.next.singly()
+    }
 }
 
 impl Project<'_> {

@@ -22,7 +22,8 @@ pub(super) fn produce(
 ) -> Result<()> {
     run.note_row_form(node.id, FallbackReason::RowOperator);
     let rows = collect_rows(run, input)?;
-    let mut out = Out { round: SerialRound::new(stage)?, types: &node.output, rows: Vec::new() };
+    let rows_max = if stage.singly() { 1 } else { VECTOR_LANES };
+    let mut out = Out { round: SerialRound::new(stage)?, types: &node.output, rows: Vec::new(), rows_max };
     for batch in &rows.batches {
         for row in rows_of(batch, &input.output)? {
             if expand(run, exprs, &row, &mut out)? == Flow::Stop {
@@ -41,12 +42,14 @@ struct Out<'a> {
     round: SerialRound<'a>,
     types: &'a [TypeRef],
     rows: Vec<Vec<Datum>>,
+    /// Rows of a batch.
+    rows_max: usize,
 }
 
 impl Out<'_> {
     fn push(&mut self, row: Vec<Datum>) -> Result<Flow> {
         self.rows.push(row);
-        if self.rows.len() < VECTOR_LANES { Ok(Flow::Continue) } else { self.flush() }
+        if self.rows.len() < self.rows_max { Ok(Flow::Continue) } else { self.flush() }
     }
     fn flush(&mut self) -> Result<Flow> {
         types::interrupt::check()?;

@@ -13,8 +13,7 @@ use super::messages::{Bind, Message};
 use super::output::{Severity, put_count};
 use super::rows::{self, Destination};
 use crate::parser;
-use crate::session::access::Access;
-use crate::session::portal::{Held, Portal, PortalState};
+use crate::session::portal::{Held, Keep, Portal, PortalState, ROWS_AT_A_TIME};
 use crate::session::prepared::{Prepared, Source};
 use crate::session::{Session, clock};
 use crate::statements;
@@ -419,7 +418,8 @@ impl Session {
             return Ok(());
         }
         let mut held = Held::default();
-        held.locks_later = true;
+        held.lazily = true;
+        held.keep = Keep::Current;
         held.tag = statements::run(self, client, source, params, &mut Destination::Hold(&mut held))?;
         self.finish_reports(client);
         let suspended = self.send_held(client, &mut held, formats, rows_max)?;
@@ -433,7 +433,7 @@ impl Session {
         Ok(())
     }
 
-    /// Sends the next rows of a held result, locked first where they are to be. Returns whether rows may be left.
+    /// Sends the next rows of a held result, made first where they are not yet. Returns whether the limit has ended it.
     fn send_held(
         &mut self,
         client: &mut Client,
@@ -441,40 +441,40 @@ impl Session {
         formats: &[i16],
         rows_max: u64,
     ) -> Result<bool> {
-        let reach = if rows_max == 0 { u64::MAX } else { held.position.saturating_add(rows_max) };
-        self.lock_held(held, reach)?;
         let access = self.access()?;
-        send_rows(client, held, formats, rows_max, &access)
+        let mut encoder = rows::RowEncoder::new(&held.columns, formats, &access)?;
+        let wanted = if rows_max == 0 { u64::MAX } else { rows_max };
+        let mut sent = 0;
+        while sent < wanted && !client.output.is_broken() {
+            let step = ROWS_AT_A_TIME.min(wanted - sent);
+            let from = held.position;
+            let outcome = self.make_rows(held, from.saturating_add(step));
+            let to = held.rows.min(from.saturating_add(step));
+            // The rows before the one that has failed are sent.
+            for batch in held.slice(from, to) {
+                encoder.send(&batch, &mut client.output)?;
+            }
+            outcome?;
+            held.position = to;
+            held.let_go();
+            sent += to - from;
+            if to - from < step {
+                break;
+            }
+        }
+        // As in PostgreSQL, a limit that is just reached suspends even when nothing is left.
+        let suspended = sent == rows_max && rows_max != 0;
+        if suspended {
+            client.output.empty(b's');
+        } else {
+            let tag = match held.tag.split_once(' ') {
+                Some(("SELECT", _)) => format!("SELECT {sent}"),
+                _ => held.tag.clone(),
+            };
+            client.output.command_complete(&tag);
+        }
+        Ok(suspended)
     }
-}
-
-/// Sends the next rows that are held. Returns whether the limit has ended it.
-fn send_rows(
-    client: &mut Client,
-    held: &mut Held,
-    formats: &[i16],
-    rows_max: u64,
-    access: &Arc<Access>,
-) -> Result<bool> {
-    let from = held.position;
-    let to = if rows_max == 0 { held.rows } else { held.rows.min(from.saturating_add(rows_max)) };
-    let mut encoder = rows::RowEncoder::new(&held.columns, formats, access)?;
-    for batch in held.slice(from, to) {
-        encoder.send(&batch, &mut client.output)?;
-    }
-    held.position = to;
-    // As in PostgreSQL, a limit that is just reached suspends even when nothing is left.
-    let suspended = rows_max != 0 && to - from == rows_max;
-    if suspended {
-        client.output.empty(b's');
-    } else {
-        let tag = match held.tag.split_once(' ') {
-            Some(("SELECT", _)) => format!("SELECT {}", to - from),
-            _ => held.tag.clone(),
-        };
-        client.output.command_complete(&tag);
-    }
-    Ok(suspended)
 }
 
 /// Returns what a panic said.

@@ -87,6 +87,13 @@ impl Destination<'_> {
     }
 }
 
+impl Sink<'_> {
+    /// Returns a sink that counts rows.
+    pub fn discarding() -> Self {
+        Self { target: Target::Discard, rows: 0 }
+    }
+}
+
 /// Takes a statement's batches.
 pub struct Sink<'a> {
     target: Target<'a>,

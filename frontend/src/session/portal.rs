@@ -1,14 +1,17 @@
 //! Portals and cursors: a statement bound to its parameters, and the rows of it that are held for the client.
 //!
-//! A portal that is executed without a row limit streams. With a limit, and for cursors, the result is made as a whole
-//! and held; the client takes it in pieces.
+//! A portal that is executed without a row limit streams. With a limit, and for cursors, rows are made when they are asked
+//! for ([`OnDemand`]; those of FOR UPDATE are locked then, [`Unlocked`]), held, and let go of when nobody can ask for them again.
+//! What changes data, and what is no query, is made as a whole first.
 
 use std::collections::HashMap;
+use std::mem::take;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use executor::batch::Batch;
 use executor::execute::ResultSink;
+use executor::on_demand::OnDemand;
 use executor::unlocked::Unlocked;
 use storage::ExportedSnapshot;
 use types::{Datum, PgError, Result, SqlState};
@@ -88,6 +91,12 @@ impl Portals {
         self.named.iter()
     }
 
+    /// Returns the names of holdable cursors whose transaction has not committed.
+    fn unfinished_holdable(&self) -> Vec<String> {
+        let unfinished = |cursor: &Cursor| cursor.holdable && !cursor.committed && !cursor.failed;
+        self.cursors().filter(|(_, cursor)| unfinished(cursor)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// Returns the cursors. The unnamed portal is none.
     pub fn cursors(&self) -> impl Iterator<Item = (&String, &Cursor)> {
         self.named.iter().filter_map(|(name, portal)| Some((name, portal.cursor.as_ref()?)))
@@ -125,33 +134,59 @@ pub enum PortalState {
     Done,
 }
 
+/// Tuning constants: rows that are made at a time, and those before the current one that a cursor keeps which can move
+/// backwards by chance.
+pub const ROWS_AT_A_TIME: u64 = 1 << 15;
+const ROWS_KEPT: u64 = 1 << 15;
+/// A tuning constant: statements of the short path with no more rows than this are run as a whole.
+const FEW_ROWS: u64 = 1 << 10;
+
 /// Rows made and not yet taken. Positions run from 0 (before the first row) to `rows + 1` (after the last).
 #[derive(Default)]
 pub struct Held {
     /// Columns of the rows.
     pub columns: Vec<FieldDescription>,
-    /// The rows, in batches without selection.
+    /// The rows that are kept, in batches without selection.
     pub batches: Vec<Batch>,
     /// Number of the first row of each batch.
     starts: Vec<u64>,
-    /// Number of rows.
+    /// Number of rows that were made.
     pub rows: u64,
     /// The current position, as cursors count.
     pub position: u64,
     /// The tag of the command that made them.
     pub tag: String,
-    /// Whether rows are to be locked when they are taken, rather than when the statement runs.
-    pub locks_later: bool,
-    /// Rows behind these that are there once they are locked.
-    pub unlocked: Option<ToLock>,
+    /// Whether rows are to be made when they are taken, rather than when the statement runs.
+    pub lazily: bool,
+    /// Rows behind these that are made when they are asked for.
+    pub rest: Option<Rest>,
+    /// Which rows are kept.
+    pub keep: Keep,
 }
 
-/// What locks the rows of a cursor, and the values of its parameters.
-pub struct ToLock {
-    rows: Unlocked,
+/// Which of the rows that were taken may be asked for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keep {
+    /// All.
+    #[default]
+    All,
+    /// All, but they can be made again.
+    Recent,
+    /// The one that the cursor stands on.
+    Current,
+}
+
+/// Rows that are made when they are asked for, and the values of the query's parameters.
+pub struct Rest {
+    rows: Unmade,
     params: Vec<Datum>,
     /// Keeps the versions of the rows that the statement has seen from being removed.
     _snapshot: ExportedSnapshot,
+}
+
+enum Unmade {
+    Unlocked(Unlocked),
+    Query(Box<OnDemand>),
 }
 
 impl Held {
@@ -160,6 +195,33 @@ impl Held {
         self.starts.push(self.rows);
         self.rows += batch.len as u64;
         self.batches.push(batch);
+    }
+
+    /// Says that those rows are kept which a cursor may be asked for that cannot, or can, move backwards.
+    pub fn keep_for(&mut self, backward: bool) {
+        self.keep = match &self.rest {
+            _ if !backward => Keep::Current,
+            Some(Rest { rows: Unmade::Query(query), .. }) if query.again().is_some() => Keep::Recent,
+            Some(_) | None => Keep::All,
+        };
+    }
+
+    /// Returns the number of the first row that is kept.
+    fn first(&self) -> u64 {
+        self.starts.first().copied().unwrap_or(self.rows)
+    }
+
+    /// Lets go of rows that need not be kept.
+    pub fn let_go(&mut self) {
+        let kept = match self.keep {
+            Keep::All => return,
+            Keep::Recent => ROWS_KEPT,
+            Keep::Current => 1,
+        };
+        let first = self.position.saturating_sub(kept);
+        let gone = self.starts.partition_point(|start| *start <= first).saturating_sub(1);
+        self.starts.drain(..gone);
+        self.batches.drain(..gone);
     }
 
     /// Returns rows `from..to`, counted from 0, as pieces of batches.
@@ -196,34 +258,123 @@ impl ResultSink for Held {
     }
 }
 
+/// Holds few rows, and ends the statement when there are more.
+struct Few(Held);
+
+impl ResultSink for Few {
+    fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
+        self.0.push(batch);
+        Ok(if self.0.rows > FEW_ROWS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+}
+
 impl Session {
-    /// Begins to hold the rows of a plan that are locked only when they are taken. Returns whether it is such a plan.
+    /// Begins to hold the rows of a plan, which are made when they are taken. Returns whether it is such a plan.
     ///
     /// # Errors
     /// The statement's.
-    pub fn hold_unlocked(&mut self, planned: &Planned, params: &[Datum], held: &mut Held) -> Result<bool> {
+    pub fn hold_lazily(&mut self, planned: &Planned, params: &[Datum], held: &mut Held) -> Result<bool> {
         let context = self.context(params)?;
-        let Some(rows) = Unlocked::new(&planned.plan, &context)? else { return Ok(false) };
+        let rows = match Unlocked::new(&planned.plan, &context)? {
+            Some(rows) => Unmade::Unlocked(rows),
+            None => match OnDemand::new(&planned.plan, &context)? {
+                Some(query) => Unmade::Query(Box::new(query)),
+                None => return Ok(false),
+            },
+        };
         held.columns.clone_from(&planned.columns);
         let snapshot = self.open()?.storage.lock().export_snapshot();
-        held.unlocked = Some(ToLock { rows, params: params.to_vec(), _snapshot: snapshot });
+        held.rest = Some(Rest { rows, params: params.to_vec(), _snapshot: snapshot });
         Ok(true)
     }
 
-    /// Locks rows until `count` are held or there are no more.
+    /// Holds the rows of a plan of the short path, if it is one without effects and they are few. Returns whether they are
+    /// all there.
     ///
     /// # Errors
-    /// What ends a wait, `40001`, `55P03`.
-    pub fn lock_held(&mut self, held: &mut Held, count: u64) -> Result<()> {
+    /// When the session cannot run statements.
+    pub fn hold_few(&mut self, planned: &Planned, params: &[Datum], held: &mut Held) -> Result<bool> {
+        if planned.point.is_none() || executor::on_demand::is_volatile(&planned.plan) {
+            return Ok(false);
+        }
+        let context = self.context(params)?;
+        let mut few = Few(Held::default());
+        // An error is met again when its row is taken.
+        let is_done = executor::execute(&planned.plan, &context, &mut few).is_ok() && few.0.rows <= FEW_ROWS;
+        if is_done {
+            held.columns.clone_from(&planned.columns);
+            (held.batches, held.starts, held.rows) = (few.0.batches, few.0.starts, few.0.rows);
+        }
+        Ok(is_done)
+    }
+
+    /// Makes rows until `count` are held or there are no more.
+    ///
+    /// # Errors
+    /// Those of the statement, once the rows before are held; for rows that are locked also what ends a wait, `40001`,
+    /// `55P03`.
+    pub fn make_rows(&mut self, held: &mut Held, count: u64) -> Result<()> {
         if held.rows >= count {
             return Ok(());
         }
-        let Some(mut unlocked) = held.unlocked.take() else { return Ok(()) };
-        let context = self.context(&unlocked.params)?;
+        let Some(mut rest) = held.rest.take() else { return Ok(()) };
         let wanted = count - held.rows;
-        unlocked.rows.take(&context, wanted, held)?;
-        if held.rows >= count {
-            held.unlocked = Some(unlocked);
+        let more = match &mut rest.rows {
+            Unmade::Unlocked(rows) => {
+                let context = self.context(&rest.params)?;
+                rows.take(&context, wanted, held)?;
+                held.rows >= count
+            }
+            Unmade::Query(query) => query.take(wanted, held)?,
+        };
+        if more || held.keep == Keep::Recent {
+            held.rest = Some(rest);
+        }
+        Ok(())
+    }
+
+    /// Makes row `row` again, and those after it, unless it is kept.
+    ///
+    /// # Errors
+    /// As [`Self::make_rows`].
+    pub fn make_again(&mut self, held: &mut Held, row: u64) -> Result<()> {
+        if row >= held.first() {
+            return Ok(());
+        }
+        let Some(Rest { rows: Unmade::Query(query), .. }) = &mut held.rest else { return Ok(()) };
+        let Some(again) = query.again() else { return Ok(()) };
+        **query = again;
+        // Whoever goes back that far may do so again.
+        held.keep = Keep::All;
+        held.batches.clear();
+        held.starts.clear();
+        let rows = take(&mut held.rows);
+        self.make_rows(held, rows)
+    }
+
+    /// Makes all rows of the holdable cursors of a transaction that is about to commit.
+    ///
+    /// # Errors
+    /// As [`Self::make_rows`].
+    pub(super) fn hold_cursors(&mut self) -> Result<()> {
+        for name in self.portals.unfinished_holdable() {
+            let Some(PortalState::Held(held)) = self.portals.get_mut(&name).map(|portal| &mut portal.state)
+            else {
+                continue;
+            };
+            let mut held = take(held);
+            let backward = held.keep != Keep::Current;
+            let outcome = match backward {
+                true => self.make_again(&mut held, 0),
+                false => Ok(()),
+            };
+            held.keep = Keep::All;
+            let outcome = outcome.and_then(|()| self.make_rows(&mut held, u64::MAX));
+            held.rest = None;
+            if let Some(portal) = self.portals.get_mut(&name) {
+                portal.state = PortalState::Held(held);
+            }
+            outcome?;
         }
         Ok(())
     }
@@ -256,7 +407,7 @@ impl Session {
     /// Drops the portals of a transaction that ends; holdable cursors outlive a commit.
     pub(super) fn close_portals(&mut self, committed: bool) {
         self.portals.retain(|portal| match &mut portal.cursor {
-            Some(cursor) if cursor.holdable && (committed || cursor.committed) => {
+            Some(cursor) if cursor.holdable && ((committed && !cursor.failed) || cursor.committed) => {
                 cursor.committed = true;
                 true
             }

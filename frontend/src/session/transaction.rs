@@ -320,10 +320,10 @@ impl Session {
     /// Those of the storage; the transaction is over then, too.
     pub fn commit(&mut self) -> Result<bool> {
         if !self.is_failed()
-            && let Err(violation) = self.settle_deferred(true)
+            && let Err(error) = self.settle_deferred(true).and_then(|()| self.hold_cursors())
         {
             self.rollback();
-            return Err(violation);
+            return Err(error);
         }
         if self.transaction.is_none() {
             return Ok(true);

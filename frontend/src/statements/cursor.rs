@@ -1,6 +1,7 @@
-//! DECLARE, FETCH, MOVE, CLOSE. A cursor's rows are made when it is declared and held in memory; those of FOR UPDATE are
-//! locked when they are fetched.
+//! DECLARE, FETCH, MOVE, CLOSE. A cursor's rows are made (and those of FOR UPDATE locked) when they are fetched. Those that may be
+//! fetched again are held in memory.
 
+use executor::execute::ResultSink;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{ClosePortalStmt, DeclareCursorStmt, FetchDirection, FetchStmt};
 use types::errors::cursors as errors;
@@ -8,8 +9,8 @@ use types::{Datum, PgError, Result, SqlState};
 
 use crate::server::connection::Client;
 use crate::server::output::FieldDescription;
-use crate::server::rows::Destination;
-use crate::session::portal::{Cursor, Held, Portal, PortalState};
+use crate::server::rows::{Destination, Sink};
+use crate::session::portal::{Cursor, Held, Keep, Portal, PortalState, ROWS_AT_A_TIME};
 use crate::session::prepared::Source;
 use crate::session::{Session, clock};
 
@@ -65,6 +66,10 @@ pub(super) fn declare(
     };
     let mut held = Held::default();
     let query = super::query::hold(session, client, &query, params, &mut held, &admit)?;
+    held.keep_for(query.backward && options & NO_SCROLL == 0);
+    if options & SCROLL != 0 {
+        held.keep = Keep::All;
+    }
     let cursor = Cursor {
         // PostgreSQL keeps the whole text that the client has sent.
         text: source.parsed.text.to_string(),
@@ -104,7 +109,6 @@ pub(super) fn fetch(
     statement: &FetchStmt,
     destination: &mut Destination<'_>,
 ) -> Result<String> {
-    let access = session.access()?;
     let name = &statement.portalname;
     let missing = || PgError::new(SqlState::INVALID_CURSOR_NAME, format!("cursor \"{name}\" does not exist"));
     let portal = session.portals.get_mut(name).ok_or_else(missing)?;
@@ -115,51 +119,108 @@ pub(super) fn fetch(
         return Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
     }
     let PortalState::Held(held) = &mut portal.state else { return Err(missing()) };
-    if held.unlocked.is_some() {
-        let mut held = std::mem::take(held);
-        let reach = reach(&held, statement);
-        let outcome = session.lock_held(&mut held, reach);
-        let portal = session.portals.get_mut(name).ok_or_else(missing)?;
-        portal.state = PortalState::Held(held);
-        if let Some(cursor) = &mut portal.cursor {
-            cursor.failed = outcome.is_err();
-        }
-        outcome?;
-    }
-    let portal = session.portals.get_mut(name).ok_or_else(missing)?;
-    let PortalState::Held(held) = &mut portal.state else { return Err(missing()) };
-    let motion = motion(held, statement.direction(), statement.how_many, statement.ismove);
-    let from_end = statement.direction() == FetchDirection::FetchAbsolute && statement.how_many < 0;
-    if (motion.backward || from_end) && !scrollable {
-        if let Some(cursor) = &mut portal.cursor {
-            cursor.failed = true;
-        }
-        return Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "cursor can only scan forward")
-            .with_hint("Declare it with SCROLL option to enable backward scan."));
-    }
-    held.position = motion.position;
-    if statement.ismove {
-        return Ok(format!("MOVE {}", motion.rows.len()));
-    }
-    let columns = held.columns.clone();
-    let count = motion.rows.len();
-    let batches: Vec<_> = if motion.descending {
-        motion.rows.rev().flat_map(|row| held.slice(row, row + 1)).collect()
-    } else {
-        held.slice(motion.rows.start, motion.rows.end)
-    };
+    let mut held = std::mem::take(held);
     // Only the simple protocol leaves the format to the cursor.
     let mut binary = Destination::Wire { formats: &[1], describe: true };
     let destination = match destination {
         Destination::Wire { describe: true, .. } if is_binary => &mut binary,
         other => other,
     };
+    let fetched = match forward(statement) {
+        Some(count) => fetch_forward(session, client, statement, &mut held, count, destination),
+        None => fetch_other(session, client, statement, &mut held, scrollable, destination),
+    };
+    held.let_go();
+    let portal = session.portals.get_mut(name).ok_or_else(missing)?;
+    portal.state = PortalState::Held(held);
+    if let Some(cursor) = &mut portal.cursor {
+        cursor.failed = fetched.is_err();
+    }
+    let command = if statement.ismove { "MOVE" } else { "FETCH" };
+    fetched.map(|count| format!("{command} {count}"))
+}
+
+/// Returns how many rows a FETCH wants that come next.
+fn forward(statement: &FetchStmt) -> Option<u64> {
+    let count = u64::try_from(statement.how_many).ok().filter(|count| *count > 0);
+    count.filter(|_| statement.direction() == FetchDirection::FetchForward)
+}
+
+/// FETCH FORWARD: many rows are not held together. An error comes before all rows unless these are many.
+fn fetch_forward(
+    session: &mut Session,
+    client: &mut Client,
+    statement: &FetchStmt,
+    held: &mut Held,
+    count: u64,
+    destination: &mut Destination<'_>,
+) -> Result<u64> {
+    let access = session.access()?;
+    let columns = held.columns.clone();
+    let mut step = ROWS_AT_A_TIME.min(count);
+    session.make_rows(held, held.position.saturating_add(step))?;
+    let mut sink = match statement.ismove {
+        true => Sink::discarding(),
+        false => destination.open(client, &columns, &access)?,
+    };
+    let mut fetched = 0;
+    loop {
+        let motion = motion(held, FetchDirection::FetchForward, step as i64, statement.ismove);
+        held.position = motion.position;
+        fetched += motion.rows.len();
+        let is_last = motion.rows.len() < step || fetched == count;
+        for mut batch in held.slice(motion.rows.start, motion.rows.end) {
+            batch.columns.truncate(columns.len());
+            if sink.push(batch)?.is_break() {
+                return Ok(fetched);
+            }
+        }
+        if is_last {
+            return Ok(fetched);
+        }
+        held.let_go();
+        step = ROWS_AT_A_TIME.min(count - fetched);
+        session.make_rows(held, held.position.saturating_add(step))?;
+    }
+}
+
+/// The other directions.
+fn fetch_other(
+    session: &mut Session,
+    client: &mut Client,
+    statement: &FetchStmt,
+    held: &mut Held,
+    scrollable: bool,
+    destination: &mut Destination<'_>,
+) -> Result<u64> {
+    session.make_rows(held, reach(held, statement))?;
+    let motion = motion(held, statement.direction(), statement.how_many, statement.ismove);
+    let from_end = statement.direction() == FetchDirection::FetchAbsolute && statement.how_many < 0;
+    if (motion.backward || from_end) && !scrollable {
+        return Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "cursor can only scan forward")
+            .with_hint("Declare it with SCROLL option to enable backward scan."));
+    }
+    let count = motion.rows.len();
+    if count > 0 {
+        session.make_again(held, motion.rows.start)?;
+    }
+    held.position = motion.position;
+    if statement.ismove {
+        return Ok(count);
+    }
+    let columns = held.columns.clone();
+    let batches: Vec<_> = if motion.descending {
+        motion.rows.rev().flat_map(|row| held.slice(row, row + 1)).collect()
+    } else {
+        held.slice(motion.rows.start, motion.rows.end)
+    };
+    let access = session.access()?;
     let mut sink = destination.open(client, &columns, &access)?;
     for mut batch in batches {
         batch.columns.truncate(columns.len());
-        let _ = executor::execute::ResultSink::push(&mut sink, batch)?;
+        let _ = sink.push(batch)?;
     }
-    Ok(format!("FETCH {count}"))
+    Ok(count)
 }
 
 /// Returns how many rows of a cursor a FETCH needs to have been made.

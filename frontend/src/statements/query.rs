@@ -34,7 +34,7 @@ use crate::session::prepared::Source;
 /// A statement ready to run.
 pub struct Planned {
     /// The plan.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// Result columns; none when it returns no rows.
     pub columns: Vec<FieldDescription>,
     /// The command tag without its count.
@@ -62,8 +62,10 @@ pub(super) fn run(
         None => Arc::new(plan(session, source, params)?),
     };
     if let Destination::Hold(held) = destination
-        && held.locks_later
-        && session.hold_unlocked(&planned, params, held)?
+        && held.lazily
+        && planned.tag == "SELECT"
+        && planned.returns_rows
+        && (session.hold_few(&planned, params, held)? || session.hold_lazily(&planned, params, held)?)
     {
         return Ok("SELECT 0".to_owned());
     }
@@ -122,8 +124,8 @@ pub(super) struct HeldQuery {
     pub(super) backward: bool,
 }
 
-/// Runs the query of a cursor and holds its rows, those of `Held::columns` and row ids behind them. `admit` says, once
-/// the query is analyzed, whether there may be such a cursor.
+/// Prepares to hold the rows of a cursor's query, those of `Held::columns` and row ids behind them. `admit` says, once the
+/// query is analyzed, whether there may be such a cursor.
 pub(super) fn hold(
     session: &mut Session,
     client: &mut Client,
@@ -140,7 +142,7 @@ pub(super) fn hold(
         }
     };
     held.tag = "SELECT".to_owned();
-    if session.hold_unlocked(&planned, params, held)? {
+    if session.hold_lazily(&planned, params, held)? {
         held.columns.truncate(held.columns.len().saturating_sub(query.tables.len()));
         return Ok(query);
     }
@@ -271,7 +273,7 @@ pub fn plan_statement(session: &mut Session, statement: &Statement, params: &[Da
     let point = PointPlan::new(&plan, &session.open()?.storage.lock());
     let locks = tables_of(&plan);
     let returns_rows = columns.is_some();
-    Ok(Planned { plan, returns_rows, columns: columns.unwrap_or_default(), tag, point, locks })
+    Ok(Planned { plan: Arc::new(plan), returns_rows, columns: columns.unwrap_or_default(), tag, point, locks })
 }
 
 /// Returns an expression of an index, its columns numbered from 1.

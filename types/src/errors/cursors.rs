@@ -49,3 +49,7 @@ pub fn duplicate(name: &str) -> PgError {
 pub fn current_of_view() -> PgError {
     PgError::new(SqlState::FEATURE_NOT_SUPPORTED, "WHERE CURRENT OF on a view is not implemented")
 }
+/// `could not start a thread for a query: reason`
+pub fn no_thread(reason: &str) -> PgError {
+    PgError::new(SqlState::INSUFFICIENT_RESOURCES, format!("could not start a thread for a query: {reason}"))
+}

@@ -221,4 +221,7 @@ impl Stage for Join<'_> {
     fn serial(&self) -> bool {
         self.next.serial()
     }
+    fn singly(&self) -> bool {
+        self.next.singly()
+    }
 }

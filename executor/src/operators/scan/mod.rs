@@ -40,6 +40,8 @@ struct Scanner<'a> {
     rest: Vec<VectorExpr>,
     /// Positions in `scan.columns` that `rest` reads.
     rest_columns: Vec<usize>,
+    /// Whether `rest` looks at each row no sooner than the one before it was taken.
+    singly: bool,
 }
 
 /// The lanes of a vector that are left, and the columns decoded so far (by position in `scan.columns`).
@@ -56,7 +58,8 @@ pub(super) fn produce(run: &Run<'_>, node: &PlanNode, scan: &Scan, stage: &dyn S
     if let Some(row) = only_row(run, scan) {
         return produce_row(run, node, scan, (row, &[]), stage);
     }
-    let scanner = Scanner::new(run, node.id, scan, None, &[])?;
+    let mut scanner = Scanner::new(run, node.id, scan, None, &[])?;
+    scanner.singly = stage.singly() && !scanner.rest.is_empty();
     if let Some(rows) = lookup::rows(&scanner.table, &scanner.pushed)? {
         return run_morsels(run.context, 1, 1, stage, &|_, worker| scanner.rows(&rows, worker));
     }
@@ -99,8 +102,15 @@ impl<'a> Scanner<'a> {
             Some(row) => run.context.transaction()?.lock().scan_row(TableId(scan.table), row)?,
             None => run.table_scan(scan.table)?,
         };
-        let mut scanner =
-            Self { run, scan, table, pushed: Vec::new(), rest: Vec::new(), rest_columns: Vec::new() };
+        let mut scanner = Self {
+            run,
+            scan,
+            table,
+            pushed: Vec::new(),
+            rest: Vec::new(),
+            rest_columns: Vec::new(),
+            singly: false,
+        };
         let mut rest = Vec::new();
         for filter in conditions.iter().chain(&scan.filters) {
             let pushed = if run.context.options.force_row {
@@ -218,12 +228,35 @@ impl<'a> Scanner<'a> {
                 positions = Some(bitmap::selection_of(&mask));
             }
         }
+        if self.singly {
+            return self.one_by_one(group, index, positions.unwrap_or((0..lanes as u16).collect()), worker);
+        }
         let whole = is_dense(positions.as_deref(), lanes);
         let mut left = Lanes { positions, whole, loaded: vec![None; self.scan.columns.len()] };
         if !self.rest.is_empty() && !self.filter_rest(group, index, &mut left)? {
             return Ok(Flow::Continue);
         }
         self.push(group, index, left, worker)
+    }
+
+    /// Filters and pushes lanes one after the other.
+    fn one_by_one(
+        &self,
+        group: &RowGroup,
+        index: usize,
+        positions: Vec<u16>,
+        worker: &mut dyn Worker,
+    ) -> Result<Flow> {
+        for position in positions {
+            let loaded = vec![None; self.scan.columns.len()];
+            let mut left = Lanes { positions: Some(vec![position]), whole: false, loaded };
+            if self.filter_rest(group, index, &mut left)?
+                && self.push(group, index, left, worker)? == Flow::Stop
+            {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
     }
 
     /// Runs the filters on decoded vectors; returns whether any lane is left.
