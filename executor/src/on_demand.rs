@@ -17,12 +17,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use kernels::vector::VECTOR_LANES;
 use parking_lot::{Condvar, Mutex};
 use storage::{TableId, TableScan};
-use types::{PgError, Result};
+use types::{PgError, Result, TypeRef};
 
 use crate::batch::Batch;
 use crate::context::QueryContext;
+use crate::convert::{batch_of, rows_of};
 use crate::execute::{ResultSink, RunState, run_into};
 use crate::expr::{Expr, ExprKind, Volatility};
 use crate::output::Order;
@@ -72,9 +74,14 @@ impl OnDemand {
 
     /// Returns the same query from its beginning; `None` when a second run could give other rows.
     pub fn again(&self) -> Option<Self> {
+        (!is_volatile(&self.query.plan) && is_steady(&self.query.plan)).then(|| self.anew())
+    }
+
+    /// Returns the same query from its beginning, whatever its rows will be.
+    #[must_use]
+    pub fn anew(&self) -> Self {
         let query = Arc::clone(&self.query);
-        let again = Self { query, running: None, made: VecDeque::new(), count: 0, singly: self.singly, end: None };
-        (!is_volatile(&self.query.plan) && is_steady(&self.query.plan)).then_some(again)
+        Self { query, running: None, made: VecDeque::new(), count: 0, singly: self.singly, end: None }
     }
 
     /// Gives rows to `sink` until it has `count` of them, or there are no more. Returns whether there may be more.
@@ -111,14 +118,18 @@ impl OnDemand {
             None => self.running.insert(Running::start(&self.query, self.singly, self.count)?),
         };
         let (batches, end) = running.exchange.ask(wanted);
-        for batch in batches {
+        for batch in together(batches, &self.query.plan.root.output)? {
             self.count += batch.len as u64;
             self.made.push_back(batch);
         }
         if let Some(end) = end {
             self.running = None;
             match &end {
-                Err(error) if !self.singly && is_of_a_row(error) && (self.count == 0 || is_steady(&self.query.plan)) => {
+                Err(error)
+                    if !self.singly
+                        && is_of_a_row(error)
+                        && (self.count == 0 || is_steady(&self.query.plan)) =>
+                {
                     self.singly = true;
                 }
                 Ok(()) | Err(_) => self.end = Some(end),
@@ -128,19 +139,30 @@ impl OnDemand {
     }
 }
 
+/// Puts rows that were made one by one together.
+fn together(batches: Vec<Batch>, types: &[TypeRef]) -> Result<Vec<Batch>> {
+    if batches.len() < 2 || types.is_empty() || batches.iter().any(|batch| batch.len != 1) {
+        return Ok(batches);
+    }
+    let mut rows = Vec::with_capacity(batches.len());
+    for batch in &batches {
+        rows.extend(rows_of(batch, types)?);
+    }
+    rows.chunks(VECTOR_LANES).map(|rows| batch_of(rows, types)).collect()
+}
+
 /// Returns the first `count` rows of a batch, and the others.
-fn split(batch: Batch, count: usize) -> (Batch, Option<Batch>) {
+pub(crate) fn split(batch: Batch, count: usize) -> (Batch, Option<Batch>) {
     if batch.len <= count {
         return (batch, None);
     }
-    let part = |lanes: std::ops::Range<u16>| {
-        Batch { selection: Some(lanes.collect()), ..batch.clone() }.compact()
-    };
+    let part =
+        |lanes: std::ops::Range<u16>| Batch { selection: Some(lanes.collect()), ..batch.clone() }.compact();
     (part(0..count as u16), Some(part(count as u16..batch.len as u16)))
 }
 
 /// Says whether an error may be that of one row, rather than one of the statement as a whole.
-fn is_of_a_row(error: &PgError) -> bool {
+pub(crate) fn is_of_a_row(error: &PgError) -> bool {
     !matches!(&error.sqlstate().as_str()[..2], "40" | "53" | "57" | "58" | "XX")
 }
 
@@ -149,7 +171,7 @@ fn roots(plan: &Plan) -> impl Iterator<Item = &PlanNode> {
 }
 
 /// Returns the stored tables that a plan reads, as they are.
-pub(crate) fn tables_of(plan: &Plan, context: &QueryContext) -> Result<HashMap<u64, TableScan>> {
+fn tables_of(plan: &Plan, context: &QueryContext) -> Result<HashMap<u64, TableScan>> {
     let mut numbers = Vec::new();
     for root in roots(plan) {
         root.walk(&mut |node| {
@@ -169,25 +191,29 @@ pub(crate) fn tables_of(plan: &Plan, context: &QueryContext) -> Result<HashMap<u
 /// Says whether a plan calls a volatile function.
 pub fn is_volatile(plan: &Plan) -> bool {
     let mut volatile = false;
-    let mut look = |expr: &Expr| {
-        expr.walk(&mut |part| match &part.kind {
-            ExprKind::Call { function, .. }
-            | ExprKind::SetCall { function, .. }
-            | ExprKind::ScalarArray { function, .. } => volatile |= function.volatility == Volatility::Volatile,
-            _ => {}
-        });
-    };
-    let mut functions_volatile = false;
     for root in roots(plan) {
         root.walk(&mut |node| {
             if let NodeKind::FunctionScan { functions, .. } = &node.kind {
-                functions_volatile |=
-                    functions.iter().any(|call| call.function.volatility == Volatility::Volatile);
+                volatile |= functions.iter().any(|call| call.function.volatility == Volatility::Volatile);
             }
-            node.for_each_expr(&mut look);
+            node.for_each_expr(&mut |expr| volatile |= is_volatile_call(expr));
         });
     }
-    volatile || functions_volatile
+    volatile
+}
+
+/// Says whether an expression calls a volatile function.
+pub(crate) fn is_volatile_call(expr: &Expr) -> bool {
+    let mut volatile = false;
+    expr.walk(&mut |part| {
+        if let ExprKind::Call { function, .. }
+        | ExprKind::SetCall { function, .. }
+        | ExprKind::ScalarArray { function, .. } = &part.kind
+        {
+            volatile |= function.volatility == Volatility::Volatile;
+        }
+    });
+    volatile
 }
 
 /// Says whether a plan gives its rows in the same order each time, however its work is shared out.

@@ -1,21 +1,21 @@
 //! Rows of SELECT ... FOR UPDATE that are locked as they are taken: what a cursor returns.
 //!
-//! The input of LockRows is computed once, when the first row is taken, over the tables as they were when the statement began; it
-//! is cheap beside a lock on each row. Then every call locks as many of these rows as it takes to return what is asked for, and computes what lies above: the
+//! The input of LockRows is a query of its own ([`OnDemand`]), over the tables as they were when the statement began. Every call
+//! takes as many of its rows as are needed to return what is asked for, locks them, and computes what lies above: the
 //! output's expressions, and LIMIT and OFFSET, which count rows that were locked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use storage::TableScan;
 use types::Result;
 
 use crate::batch::Batch;
 use crate::context::QueryContext;
 use crate::execute::{ResultSink, Run, RunState, of_panic};
 use crate::expr::Expr;
-use crate::on_demand::tables_of;
+use crate::on_demand::{OnDemand, is_of_a_row, is_volatile, split};
 use crate::operators::{RowSet, collect_rows, limit_count};
 use crate::plan::{NodeKind, Plan, PlanNode};
 
@@ -26,25 +26,21 @@ const ROWS_TO_LOCK: u32 = u32::MAX;
 pub struct Unlocked {
     /// The plan without its LIMIT; LockRows reads the working table.
     plan: Plan,
-    /// What is computed when the first row is taken.
-    start: Option<Start>,
-    rows: Vec<Batch>,
-    /// The batch and the lane of the next row to lock.
-    next: (usize, usize),
+    input: OnDemand,
+    /// Rows of the input to lock before others.
+    pending: VecDeque<Batch>,
+    /// LIMIT and OFFSET, until the first row is taken.
+    limits: Option<Limits>,
     /// Rows that OFFSET still skips.
     skip: u64,
     /// Rows that LIMIT still lets pass.
     left: Option<u64>,
+    /// Whether rows are computed one by one.
+    singly: bool,
 }
 
-/// See [`Unlocked::start`].
-struct Start {
-    plan: Arc<Plan>,
-    input: PlanNode,
-    limit: Option<Expr>,
-    offset: Option<Expr>,
-    tables: HashMap<u64, TableScan>,
-}
+/// The expressions of LIMIT and OFFSET.
+type Limits = (Option<Expr>, Option<Expr>);
 
 impl Unlocked {
     /// Prepares to lock the rows of `plan`; `None` when it does not end with locking its rows.
@@ -58,23 +54,10 @@ impl Unlocked {
             return Ok(None);
         }
         let Some(input) = take_input(&mut rest.root) else { return Ok(None) };
-        let tables = tables_of(plan, context)?;
-        let start = Start { plan: Arc::clone(plan), input, limit: limits.0, offset: limits.1, tables };
-        Ok(Some(Self { plan: rest, start: Some(start), rows: Vec::new(), next: (0, 0), skip: 0, left: None }))
-    }
-
-    /// Computes the rows to lock.
-    fn begin(&mut self, Start { plan, input, limit, offset, tables }: Start, context: &Arc<QueryContext>) -> Result<()> {
-        let state = RunState::over(tables);
-        let (skip, left, rows) = run(&plan, context, &state, Vec::new(), &|run| {
-            // PostgreSQL looks at OFFSET before LIMIT.
-            let skip = limit_count(run, offset.as_ref(), true)?.unwrap_or(0);
-            let left = limit_count(run, limit.as_ref(), false)?;
-            Ok((skip, left, collect_rows(run, &input)?))
-        })?;
-        self.rows = rows.batches.into_iter().map(Batch::compact).collect();
-        (self.skip, self.left) = (skip, left);
-        Ok(())
+        let input = Arc::new(Plan { root: input, ..rest.clone() });
+        let Some(input) = OnDemand::new(&input, context)? else { return Ok(None) };
+        let (singly, limits) = (is_volatile(plan), Some(limits));
+        Ok(Some(Self { plan: rest, input, pending: VecDeque::new(), limits, skip: 0, left: None, singly }))
     }
 
     /// Locks rows until `count` were given to `sink` or there are no more.
@@ -82,15 +65,26 @@ impl Unlocked {
     /// # Errors
     /// The statement's; the rows after the failed one stay unlocked.
     pub fn take(&mut self, context: &Arc<QueryContext>, count: u64, sink: &mut dyn ResultSink) -> Result<()> {
-        if let Some(start) = self.start.take() {
-            self.begin(start, context)?;
+        if let Some((limit, offset)) = self.limits.take() {
+            // PostgreSQL looks at OFFSET before LIMIT.
+            (self.skip, self.left) = run(&self.plan, context, Vec::new(), &|run| {
+                let skip = limit_count(run, offset.as_ref(), true)?.unwrap_or(0);
+                Ok((skip, limit_count(run, limit.as_ref(), false)?))
+            })?;
         }
         let mut wanted = self.left.map_or(count, |left| left.min(count));
         while wanted > 0 {
-            let Some(piece) = self.next_rows(wanted.saturating_add(self.skip)) else { return Ok(()) };
-            let state = RunState::default();
-            let locked = run(&self.plan, context, &state, vec![piece], &|run| collect_rows(run, &self.plan.root))?;
-            for batch in locked.batches {
+            let count = if self.singly { 1 } else { wanted.saturating_add(self.skip) };
+            let Some(piece) = self.next_rows(count)? else { return Ok(()) };
+            let rows = vec![piece.clone()];
+            let locked = run(&self.plan, context, rows, &|run| collect_rows(run, &self.plan.root));
+            if piece.len > 1 && locked.as_ref().is_err_and(is_of_a_row) {
+                // The rows before the one that has failed come first.
+                self.pending.push_front(piece);
+                self.singly = true;
+                continue;
+            }
+            for batch in locked?.batches {
                 let batch = batch.compact();
                 let skipped = self.skip.min(batch.len as u64);
                 self.skip -= skipped;
@@ -110,29 +104,35 @@ impl Unlocked {
     }
 
     /// Returns some of the rows that come next, `count` at most.
-    fn next_rows(&mut self, count: u64) -> Option<Batch> {
-        loop {
-            let (at, lane) = self.next;
-            let batch = self.rows.get_mut(at)?;
-            let end = batch.len.min(lane.saturating_add(usize::try_from(count).unwrap_or(usize::MAX)));
-            if lane == end {
-                *batch = Batch::new(Vec::new(), 0);
-                self.next = (at + 1, 0);
-                continue;
+    fn next_rows(&mut self, count: u64) -> Result<Option<Batch>> {
+        if self.pending.is_empty() {
+            let mut taken = Taken(&mut self.pending);
+            let outcome = self.input.take(count, &mut taken);
+            // An error is met again behind the rows before it.
+            if self.pending.is_empty() {
+                outcome?;
             }
-            self.next.1 = end;
-            let selection = (lane as u16..end as u16).collect();
-            return Some(Batch { selection: Some(selection), ..batch.clone() }.compact());
         }
+        let Some(batch) = self.pending.pop_front() else { return Ok(None) };
+        let (batch, rest) = split(batch, usize::try_from(count).unwrap_or(usize::MAX));
+        rest.into_iter().for_each(|rest| self.pending.push_front(rest));
+        Ok(Some(batch))
+    }
+}
+
+/// Takes batches as they are.
+struct Taken<'a>(&'a mut VecDeque<Batch>);
+
+impl ResultSink for Taken<'_> {
+    fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
+        self.0.push_back(batch);
+        Ok(ControlFlow::Continue(()))
     }
 }
 
 /// Takes LIMIT and OFFSET out of the nodes above LockRows. Returns whether these are as they must be: nodes that make at
 /// most one row of each.
-fn separate(
-    node: &mut PlanNode,
-    limits: &mut (Option<Expr>, Option<Expr>),
-) -> bool {
+fn separate(node: &mut PlanNode, limits: &mut Limits) -> bool {
     if let NodeKind::Limit { input, limit, offset, ties: None } = &mut node.kind
         && *limits == (None, None)
     {
@@ -159,17 +159,17 @@ fn take_input(node: &mut PlanNode) -> Option<PlanNode> {
 fn run<T>(
     plan: &Plan,
     context: &Arc<QueryContext>,
-    state: &RunState,
     rows: Vec<Batch>,
     body: &dyn Fn(&Run<'_>) -> Result<T>,
 ) -> Result<T> {
+    let state = RunState::default();
     let run = Run {
         plan,
         context,
         threads: 1,
         outer: Arc::new(Vec::new()),
         working: Arc::new(HashMap::from([(ROWS_TO_LOCK, Arc::new(RowSet { batches: rows }))])),
-        state,
+        state: &state,
         only_rows: None,
         runtime_filters: Arc::default(),
     };

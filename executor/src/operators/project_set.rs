@@ -9,6 +9,7 @@ use crate::convert::{batch_of, rows_of};
 use crate::execute::{FallbackReason, Run};
 use crate::expr::{Expr, ExprKind};
 use crate::functions::RowStream;
+use crate::on_demand::is_volatile_call;
 use crate::plan::PlanNode;
 use crate::rows::RowEvaluator;
 
@@ -63,17 +64,20 @@ impl Out<'_> {
 }
 
 /// What an item of the target list gives for one row of the input.
-enum Item {
+enum Item<'a> {
+    /// One that is computed for each row of the output.
+    Each(&'a Expr),
     /// The same for each row of the output.
     Single(Datum),
     /// One for each row.
     Many(RowStream),
 }
 
-impl Item {
+impl Item<'_> {
     /// Returns the value of the next row, and whether it is one of a set.
-    fn next(&mut self) -> Result<(Datum, bool)> {
+    fn next(&mut self, run: &Run<'_>, row: &[Datum]) -> Result<(Datum, bool)> {
         let rows = match self {
+            Self::Each(expr) => return Ok((RowEvaluator::new(run).evaluate(expr, row)?, false)),
             Self::Single(value) => return Ok((value.clone(), false)),
             Self::Many(rows) => rows,
         };
@@ -100,6 +104,7 @@ fn expand(run: &Run<'_>, exprs: &[Expr], row: &[Datum], out: &mut Out<'_>) -> Re
                 sets = true;
                 Item::Many(call_set(run, function, args, *input_collation, expr.ty, row)?)
             }
+            _ if is_volatile_call(expr) => Item::Each(expr),
             _ => Item::Single(RowEvaluator::new(run).evaluate(expr, row)?),
         });
     }
@@ -107,7 +112,7 @@ fn expand(run: &Run<'_>, exprs: &[Expr], row: &[Datum], out: &mut Out<'_>) -> Re
         let mut values = Vec::with_capacity(items.len());
         let mut any = false;
         for item in &mut items {
-            let (value, of_set) = item.next()?;
+            let (value, of_set) = item.next(run, row)?;
             any |= of_set;
             values.push(value);
         }

@@ -162,6 +162,12 @@ pub struct Held {
     pub rest: Option<Rest>,
     /// Which rows are kept.
     pub keep: Keep,
+    /// Whether PostgreSQL would run the query again from its beginning to hold all its rows.
+    pub runs_again: bool,
+    /// Whether the query calls volatile functions.
+    is_volatile: bool,
+    /// The stored tables that the query is open on.
+    pub tables: Vec<u64>,
 }
 
 /// Which of the rows that were taken may be asked for again.
@@ -204,6 +210,16 @@ impl Held {
             Some(Rest { rows: Unmade::Query(query), .. }) if query.again().is_some() => Keep::Recent,
             Some(_) | None => Keep::All,
         };
+    }
+
+    /// Begins the query again: no row is there.
+    fn begin_again(&mut self) {
+        if let Some(Rest { rows: Unmade::Query(query), .. }) = &mut self.rest {
+            **query = query.anew();
+            self.batches.clear();
+            self.starts.clear();
+            self.rows = 0;
+        }
     }
 
     /// Returns the number of the first row that is kept.
@@ -283,6 +299,8 @@ impl Session {
             },
         };
         held.columns.clone_from(&planned.columns);
+        held.tables = planned.locks.iter().map(|(table, _)| *table).collect();
+        held.is_volatile = executor::on_demand::is_volatile(&planned.plan);
         let snapshot = self.open()?.storage.lock().export_snapshot();
         held.rest = Some(Rest { rows, params: params.to_vec(), _snapshot: snapshot });
         Ok(true)
@@ -303,6 +321,7 @@ impl Session {
         let is_done = executor::execute(&planned.plan, &context, &mut few).is_ok() && few.0.rows <= FEW_ROWS;
         if is_done {
             held.columns.clone_from(&planned.columns);
+            held.tables = planned.locks.iter().map(|(table, _)| *table).collect();
             (held.batches, held.starts, held.rows) = (few.0.batches, few.0.starts, few.0.rows);
         }
         Ok(is_done)
@@ -327,7 +346,7 @@ impl Session {
             }
             Unmade::Query(query) => query.take(wanted, held)?,
         };
-        if more || held.keep == Keep::Recent {
+        if more || held.keep == Keep::Recent || (held.runs_again && held.is_volatile) {
             held.rest = Some(rest);
         }
         Ok(())
@@ -341,14 +360,10 @@ impl Session {
         if row >= held.first() {
             return Ok(());
         }
-        let Some(Rest { rows: Unmade::Query(query), .. }) = &mut held.rest else { return Ok(()) };
-        let Some(again) = query.again() else { return Ok(()) };
-        **query = again;
         // Whoever goes back that far may do so again.
         held.keep = Keep::All;
-        held.batches.clear();
-        held.starts.clear();
-        let rows = take(&mut held.rows);
+        let rows = held.rows;
+        held.begin_again();
         self.make_rows(held, rows)
     }
 
@@ -363,14 +378,16 @@ impl Session {
                 continue;
             };
             let mut held = take(held);
-            let backward = held.keep != Keep::Current;
-            let outcome = match backward {
-                true => self.make_again(&mut held, 0),
-                false => Ok(()),
-            };
+            let mut outcome = Ok(());
+            if held.runs_again && held.is_volatile {
+                held.begin_again();
+            } else if held.keep == Keep::Recent {
+                outcome = self.make_again(&mut held, 0);
+            }
             held.keep = Keep::All;
-            let outcome = outcome.and_then(|()| self.make_rows(&mut held, u64::MAX));
+            outcome = outcome.and_then(|()| self.make_rows(&mut held, u64::MAX));
             held.rest = None;
+            held.tables.clear();
             if let Some(portal) = self.portals.get_mut(&name) {
                 portal.state = PortalState::Held(held);
             }

@@ -67,6 +67,7 @@ pub(super) fn declare(
     let mut held = Held::default();
     let query = super::query::hold(session, client, &query, params, &mut held, &admit)?;
     held.keep_for(query.backward && options & NO_SCROLL == 0);
+    held.runs_again = holdable && query.backward && options & NO_SCROLL == 0;
     if options & SCROLL != 0 {
         held.keep = Keep::All;
     }

@@ -273,7 +273,14 @@ pub fn plan_statement(session: &mut Session, statement: &Statement, params: &[Da
     let point = PointPlan::new(&plan, &session.open()?.storage.lock());
     let locks = tables_of(&plan);
     let returns_rows = columns.is_some();
-    Ok(Planned { plan: Arc::new(plan), returns_rows, columns: columns.unwrap_or_default(), tag, point, locks })
+    Ok(Planned {
+        plan: Arc::new(plan),
+        returns_rows,
+        columns: columns.unwrap_or_default(),
+        tag,
+        point,
+        locks,
+    })
 }
 
 /// Returns an expression of an index, its columns numbered from 1.

@@ -1,6 +1,6 @@
 //! SELECT: from, filter, grouping, having, windows, targets, set-returning targets.
 
-use executor::expr::{ColumnId, Expr, ExprKind};
+use executor::expr::{ColumnId, Expr, ExprKind, Volatility};
 use types::{Datum, PgError, Result, TypeRef, oids};
 
 use super::Level;
@@ -58,10 +58,14 @@ impl Planner<'_> {
     fn build_targets(&mut self, plan: Logical, select: &Select, level: &Level) -> Result<Logical> {
         let mut plain = Vec::new();
         let mut with_sets = Vec::new();
+        let any_sets = select.targets.iter().any(|(_, expr)| expressions::has_set_call(expr));
         for (id, expr) in &select.targets {
             self.types.insert(*id, expr.ty);
             let expr = level.expr(expr)?;
-            if expressions::has_set_call(&expr) {
+            // What is volatile is computed for each row of the sets.
+            let is_volatile =
+                || expressions::volatility(&expr, &|_| Volatility::Stable) == Volatility::Volatile;
+            if expressions::has_set_call(&expr) || (any_sets && is_volatile()) {
                 with_sets.push((*id, expr));
             } else {
                 plain.push((*id, expr));
