@@ -1,17 +1,23 @@
 //! Project: computes expressions, keeping the selection.
 
-use types::Result;
+use types::{Result, TypeRef};
 
 use super::{Flow, Stage, Worker, produce as produce_input};
 use crate::batch::Batch;
+use crate::convert::{batch_of, rows_of};
 use crate::execute::Run;
 use crate::expr::Expr;
+use crate::on_demand::is_volatile_call;
 use crate::plan::PlanNode;
+use crate::rows::RowEvaluator;
 use crate::vectors::VectorExpr;
 
 struct Project<'a> {
     run: &'a Run<'a>,
     exprs: Vec<VectorExpr>,
+    /// Expressions that are computed for one row after the other, and the types of input and output: several of them call
+    /// volatile functions.
+    rows: Option<(&'a [Expr], &'a [TypeRef], &'a [TypeRef])>,
     next: &'a dyn Stage,
 }
 
@@ -28,7 +34,9 @@ pub(super) fn produce(
     exprs: &[Expr],
     stage: &dyn Stage,
 ) -> Result<()> {
-    let project = Project { run, exprs: VectorExpr::compile_all(run, exprs)?, next: stage };
+    let several = exprs.iter().filter(|expr| is_volatile_call(expr)).count() > 1;
+    let rows = several.then_some((exprs, input.output.as_slice(), node.output.as_slice()));
+    let project = Project { run, exprs: VectorExpr::compile_all(run, exprs)?, rows, next: stage };
     if let Some(reason) = project.exprs.iter().find_map(|expr| expr.fallback) {
         run.note_row_form(node.id, reason);
     }
@@ -63,6 +71,14 @@ impl Worker for ProjectWorker<'_> {
     }
     fn push(&mut self, batch: Batch) -> Result<Flow> {
         let project = self.project;
+        if let Some((exprs, input, output)) = project.rows {
+            let evaluator = RowEvaluator::new(project.run);
+            let mut rows = rows_of(&batch.compact(), input)?;
+            for row in &mut rows {
+                *row = exprs.iter().map(|expr| evaluator.evaluate(expr, row)).collect::<Result<_>>()?;
+            }
+            return self.next.push(batch_of(&rows, output)?);
+        }
         let columns = project
             .exprs
             .iter()

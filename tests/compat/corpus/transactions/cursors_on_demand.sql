@@ -67,7 +67,8 @@ declare c cursor for select generate_series(1, 5), nextval('s');
 fetch 2 from c;
 select last_value from s;
 rollback;
-select generate_series(1, 3), nextval('s');
+select generate_series(1, 3), nextval('s'), nextval('s') + generate_series(1, 2);
+select nextval('s'), nextval('s') from t where x < 4;
 
 -- Holdable cursors are computed when the transaction commits, those that can run backwards from their beginning.
 begin;
