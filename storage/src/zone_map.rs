@@ -73,6 +73,16 @@ impl ZoneMap {
         if decided == Pruned::All && null_count > 0 { Pruned::Unknown } else { decided }
     }
 
+    /// Returns whether no value of a chunk of integers is between `low` and `high`.
+    pub(crate) fn excludes_integers(&self, low: i64, high: i64) -> bool {
+        match (&self.min, &self.max) {
+            (Some(ScanValue::Int(min)), Some(ScanValue::Int(max))) => {
+                *max < i128::from(low) || i128::from(high) < *min
+            }
+            _ => self.null_count == Some(self.row_count),
+        }
+    }
+
     fn prune_range(&self, low: Option<&RangeEnd>, high: Option<&RangeEnd>) -> Pruned {
         let (low_none, low_all) = low.map_or((false, true), |low| {
             (ends_before(self.max.as_ref(), low), starts_after(self.min.as_ref(), low))

@@ -6,7 +6,7 @@
 //! ```
 //! The durable position is the one up to which the file was known to be durable when the frame was written; the salt
 //! keeps a payload that contains frames from being taken for some. Frames are written with `pwrite`; whoever needs
-//! durability next syncs for everybody who wrote before (group commit).
+//! durability next syncs for everybody who wrote before (group commit), and lets others write first ([`super::gathering`]).
 //!
 //! The file is made longer ahead of the records, with zeros, so that a sync has to write the records only and not the
 //! file's size, too.
@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::gathering::{self, Gathering};
 use crate::disk::{Disk, DiskFile, sync_directory_of, write_all};
 use crate::error::{Result, StorageError};
 
@@ -85,6 +86,7 @@ struct SyncState {
     durable: u64,
     syncing: bool,
     failed: Option<String>,
+    gathering: Gathering,
 }
 
 /// The records of one file.
@@ -270,13 +272,16 @@ impl FileJournal {
             }
             at_least_once = false;
             state.syncing = true;
+            let gathers = state.gathering.is_due();
             drop(state);
+            let waited = gathers.then(|| gathering::wait(|| self.tail.lock().end()));
             let tail = self.tail.lock().clone();
             let result = tail.file.sync();
             state = self.state.lock();
+            waited.iter().for_each(|waited| state.gathering.note(waited));
             state.syncing = false;
             match result {
-                Ok(()) => state.durable = state.durable.max(tail.start + tail.len),
+                Ok(()) => state.durable = state.durable.max(tail.end()),
                 Err(error) => {
                     let path = file_path(&self.directory, tail.number);
                     state.failed = Some(format!("could not fsync \"{}\": {error}", path.display()));
@@ -314,6 +319,11 @@ fn rewrite(disk: &dyn Disk, directory: &Path, content: &JournalContent) -> Resul
 }
 
 impl Tail {
+    /// Returns the position after the last record.
+    fn end(&self) -> u64 {
+        self.start + self.len
+    }
+
     /// Begins a file, durable.
     fn begin(disk: &dyn Disk, directory: &Path, number: u64, before: u64) -> Result<Self> {
         let path = file_path(directory, number);

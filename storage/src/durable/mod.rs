@@ -2,6 +2,7 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod freeze;
+mod gathering;
 pub(crate) mod hot_file;
 pub(crate) mod journal;
 pub(crate) mod manifest;

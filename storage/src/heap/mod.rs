@@ -18,7 +18,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use parking_lot::{Mutex, RwLock};
 
 pub use system::{RowState, SystemColumns};
@@ -26,6 +26,8 @@ pub(crate) use write::{EndAttempt, Holder, Placed};
 
 use crate::durable::manifest::Damage;
 use crate::error::Result;
+use crate::index::pruning::Pruning;
+use crate::index::ranges::FrozenRanges;
 use crate::index::tree::Index;
 use crate::index::{IndexDefinition, IndexId};
 use crate::segment::Segment;
@@ -45,6 +47,8 @@ pub(crate) struct Heap {
     lists: Mutex<()>,
     /// See [`Self::arrangement`].
     arrangement: AtomicU64,
+    /// What is known of frozen row groups as a whole, made when it is asked for.
+    ranges: ArcSwapOption<FrozenRanges>,
     /// Row groups whose rows were moved to others by a commit, for those who still hold identifiers of their rows.
     retired: RwLock<Vec<(u64, Arc<Group>)>>,
     next_group: AtomicU64,
@@ -89,6 +93,15 @@ impl std::ops::Deref for GroupRef {
     }
 }
 
+/// Returns where a row group is in a list.
+fn position_of(list: &[Arc<Group>], id: u64) -> Option<usize> {
+    // Most lists have every number.
+    match list.get(id as usize) {
+        Some(group) if group.id == id => Some(id as usize),
+        Some(_) | None => list.binary_search_by_key(&id, |group| group.id).ok(),
+    }
+}
+
 impl Heap {
     pub(crate) fn new(id: u64, table: TableId, columns: Arc<[ColumnDefinition]>) -> Self {
         Self {
@@ -98,6 +111,7 @@ impl Heap {
             groups: ArcSwap::default(),
             lists: Mutex::default(),
             arrangement: AtomicU64::new(0),
+            ranges: ArcSwapOption::empty(),
             retired: RwLock::default(),
             next_group: AtomicU64::new(0),
             tail: Mutex::default(),
@@ -143,17 +157,68 @@ impl Heap {
     /// Returns a row group that is in the list.
     pub(crate) fn listed_group(&self, id: u64) -> Option<GroupRef> {
         let groups = self.groups.load();
-        // Most lists have every number.
-        let position = match groups.get(id as usize) {
-            Some(group) if group.id == id => id as usize,
-            Some(_) | None => groups.binary_search_by_key(&id, |group| group.id).ok()?,
-        };
+        let position = position_of(&groups, id)?;
         Some(GroupRef::Listed(groups, position))
     }
 
     /// Returns a number for which frozen row groups there are: odd while that changes.
     pub(crate) fn arrangement(&self) -> u64 {
         self.arrangement.load(Ordering::SeqCst)
+    }
+
+    /// Returns the ranges of the frozen row groups that there are; `None` while that changes.
+    fn frozen_ranges(&self) -> Guard<Option<Arc<FrozenRanges>>> {
+        let arrangement = self.arrangement();
+        let known = self.ranges.load();
+        if known.as_ref().is_some_and(|known| known.arrangement == arrangement) || arrangement % 2 == 1 {
+            return known;
+        }
+        let definitions: Vec<Arc<Index>> = self.indexes().iter().cloned().collect();
+        let made =
+            FrozenRanges::new(arrangement, &self.list(), definitions.iter().map(|index| &index.definition));
+        if self.arrangement() == arrangement {
+            self.ranges.store(Some(Arc::new(made)));
+        }
+        self.ranges.load()
+    }
+
+    /// Calls `each` with the row groups in directories that may have keys of `pruning`, ascending, with their segments and
+    /// positions therein, until it returns something. Calls `both` first with those whose rows may be in trees, too; not
+    /// only with those that may have such keys.
+    pub(crate) fn each_frozen<T>(
+        &self,
+        pruning: &Pruning,
+        mut both: impl FnMut(u64),
+        mut each: impl FnMut(&Arc<Group>, &Arc<Segment>, usize) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let mut look = |group: &Arc<Group>| match group.segment() {
+            Some((segment, position)) if !pruning.excludes(segment, position) => {
+                each(group, segment, position)
+            }
+            Some(_) | None => Ok(None),
+        };
+        let ranges = self.frozen_ranges();
+        let list = self.list();
+        // The list has the row groups of the ranges when nothing has changed until now.
+        if let Some(ranges) = ranges.as_ref().filter(|ranges| ranges.arrangement == self.arrangement()) {
+            ranges.in_trees().iter().for_each(|id| both(*id));
+            for id in ranges.candidates(pruning) {
+                if let Some(position) = position_of(&list, id)
+                    && let Some(found) = look(&list[position])?
+                {
+                    return Ok(Some(found));
+                }
+            }
+            return Ok(None);
+        }
+        let frozen = || list.iter().filter(|group| group.is_in_directories());
+        frozen().filter(|group| group.is_in_trees()).for_each(|group| both(group.id));
+        for group in frozen() {
+            if let Some(found) = look(group)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// Changes which frozen row groups there are.

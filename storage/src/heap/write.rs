@@ -206,25 +206,20 @@ impl Heap {
             Answer::Nothing => return Ok(None),
             Answer::Unknown => {}
         }
-        let (mut known, mut directories) = (None, 0);
-        for group in self.list().iter() {
-            let Some((segment, position)) = group.segment() else { continue };
-            let pruning: &Pruning = known.get_or_insert_with(pruning);
-            if pruning.excludes(segment, position) {
-                continue;
-            }
-            directories += 1;
-            let directory = group.directories.get(&index.definition, self.columns(), segment, position)?;
-            for lane in directory.equal(key) {
-                let row = RowId::new(group.id, usize::from(*lane));
-                if let Some(holder) = holder(group, row) {
-                    index.map.note_lookup(directories);
-                    return Ok(Some(holder));
-                }
-            }
-        }
+        let mut directories = 0;
+        let found = self.each_frozen(
+            &pruning(),
+            |_| {},
+            |group, segment, position| {
+                directories += 1;
+                let directory =
+                    group.directories.get(&index.definition, self.columns(), segment, position)?;
+                let rows = directory.equal(key).iter().map(|lane| RowId::new(group.id, usize::from(*lane)));
+                Ok(rows.filter_map(|row| holder(group, row)).next())
+            },
+        )?;
         index.map.note_lookup(directories);
-        Ok(None)
+        Ok(found)
     }
 
     /// Ends a row, with `mode` as the strength of the lock that this is. `check_locks`: unless it may be locked.

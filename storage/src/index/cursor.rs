@@ -99,23 +99,21 @@ impl IndexCursor {
         reverse: bool,
     ) -> Result<Self> {
         let (mut frozen, mut skipped) = (Vec::new(), Vec::new());
-        for group in heap.groups().iter() {
-            let Some((segment, position)) = group.segment() else { continue };
-            if !group.is_in_directories() || !snapshot.is_past(group.begin()) {
-                continue;
-            }
-            if group.is_in_trees() {
-                skipped.push(group.id);
-            }
-            if pruning.excludes(segment, position) {
-                continue;
-            }
-            let directory = group.directories.get(&index.definition, heap.columns(), segment, position)?;
-            let range = directory.positions(&range);
-            if !range.is_empty() {
-                frozen.push(FrozenPart::new(group, directory, range, reverse));
-            }
-        }
+        heap.each_frozen(
+            pruning,
+            |group| skipped.push(group),
+            |group, segment, position| {
+                if snapshot.is_past(group.begin()) {
+                    let directory =
+                        group.directories.get(&index.definition, heap.columns(), segment, position)?;
+                    let range = directory.positions(&range);
+                    if !range.is_empty() {
+                        frozen.push(FrozenPart::new(group, directory, range, reverse));
+                    }
+                }
+                Ok(None::<()>)
+            },
+        )?;
         Ok(Self {
             heap,
             index,
@@ -251,27 +249,23 @@ pub(crate) fn find_unique(
         Answer::Nothing => return Ok(None),
         Answer::Unknown => {}
     }
-    let (mut pruning, mut directories) = (None, 0);
-    for group in heap.list().iter() {
-        if !group.is_in_directories() || !snapshot.is_past(group.begin()) {
-            continue;
-        }
-        let Some((segment, position)) = group.segment() else { continue };
-        let pruning = pruning.get_or_insert_with(|| Pruning::of_key(&index.definition, heap.columns(), key));
-        if pruning.excludes(segment, position) {
-            continue;
-        }
-        directories += 1;
-        let directory = group.directories.get(&index.definition, heap.columns(), segment, position)?;
-        for lane in directory.equal(&bytes) {
-            if group.sees(usize::from(*lane), snapshot) {
-                index.map.note_lookup(directories);
-                return Ok(Some(RowId::new(group.id, usize::from(*lane))));
+    let mut directories = 0;
+    let pruning = Pruning::of_key(&index.definition, heap.columns(), key);
+    let found = heap.each_frozen(
+        &pruning,
+        |_| {},
+        |group, segment, position| {
+            if !snapshot.is_past(group.begin()) {
+                return Ok(None);
             }
-        }
-    }
+            directories += 1;
+            let directory = group.directories.get(&index.definition, heap.columns(), segment, position)?;
+            let rows = directory.equal(&bytes).iter().map(|lane| usize::from(*lane));
+            Ok(rows.filter(|lane| group.sees(*lane, snapshot)).map(|lane| RowId::new(group.id, lane)).next())
+        },
+    )?;
     index.map.note_lookup(directories);
-    Ok(None)
+    Ok(found)
 }
 
 fn no_index(heap: &Heap, index: IndexId) -> StorageError {

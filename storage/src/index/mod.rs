@@ -2,7 +2,8 @@
 //!
 //! Rows in memory are in an ordered tree ([`tree`]) from keys to row identifiers, every version of a row by itself. A
 //! frozen row group has a sorted directory of its keys for each index ([`directory`]), made when it is first asked for;
-//! where a whole key is, a hash table over all of them says sooner ([`map`]).
+//! where a whole key is, a hash table over all of them says sooner ([`map`]). Row groups that cannot have a key are left out
+//! ([`pruning`], [`ranges`]).
 //! Keys are memcomparable bytes ([`key`]).
 
 pub(crate) mod build;
@@ -12,6 +13,7 @@ pub(crate) mod key;
 pub(crate) mod map;
 mod narrow;
 pub(crate) mod pruning;
+pub(crate) mod ranges;
 pub(crate) mod tree;
 
 use serde::{Deserialize, Serialize};

@@ -21,6 +21,8 @@ const FILTER_BITS: usize = 16;
 pub(super) struct Narrow {
     /// The bytes in which all keys agree; zeros elsewhere.
     common: [u8; INLINE],
+    /// The same as big-endian words, and masks of the bytes that must be so.
+    common_words: [(u64, u64); INLINE / 8],
     /// Positions of the bytes in which they differ, ascending.
     differing: Vec<u8>,
     words: Vec<u64>,
@@ -88,11 +90,14 @@ impl Narrow {
         }
         let mut common = first;
         differing.iter().for_each(|&position| common[usize::from(position)] = 0);
+        let mut masks = [u8::MAX; INLINE];
+        differing.iter().for_each(|&position| masks[usize::from(position)] = 0);
+        let common_words = std::array::from_fn(|word| (word_at(&common, word), word_at(&masks, word)));
         let word = |key: &Key| key.inline().map(|bytes| word_of(&bytes, &differing));
         let words = keys.iter().map(word).collect::<Option<Vec<u64>>>()?;
         let fences = words.iter().step_by(FENCE_WORDS).copied().collect();
         let filter = Filter::new(&words);
-        Some(Self { common, differing, words, fences, filter })
+        Some(Self { common, common_words, differing, words, fences, filter })
     }
 
     /// Returns what this takes in memory.
@@ -137,6 +142,18 @@ impl Narrow {
     }
 
     fn place(&self, key: &Key) -> Place {
+        let (words, tail) = key.words();
+        let agrees =
+            words.iter().zip(&self.common_words).all(|(word, (common, mask))| word & mask == *common);
+        if agrees && tail.is_empty() {
+            let byte = |position: u8| words[usize::from(position / 8)] >> (56 - position % 8 * 8) & 0xff;
+            return Place::At(self.differing.iter().fold(0, |word, &position| word << 8 | byte(position)));
+        }
+        self.place_among_others(key)
+    }
+
+    /// Returns where a key stands that does not agree with the others.
+    fn place_among_others(&self, key: &Key) -> Place {
         let bytes = key.head_bytes();
         let word = word_of(&bytes, &self.differing);
         let mut differing = self.differing.iter().peekable();
@@ -165,6 +182,11 @@ impl Narrow {
         let until = (fence * FENCE_WORDS).min(self.words.len());
         from + self.words[from..until].partition_point(|other| *other < word)
     }
+}
+
+/// Returns a word of bytes, the first byte highest.
+fn word_at(bytes: &[u8; INLINE], word: usize) -> u64 {
+    bytes[word * 8..word * 8 + 8].iter().fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
 fn word_of(bytes: &[u8; INLINE], differing: &[u8]) -> u64 {

@@ -9,10 +9,17 @@ use crate::predicate::{Pruned, RangeEnd, ScanPredicate, ScanValue};
 use crate::segment::Segment;
 use crate::table::ColumnDefinition;
 
+/// The most columns whose integers are kept by themselves; those of more are not looked at.
+const INTEGERS_MAX: usize = 4;
+
 /// What the keys that are looked for have in some columns.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pruning {
-    columns: Vec<(usize, ScanPredicate)>,
+    /// Columns of integers (booleans, decimals) with the least and the greatest; the first `integer_count` count.
+    integers: [(usize, i64, i64); INTEGERS_MAX],
+    integer_count: usize,
+    /// Columns of other kinds.
+    others: Vec<(usize, ScanPredicate)>,
 }
 
 impl Pruning {
@@ -22,11 +29,15 @@ impl Pruning {
         columns: &[ColumnDefinition],
         lane: impl Fn(usize) -> Lane<'a>,
     ) -> Self {
-        let value = |part: &super::IndexColumn| {
-            let definition = prunable(part, columns)?;
-            Some((part.column, equals(lane_value(definition, lane(part.column))?)))
-        };
-        Self { columns: index.columns.iter().filter_map(value).collect() }
+        let mut found = Self::default();
+        for part in &index.columns {
+            if let Some(definition) = prunable(part, columns)
+                && let Some(value) = lane_value(definition, lane(part.column))
+            {
+                found.add(part.column, value.clone(), value);
+            }
+        }
+        found
     }
 
     /// Returns what the key with some values has.
@@ -35,11 +46,15 @@ impl Pruning {
         columns: &[ColumnDefinition],
         key: &[types::Datum],
     ) -> Self {
-        let known = |(part, value): (&super::IndexColumn, &types::Datum)| {
-            let definition = prunable(part, columns)?;
-            Some((part.column, equals(datum_value(definition, value)?)))
-        };
-        Self { columns: index.columns.iter().zip(key).filter_map(known).collect() }
+        let mut found = Self::default();
+        for (part, value) in index.columns.iter().zip(key) {
+            if let Some(definition) = prunable(part, columns)
+                && let Some(value) = datum_value(definition, value)
+            {
+                found.add(part.column, value.clone(), value);
+            }
+        }
+        found
     }
 
     /// Returns what all keys of a range have.
@@ -49,22 +64,53 @@ impl Pruning {
         range: &IndexRange,
     ) -> Self {
         let mut found = Self::of_key(index, columns, &range.prefix);
-        found.columns.extend(next_column(index, columns, range));
+        if let Some((column, low, high)) = next_column(index, columns, range) {
+            found.add(column, low, high);
+        }
         found
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_integers(integers: &[(usize, i64, i64)]) -> Self {
+        let mut found = Self::default();
+        for &(column, low, high) in integers {
+            found.add(column, ScanValue::Int(low.into()), ScanValue::Int(high.into()));
+        }
+        found
+    }
+
+    /// Adds that a column is between two values, both included.
+    fn add(&mut self, column: usize, low: ScanValue, high: ScanValue) {
+        match (low, high) {
+            (ScanValue::Int(low), ScanValue::Int(high)) => {
+                let range = i64::try_from(low).ok().zip(i64::try_from(high).ok());
+                if let (Some((low, high)), Some(place)) = (range, self.integers.get_mut(self.integer_count)) {
+                    *place = (column, low, high);
+                    self.integer_count += 1;
+                }
+            }
+            (low, high) => {
+                let end = |value| Some(RangeEnd { value, inclusive: true });
+                self.others.push((column, ScanPredicate::Range { low: end(low), high: end(high) }));
+            }
+        }
+    }
+
+    /// Returns columns of integers, and the least and the greatest that keys have there.
+    pub(crate) fn integers(&self) -> &[(usize, i64, i64)] {
+        &self.integers[..self.integer_count]
     }
 
     /// Returns whether no row of a row group has such a key.
     pub(crate) fn excludes(&self, segment: &Segment, position: usize) -> bool {
-        let mut predicates = self.columns.iter();
-        predicates
-            .any(|(column, predicate)| segment.zone_map(position, *column).prune(predicate) == Pruned::None)
+        let range = |(column, low, high): &(usize, i64, i64)| {
+            segment.zone_map(position, *column).excludes_integers(*low, *high)
+        };
+        let other = |(column, predicate): &(usize, ScanPredicate)| {
+            segment.zone_map(position, *column).prune(predicate) == Pruned::None
+        };
+        self.integers().iter().any(range) || self.others.iter().any(other)
     }
-}
-
-/// Returns the predicate that only a value passes, in the form that is tested without copying it.
-fn equals(value: ScanValue) -> ScanPredicate {
-    let end = RangeEnd { value, inclusive: true };
-    ScanPredicate::Range { low: Some(end.clone()), high: Some(end) }
 }
 
 /// Returns the column's definition, if its zone maps say something of keys.
@@ -73,29 +119,18 @@ fn prunable<'a>(part: &super::IndexColumn, columns: &'a [ColumnDefinition]) -> O
     columns.get(part.column).filter(|_| part.ty != types::oids::BPCHAR)
 }
 
-/// Returns what a range says of the column after its prefix.
+/// Returns what a range says of the column after its prefix: between which values it is.
 fn next_column(
     index: &IndexDefinition,
     columns: &[ColumnDefinition],
     range: &IndexRange,
-) -> Option<(usize, ScanPredicate)> {
+) -> Option<(usize, ScanValue, ScanValue)> {
     let part = index.columns.get(range.prefix.len())?;
     let definition = prunable(part, columns)?;
-    let end = |bound: &Option<(types::Datum, bool)>| {
-        let (value, _) = bound.as_ref()?;
-        datum_value(definition, value).map(|value| RangeEnd { value, inclusive: true })
-    };
-    let (low, high) = (end(&range.low), end(&range.high));
     // Nulls are in no range of a zone map, but in ranges of an index with an open end.
-    if low.is_none() || high.is_none() {
-        return None;
-    }
-    let predicate = if part.descending {
-        ScanPredicate::Range { low: high, high: low }
-    } else {
-        ScanPredicate::Range { low, high }
-    };
-    Some((part.column, predicate))
+    let ((low, _), (high, _)) = (range.low.as_ref()?, range.high.as_ref()?);
+    let (low, high) = (datum_value(definition, low)?, datum_value(definition, high)?);
+    Some(if part.descending { (part.column, high, low) } else { (part.column, low, high) })
 }
 
 /// Returns the physical value of a lane, if zone maps know its kind.

@@ -1,0 +1,113 @@
+//! Waiting a moment before a sync, so that it does for more commits.
+//!
+//! Sessions that are ready to run may be about to commit, and a sync costs the processor more than many a transaction.
+//! So whoever is about to sync yields its processor first, again as long as commits arrive meanwhile. Where nobody is
+//! ready to run that takes less than a microsecond. Where it brings nothing, or something other than commits keeps the
+//! processors, it is left out for a while.
+
+use std::time::{Duration, Instant};
+
+/// A tuning constant: how often the processor is yielded before a sync, at most.
+const YIELDS_MAX: usize = 8;
+/// A tuning constant: a wait that goes on no longer.
+const WAIT_ENOUGH: Duration = Duration::from_millis(1);
+/// A tuning constant: a wait that is not worth its while whatever it brings.
+const WAIT_LONG: Duration = Duration::from_millis(16);
+/// A tuning constant: waits in a row that brought nothing, until they are left out.
+const VAIN_MAX: u32 = 8;
+/// A tuning constant: how many syncs are begun at once after that.
+const LEFT_OUT: u32 = 64;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Gathering {
+    /// Waits in a row that brought nothing.
+    vain: u32,
+    /// Syncs that are still to be begun at once.
+    left_out: u32,
+}
+
+impl Gathering {
+    /// Returns whether to wait before the sync that is to begin.
+    pub(super) fn is_due(&mut self) -> bool {
+        let due = self.left_out == 0;
+        self.left_out = self.left_out.saturating_sub(1);
+        due
+    }
+
+    /// Notes what a wait has brought.
+    pub(super) fn note(&mut self, waited: &Waited) {
+        self.vain = if waited.gained { 0 } else { self.vain + 1 };
+        if self.vain >= VAIN_MAX || waited.long {
+            *self = Self { vain: 0, left_out: LEFT_OUT };
+        }
+    }
+}
+
+/// A wait that is over.
+#[derive(Debug, PartialEq)]
+pub(super) struct Waited {
+    gained: bool,
+    long: bool,
+}
+
+/// Waits. `end` returns where the journal ends.
+pub(super) fn wait(end: impl Fn() -> u64) -> Waited {
+    let begun = Instant::now();
+    let first = end();
+    let mut last = first;
+    for _ in 0..YIELDS_MAX {
+        std::thread::yield_now();
+        let now = end();
+        let arrived = now != last;
+        last = now;
+        if !arrived || begun.elapsed() > WAIT_ENOUGH {
+            break;
+        }
+    }
+    Waited { gained: last > first, long: begun.elapsed() > WAIT_LONG }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn waits_that_bring_nothing_or_last_long_are_left_out_for_a_while() {
+        let mut gathering = Gathering::default();
+        let vain = Waited { gained: false, long: false };
+        for _ in 0..VAIN_MAX - 1 {
+            assert!(gathering.is_due());
+            gathering.note(&vain);
+        }
+        assert!(gathering.is_due());
+        gathering.note(&Waited { gained: true, long: false });
+        for _ in 0..VAIN_MAX {
+            assert!(gathering.is_due());
+            gathering.note(&vain);
+        }
+        assert_eq!((0..=LEFT_OUT).filter(|_| gathering.is_due()).count(), 1);
+        gathering.note(&Waited { gained: true, long: true });
+        assert!(!gathering.is_due());
+    }
+
+    #[test]
+    fn waiting_ends_when_nothing_arrives() {
+        let calls = Cell::new(0);
+        let end = |arrivals: u64| {
+            calls.set(0);
+            wait(|| {
+                calls.set(calls.get() + 1);
+                arrivals.min(calls.get())
+            })
+        };
+        assert!(!end(1).gained);
+        assert_eq!(calls.get(), 2);
+        assert!(end(3).gained);
+        assert!(calls.get() <= 4);
+        // A yield may take long on a machine that is busy.
+        assert!(end(u64::MAX).gained);
+        assert!(calls.get() <= 1 + YIELDS_MAX as u64);
+    }
+}
