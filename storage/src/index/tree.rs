@@ -38,10 +38,7 @@ impl Index {
         mut conflict: impl FnMut(RowId) -> Option<T>,
     ) -> Option<T> {
         let mut tree = self.tree.write();
-        let found = tree
-            .range((Bound::Included((key.clone(), 0)), Bound::Included((key.clone(), u64::MAX))))
-            .rev()
-            .find_map(|(_, other)| conflict(RowId(*other)));
+        let found = rows_of(&tree, &key).find_map(&mut conflict);
         if found.is_none() {
             tree.insert((key, row.0));
         }
@@ -56,9 +53,7 @@ impl Index {
     /// Returns the first of the rows with a key that `accept` wants.
     pub(crate) fn find(&self, key: &Key, mut accept: impl FnMut(RowId) -> bool) -> Option<RowId> {
         let tree = self.tree.read();
-        let same = tree.range((Bound::Included((key.clone(), 0)), Bound::Included((key.clone(), u64::MAX))));
-        // The newest version of a row is at the last place most often, and older ones may be many.
-        same.rev().map(|(_, row)| RowId(*row)).find(|row| accept(*row))
+        rows_of(&tree, key).find(|row| accept(*row))
     }
 
     /// Returns the number of entries.
@@ -103,4 +98,12 @@ impl Index {
             entries.take(count).cloned().collect()
         }
     }
+}
+
+/// Returns the rows with a key, the last place first: the newest version of a row is there most often, and older ones may
+/// be many.
+fn rows_of(tree: &BTreeSet<(Key, u64)>, key: &Key) -> impl Iterator<Item = RowId> {
+    // With one end to look for the search compares half as many keys.
+    let until_last = tree.range(..=(key.clone(), u64::MAX));
+    until_last.rev().take_while(move |(other, _)| other == key).map(|(_, row)| RowId(*row))
 }
