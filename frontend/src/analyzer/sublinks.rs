@@ -49,6 +49,7 @@ impl Analyzer<'_> {
         let place = match clause {
             Clause::Default => Some("DEFAULT expression"),
             Clause::Check => Some("check constraint"),
+            Clause::CopyWhere => Some("COPY FROM WHERE condition"),
             Clause::Generated => Some("column generation expression"),
             Clause::Index => Some("index expression"),
             Clause::IndexPredicate => Some("index predicate"),

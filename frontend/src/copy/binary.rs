@@ -201,7 +201,7 @@ impl Reader<'_> {
     fn finish(mut self) -> Result<Outcome> {
         self.flush()?;
         self.writer.finish(self.plan)?;
-        Ok(Outcome { rows: self.total, skipped: 0 })
+        Ok(Outcome { rows: self.total, ..Outcome::default() })
     }
 
     fn place(&self, error: PgError) -> PgError {

@@ -108,6 +108,14 @@ impl<'a> Splitter<'a> {
             };
             let at = index + found;
             match chunk[at] {
+                b'\\' if chunk.get(at + 1) == Some(&b'.') => {
+                    let alone =
+                        at == self.position && matches!(chunk.get(at + 2), None | Some(b'\n' | b'\r'));
+                    if !alone {
+                        return Err(bad_format("end-of-copy marker is not alone on its line"));
+                    }
+                    index = at + 2;
+                }
                 b'\\' => index = at + 2,
                 byte => {
                     if let Some(line) = self.line_ends(at, byte, false)? {

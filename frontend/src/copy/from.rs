@@ -32,6 +32,8 @@ pub struct Outcome {
     pub rows: u64,
     /// Rows skipped by ON_ERROR ignore.
     pub skipped: u64,
+    /// Where, for LOG_VERBOSITY verbose.
+    pub told: Vec<String>,
 }
 
 /// Reads the data into the table.
@@ -240,14 +242,33 @@ impl Loader<'_> {
         }
         self.ended = loaded.ended;
         self.outcome.rows += loaded.rows;
+        let before = self.outcome.skipped;
         self.outcome.skipped += loaded.skipped;
         if let Some(limit) = self.plan.options.reject_limit
             && self.outcome.skipped > limit.unsigned_abs()
         {
-            return Err(PgError::new(
+            let refused = PgError::new(
                 SqlState::INVALID_TEXT_REPRESENTATION,
                 format!("skipped more than REJECT_LIMIT ({limit}) rows due to data type incompatibility"),
-            ));
+            );
+            let at = usize::try_from(limit.unsigned_abs() - before).unwrap_or(usize::MAX);
+            return Err(match loaded.told.get(at) {
+                Some((line, column, value)) => {
+                    let value =
+                        value.as_ref().map_or("null input".to_owned(), |value| format!("\"{value}\""));
+                    refused.with_context(format!(
+                        "COPY {}, line {line}, column {column}: {value}",
+                        self.plan.table
+                    ))
+                }
+                None => refused,
+            });
+        }
+        if self.plan.options.verbose {
+            self.outcome.told.extend(loaded.told.iter().map(|(line, column, value)| {
+                let value = value.as_ref().map_or("null input".to_owned(), |value| format!("\"{value}\""));
+                format!("{line} for column \"{column}\": {value}")
+            }));
         }
         if loaded.rows > 0 {
             self.writer.push(loaded)?;

@@ -71,6 +71,8 @@ pub struct Loaded {
     pub rows: u64,
     /// Rows that ON_ERROR ignore skipped.
     pub skipped: u64,
+    /// Line, column and value of each of them.
+    pub told: Vec<(u64, String, Option<String>)>,
     /// Number and text of each row's line, if lines are kept; binary rows have no text.
     pub lines: Vec<(u64, Option<String>)>,
     /// Lines that the rows begin at.
@@ -226,9 +228,14 @@ impl LoadPlan {
     ) -> Result<()> {
         for (index, position) in self.fields.iter().enumerate() {
             self.field(splitter, index, line)?;
-            let target = self.targets.get(*position);
-            if target.is_some_and(|target| self.value(splitter, target).is_err()) {
+            let Some(target) = self.targets.get(*position) else { continue };
+            if self.value(splitter, target).is_err() {
                 loaded.skipped += 1;
+                if self.options.verbose || self.options.reject_limit.is_some() {
+                    let field = splitter.fields[index];
+                    let value = (!field.null).then(|| cut(splitter.bytes(field)));
+                    loaded.told.push((line, target.name.clone(), value));
+                }
                 return Ok(());
             }
         }

@@ -41,7 +41,11 @@ pub fn run(
     let count = match (&statement.relation, statement.is_from) {
         (Some(_), true) => copy_from(session, client, statement, options)?,
         (Some(_), false) => copy_table_to(session, client, statement, &options)?,
-        (None, _) => write(session, client, &source.inner(), statement, &options)?,
+        (None, _) => {
+            let inner = source.inner();
+            check_query(inner.node()?)?;
+            write(session, client, &inner, statement, &options)?
+        }
     };
     Ok(format!("COPY {count}"))
 }
@@ -54,11 +58,20 @@ fn copy_from(
 ) -> Result<u64> {
     let find = |session: &Session| target_relation(session, statement);
     let relation = session.lock_relation(TableLockMode::RowExclusive, WaitPolicy::Wait, &find)?;
+    if matches!(relation.kind, RelationKind::Sequence(_)) {
+        let message = format!("cannot copy to sequence \"{}\"", relation.name);
+        return Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message));
+    }
     if !matches!(relation.kind, RelationKind::Table) {
         return Err(PgError::new(
             SqlState::WRONG_OBJECT_TYPE,
             format!("cannot copy to view \"{}\"", relation.name),
-        ));
+        )
+        .with_hint("To enable copying to a view, provide an INSTEAD OF INSERT trigger."));
+    }
+    if options.freeze && !session.open()?.in_block() {
+        let message = "cannot perform COPY FREEZE because the table was not created or truncated in the current subtransaction";
+        return Err(PgError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
     }
     let fields = column_list(&relation, statement)?;
     let fields = without_generated(&relation, statement, fields)?;
@@ -77,7 +90,7 @@ fn copy_from(
         targets.push(Target {
             name: column.name.to_string(),
             ty: column.ty,
-            not_null: column.not_null && !computed,
+            not_null: column.not_null && !computed && plan.is_none(),
             default,
             has_default: column.default.is_some() || column.identity.is_some(),
             field,
@@ -105,6 +118,10 @@ fn copy_from(
         Some(plan) => store_held(session, &plan, held, &relation)?,
         None => outcome.rows,
     };
+    for skipped in &outcome.told {
+        let message = format!("skipping row due to data type incompatibility at line {skipped}");
+        session.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+    }
     if outcome.skipped > 0 && !silent {
         let (rows, verb) = if outcome.skipped == 1 { ("row", "was") } else { ("rows", "were") };
         session.notice(
@@ -180,8 +197,32 @@ fn store_held(session: &mut Session, plan: &Plan, held: from::HeldRows, relation
     })
 }
 
+/// Refuses statements that have no rows to copy.
+fn check_query(node: &NodeEnum) -> Result<()> {
+    let returns = match node {
+        NodeEnum::SelectStmt(select) if select.into_clause.is_some() => {
+            let message = "COPY (SELECT INTO) is not supported";
+            return Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        NodeEnum::InsertStmt(statement) => statement.returning_clause.is_some(),
+        NodeEnum::UpdateStmt(statement) => statement.returning_clause.is_some(),
+        NodeEnum::DeleteStmt(statement) => statement.returning_clause.is_some(),
+        NodeEnum::MergeStmt(statement) => statement.returning_clause.is_some(),
+        _ => true,
+    };
+    if returns {
+        return Ok(());
+    }
+    Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, "COPY query must have a RETURNING clause"))
+}
+
 fn target_relation(session: &Session, statement: &CopyStmt) -> Result<Arc<Relation>> {
     let name = statement.relation.as_ref().ok_or_else(|| PgError::internal("a COPY without a relation"))?;
+    if let Some((_, index)) = statements::index_named(session, name)? {
+        let message = format!("cannot open relation \"{}\"", index.name);
+        return Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message)
+            .with_detail("This operation is not supported for indexes."));
+    }
     statements::resolve(session, name)
 }
 
@@ -245,7 +286,11 @@ fn copy_table_to(
         )
         .with_hint("Try the COPY (SELECT ...) TO variant."));
     }
-    let fields = column_list(&relation, statement)?;
+    if matches!(relation.kind, RelationKind::Sequence(_)) {
+        let message = format!("cannot copy from sequence \"{}\"", relation.name);
+        return Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message));
+    }
+    let fields = without_generated(&relation, statement, column_list(&relation, statement)?)?;
     check_force(&relation, &fields, &options.force_quote, "FORCE_QUOTE")?;
     let access = session.access()?;
     let quote = crate::session::settings::quote_identifier;

@@ -69,6 +69,10 @@ pub struct CopyOptions {
     pub reject_limit: Option<i64>,
     /// LOG_VERBOSITY silent
     pub silent: bool,
+    /// LOG_VERBOSITY verbose
+    pub verbose: bool,
+    /// FREEZE
+    pub freeze: bool,
 }
 
 /// The options as written, before defaults.
@@ -89,6 +93,9 @@ struct Given {
     reject_limit: Option<String>,
     log_verbosity: Option<String>,
     freeze: Option<String>,
+    /// Where FORMAT and ON_ERROR stand.
+    format_at: Option<usize>,
+    on_error_at: Option<usize>,
 }
 
 fn syntax(message: impl Into<String>) -> PgError {
@@ -118,7 +125,9 @@ impl CopyOptions {
             None | Some("text") => Format::Text,
             Some("csv") => Format::Csv,
             Some("binary") => Format::Binary,
-            Some(other) => return Err(invalid(format!("COPY format \"{other}\" not recognized"))),
+            Some(other) => {
+                return Err(invalid(format!("COPY format \"{other}\" not recognized")).at(given.format_at));
+            }
         };
         if let Some(encoding) = &given.encoding {
             let plain = encoding.to_ascii_lowercase().replace(['-', '_'], "");
@@ -142,13 +151,21 @@ impl CopyOptions {
             ignore_errors: match given.on_error.as_deref() {
                 None | Some("stop") => false,
                 Some("ignore") => true,
-                Some(other) => return Err(invalid(format!("COPY ON_ERROR \"{other}\" not recognized"))),
+                Some(other) => {
+                    let message = format!("COPY ON_ERROR \"{other}\" not recognized");
+                    return Err(invalid(message).at(given.on_error_at));
+                }
             },
             reject_limit: given.reject_limit()?,
             silent: match given.log_verbosity.as_deref() {
                 None | Some("default" | "verbose") => false,
                 Some("silent") => true,
                 Some(other) => return Err(invalid(format!("COPY LOG_VERBOSITY \"{other}\" not recognized"))),
+            },
+            verbose: given.log_verbosity.as_deref() == Some("verbose"),
+            freeze: match &given.freeze {
+                None => false,
+                Some(text) => text.is_empty() || parse_bool(text).unwrap_or(true),
             },
         };
         let escape = one_byte(given.escape.as_deref(), "escape", options.quote)?;
@@ -175,16 +192,23 @@ impl CopyOptions {
         if csv && self.delimiter == self.quote {
             return Err(invalid("COPY delimiter and quote must be different"));
         }
-        for (given, name, wants_from) in [
+        let freeze = self.freeze;
+        for (is_given, name, wants_from) in [
             (given.force_quote.is_some(), "FORCE_QUOTE", false),
             (given.force_not_null.is_some(), "FORCE_NOT_NULL", true),
             (given.force_null.is_some(), "FORCE_NULL", true),
             (given.default.is_some(), "DEFAULT", true),
             (given.on_error.is_some(), "ON_ERROR", true),
+            (freeze, "FREEZE", true),
         ] {
-            if given && wants_from != from {
+            if is_given && wants_from != from {
                 let direction = if from { "COPY FROM" } else { "COPY TO" };
-                return Err(invalid(format!("COPY {name} cannot be used with {direction}")));
+                let message = format!("COPY {name} cannot be used with {direction}");
+                return Err(match name {
+                    "FORCE_QUOTE" | "DEFAULT" => unsupported(message),
+                    "ON_ERROR" => invalid(message).at(given.on_error_at),
+                    _ => invalid(message),
+                });
             }
         }
         if self.header == Header::Match && !from {
@@ -226,6 +250,11 @@ impl Given {
                 .and_then(|arg| argument_text(arg))
                 .ok_or_else(|| syntax(format!("{} requires a parameter", option.defname)))
         };
+        match option.defname.as_str() {
+            "format" => self.format_at = position,
+            "on_error" => self.on_error_at = position,
+            _ => {}
+        }
         let fresh = match option.defname.as_str() {
             "format" => self.format.replace(text()?).is_none(),
             "freeze" => self.freeze.replace(text().unwrap_or_default()).is_none(),

@@ -131,6 +131,7 @@ fn syntax_error(sql: &str, failure: binding::Failure) -> PgError {
         return stack_depth_exceeded();
     }
     let sqlstate = if message.contains("not supported")
+        || message.contains("cannot include schema elements")
         || message.contains("not implemented")
         || message.contains("not yet implemented")
         || message.contains(" constraints cannot be marked ")

@@ -36,8 +36,8 @@ use ::types::{Datum, Oid, PgError, Result, SqlState};
 use pg_query::NodeEnum;
 
 pub(crate) use query::{default_value, execute_plan, plan};
-pub(crate) use table::resolve;
 pub(crate) use table::stored_indexes::of as stored_indexes;
+pub(crate) use table::{index_named, resolve};
 pub(crate) use variable::constant_text;
 
 use crate::copy;
@@ -146,7 +146,7 @@ pub fn run(
         NodeEnum::AlterObjectSchemaStmt(statement) => table::set_schema(session, statement),
         NodeEnum::AlterOwnerStmt(statement) => table::set_owner(session, statement),
         NodeEnum::AlterTableStmt(statement) => table::alter(session, statement),
-        NodeEnum::CreateSchemaStmt(statement) => schema::create(session, statement),
+        NodeEnum::CreateSchemaStmt(statement) => schema::create(session, client, destination, statement),
         NodeEnum::ViewStmt(statement) => view::create(session, source, statement),
         NodeEnum::CopyStmt(statement) => copy::run(session, client, source, statement),
         NodeEnum::LockStmt(statement) => maintenance::lock(session, statement),

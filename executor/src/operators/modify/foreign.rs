@@ -199,8 +199,11 @@ impl Changer<'_> {
         if !wanted_children.is_empty() {
             let columns = &foreign.child_columns;
             let child = (View::Newest, foreign.child);
+            let gone = self.tables.get(foreign.child).map(|table| &table.gone);
             self.scan(child, columns, &wanted_children, &|_| true, &mut |bytes, id, row| {
-                found.children.entry(bytes).or_default().push((id, row));
+                if gone.is_none_or(|gone| !gone.contains(&id)) {
+                    found.children.entry(bytes).or_default().push((id, row));
+                }
             })?;
         }
         Ok(found)
@@ -366,7 +369,12 @@ impl Changer<'_> {
         let Some(found) = found else { return Ok(()) };
         let Some(children) = found.children.get(&bytes) else { return Ok(()) };
         let gone = |id: &RowId| self.tables.get(foreign.child).is_some_and(|table| table.gone.contains(id));
+        let count = children.len();
         let children: Vec<&(RowId, Vec<Datum>)> = children.iter().filter(|(id, _)| !gone(id)).collect();
+        if children.len() < count {
+            // Rows that other keys have changed in this round have newer versions, which may refer to the key still.
+            self.events.push(Event::Parent { key, old: old.to_vec(), new: new.map(<[Datum]>::to_vec) });
+        }
         if children.is_empty() {
             return Ok(());
         }

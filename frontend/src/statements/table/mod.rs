@@ -64,7 +64,7 @@ pub(super) fn system_relation(name: &str) -> PgError {
 }
 
 /// Finds the index that a name means, with its table.
-pub(super) fn index_named(session: &Session, name: &RangeVar) -> Result<Option<(Arc<Relation>, Arc<Index>)>> {
+pub(crate) fn index_named(session: &Session, name: &RangeVar) -> Result<Option<(Arc<Relation>, Arc<Index>)>> {
     let catalog = &session.open()?.catalog;
     let schemas = if name.schemaname.is_empty() {
         names::effective_path(catalog, &session.search_path())
