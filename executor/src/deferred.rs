@@ -78,6 +78,12 @@ impl DeferredChecks {
     pub fn is_idle(&self) -> bool {
         self.pending.is_empty()
     }
+    /// Returns whether checks wait that are about changed rows of a table.
+    pub fn concerns(&self, table: u64) -> bool {
+        self.pending
+            .iter()
+            .any(|pending| pending.plan.targets.first().is_some_and(|target| target.table == table))
+    }
     pub(crate) fn push(&mut self, pending: Pending) {
         self.pending.push(pending);
     }

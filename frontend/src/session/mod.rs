@@ -4,6 +4,7 @@ pub mod access;
 mod blocks;
 pub mod clock;
 pub mod engine;
+mod in_use;
 mod kept_indexes;
 pub mod locks;
 pub mod names;

@@ -86,6 +86,11 @@ impl Portals {
         }
     }
 
+    /// Returns all portals.
+    pub fn all(&self) -> impl Iterator<Item = &Portal> {
+        self.unnamed.iter().chain(self.named.values())
+    }
+
     /// Returns the portals that have a name.
     pub fn named(&self) -> impl Iterator<Item = (&String, &Portal)> {
         self.named.iter()

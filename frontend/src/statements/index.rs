@@ -35,6 +35,7 @@ pub(super) fn create(session: &mut Session, statement: &IndexStmt) -> Result<Str
                 .with_detail(format!("This operation is not supported for {}s.", relation.kind.noun())));
         }
     }
+    session.require_unused(&relation, "CREATE INDEX")?;
     options::check_tablespace(&statement.table_space)?;
     let taken = |session: &Session, name: &str| -> Result<bool> {
         Ok(session.open()?.catalog.is_relation_name_taken(relation.schema, name))

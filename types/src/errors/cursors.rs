@@ -53,3 +53,14 @@ pub fn current_of_view() -> PgError {
 pub fn no_thread(reason: &str) -> PgError {
     PgError::new(SqlState::INSUFFICIENT_RESOURCES, format!("could not start a thread for a query: {reason}"))
 }
+/// `cannot ALTER TABLE "t" because it is being used by active queries in this session`
+pub fn table_in_use(command: &str, table: &str) -> PgError {
+    let message =
+        format!("cannot {command} \"{table}\" because it is being used by active queries in this session");
+    PgError::new(SqlState::OBJECT_IN_USE, message)
+}
+/// `cannot ALTER TABLE "t" because it has pending trigger events`
+pub fn pending_checks(command: &str, table: &str) -> PgError {
+    let message = format!("cannot {command} \"{table}\" because it has pending trigger events");
+    PgError::new(SqlState::OBJECT_IN_USE, message)
+}

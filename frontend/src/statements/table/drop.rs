@@ -284,6 +284,7 @@ fn remove(session: &mut Session, catalog: &Arc<Catalog>, objects: &[ObjectRef]) 
             && let Some(relation) = catalog.relations.get(&object.oid)
             && relation.kind.is_stored()
         {
+            session.require_unused(relation, "DROP TABLE")?;
             session.open()?.storage.lock().drop_table(relation.table_id())?;
         }
     }

@@ -22,6 +22,7 @@ pub fn truncate(session: &mut Session, statement: &TruncateStmt) -> Result<Strin
                 require_table(&relation)?;
                 Ok(relation)
             })?;
+        session.require_unused(&relation, "TRUNCATE")?;
         add(&mut tables, relation);
     }
     let cascade = statement.behavior == DropBehavior::DropCascade as i32;

@@ -58,7 +58,8 @@ pub fn alter(session: &mut Session, statement: &AlterTableStmt) -> Result<String
         let mode =
             commands.iter().map(|command| lock_mode(command)).max().unwrap_or(TableLockMode::AccessExclusive);
         let find = |session: &Session| target(session, name, statement.objtype());
-        session.lock_relation(mode, WaitPolicy::Wait, &find)?;
+        let locked = session.lock_relation(mode, WaitPolicy::Wait, &find)?;
+        session.require_unused(&locked, "ALTER TABLE")?;
     }
     commands.sort_by_key(|command| pass(command.subtype()));
     for command in commands {
