@@ -183,8 +183,10 @@ pub enum FromItem {
         query: Box<Query>,
         /// LATERAL.
         lateral: bool,
-        /// Whether it is the query of a view.
-        view: bool,
+        /// The view that it is the query of.
+        view: Option<Oid>,
+        /// Names that the alias gives to its columns; empty: none.
+        names: Vec<EcoString>,
         /// Alias.
         alias: EcoString,
     },
@@ -203,6 +205,8 @@ pub enum FromItem {
         functions: Vec<FromFunction>,
         /// Id of the WITH ORDINALITY column.
         ordinality: Option<ColumnId>,
+        /// Names of all columns.
+        names: Vec<EcoString>,
         /// Alias.
         alias: EcoString,
     },
@@ -236,6 +240,8 @@ pub struct Join {
     pub right: FromItem,
     /// ON; none for CROSS JOIN.
     pub condition: Option<Expr>,
+    /// The columns of USING and NATURAL.
+    pub using: Vec<EcoString>,
 }
 
 /// Kinds of SQL joins.
@@ -266,6 +272,8 @@ pub struct Cte {
     pub materialized: Option<bool>,
     /// How often it is referred to.
     pub references: u32,
+    /// Names of its columns.
+    pub names: Vec<EcoString>,
 }
 
 /// The recursive term of a WITH RECURSIVE query.

@@ -295,7 +295,13 @@ impl Analyzer<'_> {
         item.relation = Some(relation.oid);
         item.schema = if alias.is_none() { Some(relation.schema) } else { None };
         Ok((
-            FromItem::Subquery { query: Box::new(query), lateral: false, view: true, alias: name },
+            FromItem::Subquery {
+                query: Box::new(query),
+                lateral: false,
+                view: Some(relation.oid),
+                names: Vec::new(),
+                alias: name,
+            },
             vec![item],
         ))
     }
@@ -337,7 +343,10 @@ impl Analyzer<'_> {
             FromItem::Subquery {
                 query: Box::new(query),
                 lateral: subselect.lateral,
-                view: false,
+                view: None,
+                names: alias.map_or_else(Vec::new, |alias| {
+                    raw::strings(&alias.colnames).into_iter().map(EcoString::from).collect()
+                }),
                 alias: name,
             },
             vec![item],
@@ -391,7 +400,8 @@ impl Analyzer<'_> {
             .map(|((name, ty, origin), (id, _))| (name, Expr::column(id, ty), origin));
         let mut item = self.item_over(&name, columns.collect(), alias)?;
         item.scalar_function = scalar;
-        Ok((FromItem::Functions { functions, ordinality, alias: name }, vec![item]))
+        let names = item.columns.iter().map(|column| column.name.clone()).collect();
+        Ok((FromItem::Functions { functions, ordinality, names, alias: name }, vec![item]))
     }
 
     /// Takes a call apart and finds the names and types of its columns.

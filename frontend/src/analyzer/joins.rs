@@ -55,7 +55,7 @@ impl Analyzer<'_> {
         columns.extend(rest(&right_columns));
         let items = self.join_items(join, columns, merged, left_items, right_items)?;
         let condition = condition.filter(|_| true);
-        Ok((FromItem::Join(Box::new(Join { kind, left, right, condition })), items))
+        Ok((FromItem::Join(Box::new(Join { kind, left, right, condition, using: names })), items))
     }
 
     fn join_condition(&mut self, node: &NodeEnum) -> Result<Expr> {

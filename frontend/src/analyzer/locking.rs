@@ -245,7 +245,7 @@ fn refuse_nullable(item: &FromItem, name: Option<&str>, nullable: bool, strength
             }
             match item {
                 // A view over a set operation locks nothing (`markQueryForLocking`).
-                FromItem::Subquery { query, view: true, .. }
+                FromItem::Subquery { query, view: Some(_), .. }
                     if matches!(query.body, QueryBody::SetOperation(_)) =>
                 {
                     Ok(())

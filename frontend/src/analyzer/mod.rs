@@ -112,7 +112,20 @@ pub fn operator(name: &str, left: Oid, right: Oid, context: &AnalyzerContext<'_>
 /// # Errors
 /// PostgreSQL's, with byte offsets into the text that was parsed; `0A000` for what Surus has not yet.
 pub fn analyze(statement: &NodeEnum, context: &AnalyzerContext<'_>) -> Result<Analyzed> {
+    analyze_by(Analyzer::new(context), statement)
+}
+
+/// As [`analyze`], with everything that was written still in the tree.
+///
+/// # Errors
+/// As [`analyze`].
+pub fn analyze_to_show(statement: &NodeEnum, context: &AnalyzerContext<'_>) -> Result<Analyzed> {
     let mut analyzer = Analyzer::new(context);
+    analyzer.shown = true;
+    analyze_by(analyzer, statement)
+}
+
+fn analyze_by(mut analyzer: Analyzer<'_>, statement: &NodeEnum) -> Result<Analyzed> {
     let statement = match statement {
         NodeEnum::SelectStmt(select) => Statement::Query(analyzer.nested_query(select, false)?),
         node => match analyzer.modify(node)? {

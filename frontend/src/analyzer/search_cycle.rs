@@ -217,7 +217,8 @@ impl Analyzer<'_> {
             from: vec![FromItem::Subquery {
                 query: Box::new(query),
                 lateral: false,
-                view: false,
+                view: None,
+                names: Vec::new(),
                 alias: "*TLOCRN*".into(),
             }],
             filter,

@@ -381,6 +381,8 @@ pub(super) struct Analyzer<'a> {
     pub(super) output_locations: HashMap<ColumnId, Location>,
     /// Views that are being expanded, against endless recursion.
     pub(super) view_depth: u32,
+    /// Whether the tree is to be shown as it was written.
+    pub(super) shown: bool,
     /// What names mean.
     pub(super) notes: super::Notes,
 }
@@ -400,6 +402,7 @@ impl<'a> Analyzer<'a> {
             unknown_outputs: HashMap::new(),
             output_locations: HashMap::new(),
             view_depth: 0,
+            shown: false,
             notes: super::Notes::default(),
         }
     }

@@ -15,6 +15,9 @@ use crate::query::{Distinct, OutputColumn, Query, QueryBody};
 impl Analyzer<'_> {
     /// Takes what EXISTS does not look at out of its query, so that it is not computed (`simplify_EXISTS_query`).
     fn forget_targets(&mut self, query: &mut Query) {
+        if self.shown && self.view_depth == 0 {
+            return;
+        }
         let plain_rows = query.ctes.iter().all(|cte| !matches!(cte.query.body, QueryBody::Modify(_)))
             && query.limit.is_none()
             && query.offset.is_none()

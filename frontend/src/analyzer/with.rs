@@ -93,7 +93,15 @@ impl Analyzer<'_> {
                 recursing: false,
             }),
         }
-        level.cte_queries.push(Cte { id, name, query, recursive: recursion, materialized, references: 0 });
+        level.cte_queries.push(Cte {
+            id,
+            name,
+            query,
+            recursive: recursion,
+            materialized,
+            references: 0,
+            names: Vec::new(),
+        });
         Ok(())
     }
 
@@ -124,7 +132,15 @@ impl Analyzer<'_> {
             silent,
             recursing: false,
         });
-        level.cte_queries.push(Cte { id, name, query, recursive: None, materialized: None, references: 0 });
+        level.cte_queries.push(Cte {
+            id,
+            name,
+            query,
+            recursive: None,
+            materialized: None,
+            references: 0,
+            names: Vec::new(),
+        });
         Ok(())
     }
 
@@ -264,8 +280,10 @@ impl Analyzer<'_> {
         let level = self.level();
         let mut ctes = std::mem::take(&mut level.cte_queries);
         for cte in &mut ctes {
-            cte.references =
-                level.ctes.iter().find(|scope| scope.id == cte.id).map_or(0, |scope| scope.references);
+            let Some(scope) = level.ctes.iter().find(|scope| scope.id == cte.id) else { continue };
+            cte.references = scope.references;
+            let columns = scope.columns.iter().flatten();
+            cte.names = columns.map(|(name, _)| name.clone()).collect();
         }
         ctes
     }

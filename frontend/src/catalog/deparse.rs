@@ -1,7 +1,7 @@
 //! Typed expressions as SQL text, as `ruleutils.c` prints them: every operator in parentheses, constants with their
 //! types, casts as `(x)::type`.
 
-use executor::expr::{BoolTest, ColumnId, Expr, ExprKind, FunctionRef};
+use executor::expr::{BoolTest, ColumnId, Expr, ExprKind, FunctionRef, SubqueryUse};
 use types::io::{IoContext, text_output};
 use types::{Datum, Oid, TypeRef, oids};
 
@@ -22,7 +22,12 @@ pub struct Deparse<'a> {
     pub stored: bool,
     /// Leave out parentheses that simple operators do not need.
     pub pretty: bool,
+    /// SQL of a subquery by its number, if there can be any.
+    pub subquery: Option<&'a Subqueries<'a>>,
 }
+
+/// Prints a subquery that stands in an expression.
+pub type Subqueries<'a> = dyn Fn(u32, &SubqueryUse, &Deparse<'_>) -> Option<String> + 'a;
 
 /// What an expression stands in, for `isSimpleNode`.
 #[derive(Clone, Copy)]
@@ -31,7 +36,8 @@ enum Parent<'a> {
     Operator(&'a str, bool),
     And,
     Or,
-    /// NOT, IS NULL, a cast, IS DISTINCT FROM, = ANY.
+    Not,
+    /// IS NULL, a cast, IS DISTINCT FROM, = ANY.
     Other,
 }
 
@@ -60,7 +66,7 @@ impl Deparse<'_> {
             ExprKind::Call { function, args, .. } => self.call(function, args, expr.ty),
             ExprKind::And(items) => self.joined(items, " AND ", Parent::And),
             ExprKind::Or(items) => self.joined(items, " OR ", Parent::Or),
-            ExprKind::Not(arg) => Some(self.wrap(format!("NOT {}", self.inner(arg, Parent::Other)?))),
+            ExprKind::Not(arg) => Some(self.wrap(format!("NOT {}", self.inner(arg, Parent::Not)?))),
             ExprKind::IsNull { arg, negated } => {
                 let test = if *negated { "IS NOT NULL" } else { "IS NULL" };
                 Some(self.wrap(format!("{} {test}", self.inner(arg, Parent::Other)?)))
@@ -129,9 +135,9 @@ impl Deparse<'_> {
             | ExprKind::CaseOperand(_)
             | ExprKind::Field { .. }
             | ExprKind::RowCompare { .. }
-            | ExprKind::Subquery { .. }
-            | ExprKind::SubqueryColumn(_)
-            | ExprKind::SetCall { .. } => None,
+            | ExprKind::SubqueryColumn(_) => None,
+            ExprKind::Subquery { index, usage, .. } => self.subquery?(*index, usage, self),
+            ExprKind::SetCall { function, args, .. } => self.call(function, args, expr.ty),
         }
     }
 
@@ -178,6 +184,9 @@ impl Deparse<'_> {
                 _ => None,
             };
         }
+        if let Some(text) = self.special_syntax(function, args) {
+            return text;
+        }
         if let [arg, ..] = args
             && is_cast(function.oid, arg, ty)
         {
@@ -185,6 +194,32 @@ impl Deparse<'_> {
         }
         let shown = self.function_name(function)?;
         Some(format!("{shown}({})", self.list(args, ", ")?))
+    }
+
+    /// Prints a call that SQL has syntax of its own for (`get_func_sql_syntax`). That the syntax was written is taken for
+    /// granted.
+    fn special_syntax(&self, function: &FunctionRef, args: &[Expr]) -> Option<Option<String>> {
+        builtin().function(function.oid)?;
+        let text = |arg: &Expr| self.expression(arg);
+        Some(match (function.name.as_str(), args) {
+            ("timezone", [zone, value]) => {
+                text(value).zip(text(zone)).map(|(value, zone)| format!("({value} AT TIME ZONE {zone})"))
+            }
+            ("current_user", []) => Some("CURRENT_USER".to_owned()),
+            ("session_user", []) => Some("SESSION_USER".to_owned()),
+            ("timezone", [value]) => text(value).map(|value| format!("({value} AT LOCAL)")),
+            ("extract", [Expr { kind: ExprKind::Const(Datum::Text(field)), .. }, value]) => {
+                text(value).map(|value| format!("EXTRACT({field} FROM {value})"))
+            }
+            ("position", [value, part]) => {
+                text(value).zip(text(part)).map(|(value, part)| format!("POSITION(({part}) IN ({value}))"))
+            }
+            ("btrim", [value]) => text(value).map(|value| format!("TRIM(BOTH FROM {value})")),
+            ("btrim", [value, characters]) => text(value)
+                .zip(text(characters))
+                .map(|(value, characters)| format!("TRIM(BOTH {characters} FROM {value})")),
+            (_, _) => return None,
+        })
     }
 
     fn function_name(&self, function: &FunctionRef) -> Option<String> {
@@ -234,6 +269,15 @@ impl Deparse<'_> {
             let text = self.constant(value, arg.ty, false)?;
             return Some(format!("{text}::{}", self.type_text(ty)));
         }
+        // A conversion to a length hides the one to the type (`hide_coercion_node`).
+        let arg = match &arg.kind {
+            ExprKind::Relabel(inner) | ExprKind::CoerceViaIo(inner) if is_bare_type(arg, ty) => inner,
+            ExprKind::Call { function, args, .. } => match args.first() {
+                Some(inner) if is_bare_type(arg, ty) && is_cast(function.oid, inner, arg.ty) => inner,
+                Some(_) | None => arg,
+            },
+            _ => arg,
+        };
         let text = self.inner(arg, Parent::Other)?;
         Some(if self.pretty { format!("{text}::{}", self.type_text(ty)) } else { self.cast(text, ty) })
     }
@@ -298,7 +342,7 @@ fn is_simple(expr: &Expr, parent: Parent<'_>) -> bool {
             if is_operator(&function.name) {
                 return match parent {
                     Parent::Operator(outer, first) => binds_tighter(&function.name, args.len(), outer, first),
-                    Parent::And | Parent::Or => true,
+                    Parent::And | Parent::Or | Parent::Not => true,
                     Parent::Other => false,
                 };
             }
@@ -313,8 +357,9 @@ fn is_simple(expr: &Expr, parent: Parent<'_>) -> bool {
         ExprKind::And(_) | ExprKind::Not(_) => matches!(parent, Parent::And | Parent::Or),
         ExprKind::Or(_) => matches!(parent, Parent::Or),
         ExprKind::IsNull { .. } | ExprKind::BoolTest { .. } | ExprKind::IsDistinct { .. } => {
-            matches!(parent, Parent::And | Parent::Or)
+            matches!(parent, Parent::And | Parent::Or | Parent::Not)
         }
+        ExprKind::Subquery { .. } => matches!(parent, Parent::And | Parent::Or | Parent::Not),
         ExprKind::ScalarArray { .. } | ExprKind::Collate(_) => false,
         _ => true,
     }
@@ -333,11 +378,11 @@ fn binds_tighter(inner: &str, arity: usize, outer: &str, first: bool) -> bool {
 
 /// Returns a text as a literal, as `simple_quote_literal`.
 pub fn quote_literal(text: &str) -> String {
-    let body = text.replace('\'', "''");
-    if text.contains('\\') { format!("E'{}'", body.replace('\\', "\\\\")) } else { format!("'{body}'") }
+    format!("'{}'", text.replace('\'', "''"))
 }
 
-fn is_operator(name: &str) -> bool {
+/// Says whether a call's name is an operator's.
+pub fn is_operator(name: &str) -> bool {
     name.starts_with(|c: char| "+-*/<>=~!@#%^&|`?".contains(c))
 }
 
@@ -358,6 +403,11 @@ fn is_value_function(name: &str) -> bool {
                 | "CURRENT_CATALOG"
                 | "CURRENT_SCHEMA"
         )
+}
+
+/// Says an expression has a type without the length that `ty` has.
+fn is_bare_type(expr: &Expr, ty: TypeRef) -> bool {
+    expr.ty.oid == ty.oid && expr.ty.typmod == -1 && ty.typmod != -1
 }
 
 /// Says whether a call is the function of a cast (a length coercion included).

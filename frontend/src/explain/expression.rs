@@ -106,6 +106,7 @@ impl<'a> Naming<'a> {
             column: &column,
             stored: false,
             pretty: false,
+            subquery: None,
         };
         deparse.expression(&shown).unwrap_or_else(|| text(expr, columns, &self.outer))
     }

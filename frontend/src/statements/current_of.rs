@@ -147,7 +147,9 @@ fn tables(item: &mut FromItem, found: &mut Vec<(Oid, executor::expr::ColumnId)>)
             tables(&mut join.left, found);
             tables(&mut join.right, found);
         }
-        FromItem::Subquery { query, view: true, .. } if query.limit.is_none() && query.offset.is_none() => {
+        FromItem::Subquery { query, view: Some(_), .. }
+            if query.limit.is_none() && query.offset.is_none() =>
+        {
             found.extend(shown_row_ids(query));
         }
         FromItem::Table { .. }

@@ -13,6 +13,7 @@ pub mod names;
 mod relations;
 mod sequence_rows;
 mod shown;
+mod view_definition;
 mod views;
 
 use types::{Datum, Oid, PgError, Result};

@@ -53,7 +53,14 @@ fn shown_in(access: &Access, table: &Relation, text: &str, pretty: bool) -> Stri
         plain.columns.get(position).map(|column| quote_identifier(&column.name))
     };
     let path = access.path();
-    let deparse = Deparse { catalog: &access.catalog, path: &path, column: &column, stored: false, pretty };
+    let deparse = Deparse {
+        catalog: &access.catalog,
+        path: &path,
+        column: &column,
+        stored: false,
+        pretty,
+        subquery: None,
+    };
     deparse.expression(&expr).unwrap_or_else(|| text.to_owned())
 }
 

@@ -87,6 +87,7 @@ pub fn stored_text(
         column: &column,
         stored: true,
         pretty: false,
+        subquery: None,
     };
     match deparse.expression(expr) {
         Some(text) => Ok(text.into()),

@@ -67,8 +67,13 @@ impl Analyzer<'_> {
             (false, true) => JoinType::Right,
             (true, true) => JoinType::Full,
         };
-        let join =
-            FromItem::Join(Box::new(Join { kind, left: source, right: target, condition: Some(condition) }));
+        let join = FromItem::Join(Box::new(Join {
+            kind,
+            left: source,
+            right: target,
+            condition: Some(condition),
+            using: Vec::new(),
+        }));
         let found = Found {
             from: Vec::new(),
             columns: placed.columns,
@@ -121,7 +126,8 @@ impl Analyzer<'_> {
             FromItem::Subquery {
                 query: Box::new(query),
                 lateral: false,
-                view: false,
+                view: None,
+                names: Vec::new(),
                 alias: "source".into(),
             },
             marker,
@@ -237,7 +243,8 @@ fn shown(placed: &PlacedTable, table: &Changed<'_>) -> FromItem {
     FromItem::Subquery {
         query: Box::new(query(QueryBody::Select(Box::new(select)), output)),
         lateral: false,
-        view: false,
+        view: None,
+        names: Vec::new(),
         alias: table.name.clone(),
     }
 }

@@ -244,7 +244,7 @@ fn shown_key(relation: &Relation, expr: &Expr, catalog: &Catalog) -> Option<EcoS
         Some(quote_identifier(&column.name))
     };
     let path = &[types::oids::PG_CATALOG_NAMESPACE, types::oids::PUBLIC_NAMESPACE];
-    let deparse = Deparse { catalog, path, column: &column, stored: false, pretty: true };
+    let deparse = Deparse { catalog, path, column: &column, stored: false, pretty: true, subquery: None };
     Some(parenthesized(deparse.expression(expr)?.into()))
 }
 

@@ -91,6 +91,7 @@ impl Again<'_> {
             column: &column,
             stored: true,
             pretty: false,
+            subquery: None,
         };
         Ok(deparse.expression(&expr).map_or_else(|| text.into(), EcoString::from))
     }

@@ -11,6 +11,7 @@ use types::{Datum, Oid, Result, oids};
 use super::super::definitions::{
     Index, constraint_definition, indexes, relation_is_visible, relation_schema_and_name, role_name,
 };
+use super::super::view_definition::{self, Style};
 use super::super::{built_in, built_in_text, shown};
 use super::{access, oid_at, text_at};
 use crate::catalog::RelationKind;
@@ -39,11 +40,11 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("pg_get_indexdef", index_definition),
     row("pg_get_indexdef_ext", index_column),
     row("pg_get_userbyid", user_by_id),
-    row("pg_get_viewdef", view_definition),
-    row("pg_get_viewdef_ext", view_definition),
+    row("pg_get_viewdef", view_definition_of),
+    row("pg_get_viewdef_ext", view_definition_of),
     row("pg_get_viewdef_name", view_definition_by_name),
     row("pg_get_viewdef_name_ext", view_definition_by_name),
-    row("pg_get_viewdef_wrap", view_definition),
+    row("pg_get_viewdef_wrap", view_definition_of),
     row("pg_is_other_temp_schema", |_, _| Ok(Datum::Bool(false))),
     row("pg_my_temp_schema", |_, _| Ok(Datum::I64(0))),
     row("pg_opclass_is_visible", |args, context| built_in_visible(PG_OPCLASS, "opcnamespace", args, context)),
@@ -194,29 +195,41 @@ fn index_column(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     Ok(name.map_or(Datum::Null, Datum::text))
 }
 
-fn view_definition(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
-    Ok(view_text(access(context)?, oid_at(args, 0)))
+fn view_definition_of(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    Ok(view_text(access(context)?, oid_at(args, 0), view_style(args)))
+}
+
+/// Reads how a view is printed: pretty or not, or pretty with lines of so many characters.
+fn view_style(args: &[Datum]) -> Style {
+    match args.get(1) {
+        Some(Datum::I32(wrap)) => Style { pretty: true, wrap: usize::try_from(*wrap).ok() },
+        Some(Datum::Bool(pretty)) => Style { pretty: *pretty, wrap: Some(0) },
+        Some(_) | None => Style { pretty: false, wrap: Some(0) },
+    }
 }
 
 fn view_definition_by_name(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let access = access(context)?;
     let oid = access.names.input(oids::REGCLASS, text_at(args, 0))?;
-    Ok(view_text(access, oid))
+    Ok(view_text(access, oid, view_style(args)))
 }
 
-fn view_text(access: &Access, oid: Oid) -> Datum {
+fn view_text(access: &Access, oid: Oid, style: Style) -> Datum {
     if let Some(text) = built_in_text::view(oid) {
         return Datum::text(text);
     }
-    match access.catalog.relations.get(&oid).map(|relation| &relation.kind) {
-        Some(RelationKind::View { definition, .. } | RelationKind::Materialized { definition, .. }) => {
+    let Some(relation) = access.catalog.relations.get(&oid) else { return Datum::Null };
+    match &relation.kind {
+        RelationKind::View { definition, .. } | RelationKind::Materialized { definition, .. } => {
+            if let Some(text) = view_definition::definition(access, relation, definition, style) {
+                return Datum::text(text);
+            }
             let end = if definition.ends_with(';') { "" } else { ";" };
             Datum::text(format!("{definition}{end}"))
         }
-        Some(
-            RelationKind::Table | RelationKind::System | RelationKind::Sequence(_) | RelationKind::Composite,
-        )
-        | None => Datum::Null,
+        RelationKind::Table | RelationKind::System | RelationKind::Sequence(_) | RelationKind::Composite => {
+            Datum::Null
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use super::{access, oid_at, text_at};
 use crate::catalog::builtin::{TypeKind, builtin};
 use crate::catalog::{ObjectRef, RelationKind};
 use crate::session::settings::quote_identifier;
+use crate::system::view_definition::{self, Style};
 use crate::system::{built_in, definitions, shown};
 
 /// `pg_class.oid` of `pg_class`.
@@ -275,7 +276,10 @@ fn rule(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
             && crate::system::relations::rule_oid(relation) == oid
         {
             let name = relation_text(access, relation.oid);
-            return Ok(Datum::text(select_rule(&name, definition)));
+            let pretty = matches!(args.get(1), Some(Datum::Bool(true)));
+            let style = Style { pretty, wrap: Some(0) };
+            let text = view_definition::definition(access, relation, definition, style);
+            return Ok(Datum::text(select_rule(&name, text.as_deref().unwrap_or(definition))));
         }
     }
     Ok(Datum::Null)
