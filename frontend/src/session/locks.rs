@@ -78,6 +78,24 @@ impl Session {
         Ok(waited)
     }
 
+    /// Locks tables in a mode. Returns whether any had to be waited for; the newest rows, and the newest catalog unless it is
+    /// changed, have been looked at then.
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn lock_tables(&mut self, tables: &[Arc<Relation>], mode: TableLockMode) -> Result<bool> {
+        let mut waited = false;
+        for table in tables.iter().filter(|table| table.kind.is_stored()) {
+            let acquired =
+                self.open()?.storage.lock().lock_table(table.table_id(), mode, WaitPolicy::Wait)?;
+            waited |= acquired == Acquired::AfterWaiting;
+        }
+        if waited {
+            self.refresh_after_wait()?;
+        }
+        Ok(waited)
+    }
+
     /// Locks a relation that `find` finds, and finds it again if that took a while.
     ///
     /// # Errors

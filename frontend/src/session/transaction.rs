@@ -240,6 +240,18 @@ impl Session {
         Ok(())
     }
 
+    /// Fixes the snapshot of a transaction that keeps one, and its level.
+    ///
+    /// # Errors
+    /// As [`Self::begin_serializable`].
+    pub fn take_snapshot(&mut self) -> Result<()> {
+        if self.transaction.as_ref().is_some_and(|open| !open.used) {
+            self.begin_serializable()?;
+            self.open_mut()?.used = true;
+        }
+        Ok(())
+    }
+
     /// Returns the isolation level of the statement that begins.
     pub(super) fn isolation_level(&self) -> IsolationLevel {
         self.concurrency().level

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ecow::EcoString;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{IndexStmt, RangeVar, ReindexObjectType, ReindexStmt};
+use storage::TableLockMode;
 use types::{PgError, Result, SqlState};
 
 use super::table::{self, resolve};
@@ -21,6 +22,8 @@ pub(super) fn create(session: &mut Session, statement: &IndexStmt) -> Result<Str
         session.prevent_block("CREATE INDEX CONCURRENTLY")?;
     }
     let Some(name) = &statement.relation else { return Err(PgError::internal("CREATE INDEX on nothing")) };
+    let mode = if statement.concurrent { TableLockMode::ShareUpdateExclusive } else { TableLockMode::Share };
+    table::lock_named(session, name, mode)?;
     session.claim_catalog()?;
     let tag = || Ok("CREATE INDEX".to_owned());
     let relation = resolve(session, name)?;
@@ -163,6 +166,9 @@ pub(super) fn reindex(session: &mut Session, statement: &ReindexStmt) -> Result<
         ReindexObjectType::ReindexObjectIndex => {
             if let Some(name) = &statement.relation {
                 table::find_index(session, name, "index")?;
+                if !concurrently {
+                    table::lock_named(session, name, TableLockMode::AccessExclusive)?;
+                }
             }
         }
         ReindexObjectType::ReindexObjectSchema => {
@@ -204,6 +210,12 @@ fn reindexed_table(session: &mut Session, name: &RangeVar, concurrently: bool) -
     let relation = resolve(session, name)?;
     if !relation.kind.is_stored() {
         return refuse(&relation.name);
+    }
+    if !concurrently {
+        // Who plans a query looks at all indexes, which are locked while they are built.
+        let is_indexed = !relation.indexes.is_empty();
+        let mode = if is_indexed { TableLockMode::AccessExclusive } else { TableLockMode::Share };
+        table::lock_named(session, name, mode)?;
     }
     if relation.indexes.is_empty() {
         let what = if concurrently { " that can be reindexed concurrently" } else { " to reindex" };

@@ -94,6 +94,21 @@ fn may_be_small(node: &NodeEnum) -> bool {
     )
 }
 
+/// Returns whether a statement has a snapshot before it does anything (`PlannedStmtRequiresSnapshot`).
+fn takes_snapshot(node: &NodeEnum) -> bool {
+    !matches!(
+        node,
+        NodeEnum::TransactionStmt(_)
+            | NodeEnum::LockStmt(_)
+            | NodeEnum::VariableSetStmt(_)
+            | NodeEnum::VariableShowStmt(_)
+            | NodeEnum::ConstraintsSetStmt(_)
+            | NodeEnum::FetchStmt(_)
+            | NodeEnum::UnlistenStmt(_)
+            | NodeEnum::CheckPointStmt(_)
+    )
+}
+
 /// Runs a statement and returns its command tag.
 ///
 /// # Errors
@@ -110,6 +125,9 @@ pub fn run(
     refuse_read_only(session, node)?;
     if !may_be_small(node) {
         client.output.other_statement();
+    }
+    if takes_snapshot(node) {
+        session.take_snapshot()?;
     }
     match node {
         NodeEnum::SelectStmt(select) if select.into_clause.is_some() => {

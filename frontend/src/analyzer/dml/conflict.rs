@@ -27,7 +27,7 @@ impl Analyzer<'_> {
             return Err(error(SqlState::SYNTAX_ERROR, message, at(clause.location))
                 .with_hint("For example, ON CONFLICT (column_name)."));
         }
-        let (targets, _) = self.targets_of(&table.relation, Happens { arrives: false, goes: false })?;
+        let (targets, _) = self.targets_of(&table.relation, Happens { arrives: false, goes: false }, None)?;
         let keys = targets.first().map_or(&[][..], |target| &target.keys);
         let exclusions = targets.first().map_or(&[][..], |target| &target.exclusions);
         let arbiters = match &clause.infer {

@@ -28,7 +28,8 @@ pub fn copy_plan(
     context: &AnalyzerContext<'_>,
 ) -> Result<Option<Plan>> {
     let analyzer = Analyzer::new(context);
-    let (targets, foreign_keys) = analyzer.targets_of(relation, Happens::of(ModifyKind::Insert, false))?;
+    let (targets, foreign_keys) =
+        analyzer.targets_of(relation, Happens::of(ModifyKind::Insert, false), None)?;
     let stored = crate::statements::stored_indexes(relation);
     let plain = targets.first().is_some_and(|target| {
         target.checks.is_empty()

@@ -38,7 +38,10 @@ impl Analyzer<'_> {
         }
         let returning = self.returning(insert.returning_clause.as_ref(), &table, Vec::new())?;
         let shape = InputShape { new: Some(0), ..InputShape::default() };
-        self.finish_modify(table, Parts { kind: ModifyKind::Insert, source, input, shape, returning })
+        self.finish_modify(
+            table,
+            Parts { kind: ModifyKind::Insert, touched: None, source, input, shape, returning },
+        )
     }
 
     fn insert_source(

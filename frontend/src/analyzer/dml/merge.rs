@@ -97,7 +97,10 @@ impl Analyzer<'_> {
         self.level().merge_action = table.row.action;
         let returning =
             self.returning_over(merge.returning_clause.as_ref(), &table, source_items, Vec::new())?;
-        self.finish_modify(table, Parts { kind: ModifyKind::Merge, source, input, shape, returning })
+        self.finish_modify(
+            table,
+            Parts { kind: ModifyKind::Merge, touched: None, source, input, shape, returning },
+        )
     }
 
     /// Adds a column to the source that is NULL only where a join has found no source row.

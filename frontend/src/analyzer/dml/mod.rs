@@ -56,6 +56,8 @@ pub(super) struct PlacedTable {
 /// The parts of a statement that all kinds have.
 struct Parts {
     kind: ModifyKind,
+    /// The columns that UPDATE gives new values; none: all may get some.
+    touched: Option<Vec<usize>>,
     source: Query,
     input: Vec<Expr>,
     shape: InputShape,
@@ -199,11 +201,12 @@ impl Analyzer<'_> {
 
     /// Puts the parts together. Columns of the source that actions and RETURNING use become further input columns.
     fn finish_modify(&mut self, mut table: Changed<'_>, parts: Parts) -> Result<Modify> {
-        let Parts { kind, mut source, mut input, mut shape, returning } = parts;
+        let Parts { kind, touched, mut source, mut input, mut shape, returning } = parts;
         let level = self.level();
         let subqueries = std::mem::take(&mut level.subqueries);
         let updates = level.conflict.as_ref().is_some_and(|conflict| conflict.update.is_some());
-        let (mut targets, foreign_keys) = self.targets_of(&table.relation, Happens::of(kind, updates))?;
+        let happens = Happens::of(kind, updates);
+        let (mut targets, foreign_keys) = self.targets_of(&table.relation, happens, touched.as_deref())?;
         if let (Some(view), Some(target)) = (&table.view, targets.first_mut()) {
             target.check_options = view.checks.clone();
         }

@@ -49,22 +49,28 @@ struct Reached {
 }
 
 impl Analyzer<'_> {
-    /// Returns the targets of a statement on `relation` and the foreign keys between them.
+    /// Returns the targets of a statement on `relation` and the foreign keys between them. `touched`: the columns that get
+    /// new values; none: all may.
     pub(super) fn targets_of(
         &self,
         relation: &Arc<Relation>,
         happens: Happens,
+        touched: Option<&[usize]>,
     ) -> Result<(Vec<Target>, Vec<ForeignKey>)> {
         let mut reached = Reached {
             relations: vec![Arc::clone(relation)],
             keys: Vec::new(),
             defaults: Vec::new(),
-            work: vec![(0, happens)],
+            work: Vec::new(),
         };
+        match touched {
+            Some(_) => self.reach(&mut reached, (0, relation), happens, touched)?,
+            None => reached.work.push((0, happens)),
+        }
         let mut next = 0;
         while let Some((position, happens)) = reached.work.get(next).copied() {
             if let Some(relation) = reached.relations.get(position).cloned() {
-                self.reach(&mut reached, position, &relation, happens)?;
+                self.reach(&mut reached, (position, &relation), happens, None)?;
             }
             next += 1;
         }
@@ -84,13 +90,17 @@ impl Analyzer<'_> {
     fn reach(
         &self,
         reached: &mut Reached,
-        position: usize,
-        relation: &Arc<Relation>,
+        (position, relation): (usize, &Arc<Relation>),
         happens: Happens,
+        touched: Option<&[usize]>,
     ) -> Result<()> {
+        let touches = |column: usize| touched.is_none_or(|touched| touched.contains(&column));
         let nothing = Happens { arrives: false, goes: false };
         if happens.arrives {
             for (constraint, key) in relation.foreign_keys().filter(|(constraint, _)| constraint.enforced) {
+                if !key.columns.iter().any(|column| touches(*column)) {
+                    continue;
+                }
                 let Some(parent) = self.context.catalog.relation(key.table) else { continue };
                 let parent_position = add(reached, parent, nothing);
                 push_key(reached, constraint, key, (position, parent_position), parent)?;
@@ -109,7 +119,8 @@ impl Analyzer<'_> {
             .collect();
         for child in referencing {
             for (constraint, key) in child.foreign_keys() {
-                if key.table != relation.oid || !constraint.enforced {
+                let mut referenced = key.referenced.iter().filter_map(|attnum| relation.position_of(*attnum));
+                if key.table != relation.oid || !constraint.enforced || !referenced.any(touches) {
                     continue;
                 }
                 let happens = child_happens(key);

@@ -42,6 +42,10 @@ impl Analyzer<'_> {
         };
         let old = columns_of(&table, &found);
         let values = self.set_list(&update.target_list, &table, &old)?;
+        let is_computed = table.relation.columns.iter().any(|column| column.generated.is_some());
+        let touched =
+            values.iter().enumerate().filter(|(_, value)| value.is_some()).map(|(at, _)| at).collect();
+        let touched = (!is_computed).then_some(touched);
         let new = values.into_iter().zip(&old).map(|(value, old)| value.unwrap_or_else(|| old.clone()));
         let mut exprs: Vec<Expr> = new.collect();
         let width = exprs.len();
@@ -51,7 +55,10 @@ impl Analyzer<'_> {
             InputShape { new: Some(0), row_id: Some(width), old: Some(width + 1), ..InputShape::default() };
         let (source, input) = self.found_source(found.from, with_filters(found.filters, filter), exprs);
         let returning = self.returning(update.returning_clause.as_ref(), &table, found.items)?;
-        self.finish_modify(table, Parts { kind: ModifyKind::Update, source, input, shape, returning })
+        self.finish_modify(
+            table,
+            Parts { kind: ModifyKind::Update, touched, source, input, shape, returning },
+        )
     }
 
     /// Analyzes DELETE on the innermost level.
@@ -71,7 +78,10 @@ impl Analyzer<'_> {
         let shape = InputShape { row_id: Some(0), old: Some(1), ..InputShape::default() };
         let (source, input) = self.found_source(found.from, with_filters(found.filters, filter), exprs);
         let returning = self.returning(delete.returning_clause.as_ref(), &table, found.items)?;
-        self.finish_modify(table, Parts { kind: ModifyKind::Delete, source, input, shape, returning })
+        self.finish_modify(
+            table,
+            Parts { kind: ModifyKind::Delete, touched: None, source, input, shape, returning },
+        )
     }
 
     /// Returns the source of UPDATE or DELETE and its columns as input.

@@ -42,6 +42,7 @@ pub fn create(session: &mut Session, statement: &CreateStmt) -> Result<String> {
         let builder = ddl::create_table(statement, relation, allocate, context)?;
         Ok((builder.relation, builder.sequences, builder.comments))
     })?;
+    super::lock_referenced(session, &relation, &[])?;
     make(session, relation)?;
     put_sequences(session, sequences)?;
     session.change_catalog(|catalog| {

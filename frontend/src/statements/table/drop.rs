@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{DropBehavior, DropStmt, Node, ObjectType, RangeVar};
+use storage::TableLockMode;
 use types::{Oid, PgError, Result, SqlState};
 
 use super::super::unsupported;
-use super::{lookup, shown_name, system_relation};
+use super::{lock_named, lookup, shown_name, system_relation};
 use crate::catalog::dependency::{self, classes, collect, describe, whole};
 use crate::catalog::{Catalog, ConstraintKind, Index, ObjectRef, Relation, RelationKind};
 use crate::server::output::Severity;
@@ -20,6 +21,13 @@ const LISTED_MAX: usize = 100;
 /// DROP.
 pub fn drop(session: &mut Session, statement: &DropStmt) -> Result<String> {
     let cascade = statement.behavior() == DropBehavior::DropCascade;
+    if let ObjectType::ObjectTable | ObjectType::ObjectMatview | ObjectType::ObjectIndex =
+        statement.remove_type()
+    {
+        for object in &statement.objects {
+            lock_named(session, &range_var(&words(object))?, TableLockMode::AccessExclusive)?;
+        }
+    }
     session.claim_catalog()?;
     let kind = match statement.remove_type() {
         ObjectType::ObjectTable => "table",

@@ -12,7 +12,8 @@ mod truncate;
 use std::sync::Arc;
 
 use pg_query::protobuf::RangeVar;
-use types::{PgError, Result, SqlState};
+use storage::TableLockMode;
+use types::{Oid, PgError, Result, SqlState};
 
 use crate::catalog::{Index, Relation, RelationKind};
 use crate::session::Session;
@@ -39,6 +40,38 @@ pub fn resolve(session: &Session, name: &RangeVar) -> Result<Arc<Relation>> {
             format!("relation \"{}\" does not exist", shown_name(name)),
         )),
     }
+}
+
+/// Locks the table that a name stands for, or that has the index of that name, if there is one.
+///
+/// # Errors
+/// What ends a wait, and what is wrong with the name.
+pub(super) fn lock_named(session: &mut Session, name: &RangeVar, mode: TableLockMode) -> Result<()> {
+    loop {
+        let table = match index_named(session, name)? {
+            Some((table, _)) => Some(table),
+            None => match lookup(session, name)? {
+                Some(Found::User(relation)) => Some(relation),
+                Some(Found::System(_)) | None => None,
+            },
+        };
+        if !session.lock_tables(table.as_slice(), mode)? {
+            return Ok(());
+        }
+    }
+}
+
+/// Locks the tables that new foreign keys of `changed` refer to: no row that they may need goes meanwhile.
+///
+/// # Errors
+/// What ends a wait.
+pub(super) fn lock_referenced(session: &mut Session, changed: &Relation, known: &[Oid]) -> Result<()> {
+    let catalog = Arc::clone(&session.open()?.catalog);
+    let keys = changed.foreign_keys().filter(|(constraint, _)| !known.contains(&constraint.oid));
+    let others = keys.filter(|(_, key)| key.table != changed.oid);
+    let tables: Vec<_> = others.filter_map(|(_, key)| catalog.relation(key.table).cloned()).collect();
+    session.lock_tables(&tables, TableLockMode::ShareRowExclusive)?;
+    Ok(())
 }
 
 /// Finds a relation; `None` when there is none.

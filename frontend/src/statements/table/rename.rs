@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterObjectSchemaStmt, AlterOwnerStmt, ObjectType, RangeVar, RenameStmt};
+use storage::TableLockMode;
 use types::{Oid, PgError, Result, SqlState};
 
 use super::super::{role, unsupported, view_text};
-use super::{index_named, lookup, reanalyze, resolve, shown_name, with_context};
+use super::{index_named, lock_named, lookup, reanalyze, resolve, shown_name, with_context};
 use crate::catalog::{ConstraintKind, Index, Relation, RelationKind};
 use crate::session::Session;
 use crate::session::names;
@@ -48,6 +49,11 @@ fn skip_missing(session: &mut Session, name: &RangeVar) {
 
 /// ALTER ... RENAME.
 pub fn rename(session: &mut Session, statement: &RenameStmt) -> Result<String> {
+    if let Some(name) = &statement.relation
+        && index_named(session, name)?.is_none()
+    {
+        lock_named(session, name, TableLockMode::AccessExclusive)?;
+    }
     session.claim_catalog()?;
     let kind = statement.rename_type();
     match kind {

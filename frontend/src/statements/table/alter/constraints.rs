@@ -44,6 +44,7 @@ pub(super) fn add(session: &mut Session, table: &Arc<Relation>, command: &AlterT
     })?;
     let known: Vec<_> = table.constraints.iter().map(|constraint| constraint.oid).collect();
     let primary = changed.primary_key() != table.primary_key();
+    super::super::lock_referenced(session, &changed, &known)?;
     put(session, changed.clone())?;
     for constraint in changed.constraints.iter().filter(|constraint| !known.contains(&constraint.oid)) {
         if constraint.validated && constraint.enforced {
