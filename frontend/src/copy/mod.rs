@@ -17,7 +17,7 @@ use pg_query::protobuf::CopyStmt;
 use storage::{TableLockMode, WaitPolicy};
 use types::{Datum, PgError, Result, SqlState, TypeRef};
 
-use crate::catalog::{Relation, RelationKind};
+use crate::catalog::{Persistence, Relation, RelationKind};
 use crate::server::connection::Client;
 use crate::session::Session;
 use crate::session::names;
@@ -68,6 +68,9 @@ fn copy_from(
             format!("cannot copy to view \"{}\"", relation.name),
         )
         .with_hint("To enable copying to a view, provide an INSTEAD OF INSERT trigger."));
+    }
+    if !matches!(relation.persistence, Persistence::Temporary(_)) {
+        statements::refuse_write(session, "COPY FROM")?;
     }
     if options.freeze && !session.open()?.in_block() {
         let message = "cannot perform COPY FREEZE because the table was not created or truncated in the current subtransaction";
@@ -310,6 +313,7 @@ fn write(
     options: &CopyOptions,
 ) -> Result<u64> {
     let planned = statements::plan(session, source, &[])?;
+    statements::refuse_plan(session, &planned, source.node()?)?;
     let access = session.access()?;
     let columns: Vec<(String, TypeRef)> =
         planned.columns.iter().map(|column| (column.name.clone(), column.ty)).collect();

@@ -14,7 +14,7 @@ use super::output::{Severity, put_count};
 use super::rows::{self, Destination};
 use crate::parser;
 use crate::session::portal::{Held, Keep, Portal, PortalState, ROWS_AT_A_TIME};
-use crate::session::prepared::{Prepared, Source};
+use crate::session::prepared::{Prepared, Runs, Source};
 use crate::session::{Session, clock};
 use crate::statements;
 
@@ -197,6 +197,7 @@ impl Session {
             columns: None,
             from_sql: false,
             prepared_at: clock::now(),
+            runs: Runs::default(),
             plan: Mutex::default(),
         };
         if let Some(source) = &prepared.source {
@@ -263,8 +264,12 @@ impl Session {
         // As in exec_bind_message, planning is part of Bind: an error of it comes before the columns are described.
         self.running_types.clone_from(&prepared.param_types);
         let planned = self.plan_prepared(&prepared, &params)?;
-        if let (Some(source), Some(_)) = (&prepared.source, &planned) {
-            statements::refuse_read_only(self, source.node()?)?;
+        // What changes tables is looked at when it runs, as its columns are described before.
+        if let (Some(source), Some(planned)) = (&prepared.source, &planned)
+            && planned.tag == "SELECT"
+            && planned.plan.changing.is_empty()
+        {
+            statements::refuse_plan(self, planned, source.node()?)?;
         }
         let mut formats = std::mem::take(&mut self.spare_formats);
         formats.clear();

@@ -55,6 +55,7 @@ impl Session {
         if query::has_current_of(node) {
             return query::plan(self, source, params).map(|planned| Some(Arc::new(planned)));
         }
+        prepared.runs.count(!params.is_empty(), self.view().plan_cache_mode);
         loop {
             let planned = self.plan_of(prepared, params)?;
             if !self.lock_planned(&planned)? {

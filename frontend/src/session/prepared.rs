@@ -1,6 +1,7 @@
 //! Prepared statements, and where in a parsed text a statement stands.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 use pg_query::NodeEnum;
@@ -8,6 +9,7 @@ use types::{Oid, PgError, Result, SqlState};
 
 use super::Session;
 use super::plans::CachedPlan;
+use super::view::PlanCacheMode;
 use crate::parser::Parsed;
 use crate::server::output::FieldDescription;
 
@@ -62,6 +64,35 @@ impl Source {
     }
 }
 
+/// How often a prepared statement was run.
+#[derive(Debug, Default)]
+pub struct Runs {
+    custom: AtomicU32,
+    generic: AtomicU32,
+}
+
+/// So often PostgreSQL plans for the parameters before it looks whether that pays.
+const CUSTOM_RUNS: u32 = 5;
+
+impl Runs {
+    /// Counts a run as PostgreSQL plans it (`choose_custom_plan`), taking the plan for any parameters to be as good.
+    pub fn count(&self, has_params: bool, mode: PlanCacheMode) {
+        let custom = match mode {
+            _ if !has_params => false,
+            PlanCacheMode::Custom => true,
+            PlanCacheMode::Generic => false,
+            PlanCacheMode::Auto => self.custom.load(Ordering::Relaxed) < CUSTOM_RUNS,
+        };
+        let runs = if custom { &self.custom } else { &self.generic };
+        runs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the numbers of generic and of custom runs.
+    pub fn numbers(&self) -> (i64, i64) {
+        (self.generic.load(Ordering::Relaxed).into(), self.custom.load(Ordering::Relaxed).into())
+    }
+}
+
 /// A prepared statement.
 #[derive(Debug)]
 pub struct Prepared {
@@ -79,6 +110,8 @@ pub struct Prepared {
     pub from_sql: bool,
     /// When it was prepared.
     pub prepared_at: i64,
+    /// How often it was run by a plan for its parameters, and by one for any.
+    pub runs: Runs,
     /// What was made of it in earlier executions.
     pub plan: Mutex<Option<Arc<CachedPlan>>>,
 }

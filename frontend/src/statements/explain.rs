@@ -58,6 +58,7 @@ pub(super) fn run(
     let params = bound.as_deref().unwrap_or(params);
     let planned = query::plan(session, &inner, params)?;
     let report = if analyze {
+        super::refuse_plan(session, &planned, inner.node()?)?;
         let access = session.access()?;
         let mut discard = Destination::Discard;
         let mut sink = discard.open(client, &planned.columns, &access)?;

@@ -32,10 +32,11 @@ mod view_text;
 
 pub use samples::SampleCache;
 
-use ::types::{Datum, Oid, PgError, Result, SqlState};
+use ::types::{Datum, Oid, Result};
 use pg_query::NodeEnum;
 
 pub(crate) use query::{default_value, execute_plan, plan};
+pub(crate) use read_only::refuse_plan;
 pub(crate) use table::stored_indexes::of as stored_indexes;
 pub(crate) use table::{index_named, resolve};
 pub(crate) use variable::constant_text;
@@ -67,15 +68,15 @@ pub fn ends_transaction(node: &NodeEnum) -> bool {
 /// `25006`.
 pub fn refuse_read_only(session: &mut Session, node: &NodeEnum) -> Result<()> {
     let Some(command) = read_only::writes(node) else { return Ok(()) };
-    let view = session.view();
-    let read_only = if session.open()?.in_block() { view.read_only } else { view.default_read_only };
-    if !read_only {
-        return Ok(());
-    }
-    Err(PgError::new(
-        SqlState::READ_ONLY_SQL_TRANSACTION,
-        format!("cannot execute {command} in a read-only transaction"),
-    ))
+    if read_only::is_read_only(session)? { Err(read_only::refused(command)) } else { Ok(()) }
+}
+
+/// Refuses a command in a read-only transaction.
+///
+/// # Errors
+/// `25006`.
+pub(crate) fn refuse_write(session: &mut Session, command: &str) -> Result<()> {
+    if read_only::is_read_only(session)? { Err(read_only::refused(command)) } else { Ok(()) }
 }
 
 /// Returns whether a statement may be one of few rows, or has next to nothing to do.

@@ -10,7 +10,7 @@ use types::{Datum, PgError, Result, SqlState};
 use super::query;
 use crate::server::connection::Client;
 use crate::server::rows::Destination;
-use crate::session::prepared::{Prepared, Source};
+use crate::session::prepared::{Prepared, Runs, Source};
 use crate::session::{Session, clock};
 
 /// PREPARE.
@@ -32,6 +32,7 @@ pub(super) fn prepare(session: &mut Session, source: &Source, statement: &Prepar
         columns: description.columns,
         from_sql: true,
         prepared_at: clock::now(),
+        runs: Runs::default(),
         plan: Mutex::default(),
     })?;
     Ok("PREPARE".to_owned())

@@ -61,6 +61,7 @@ pub(super) fn run(
         Some(planned) => planned,
         None => Arc::new(plan(session, source, params)?),
     };
+    super::refuse_plan(session, &planned, source.node()?)?;
     if let Destination::Hold(held) = destination
         && held.lazily
         && planned.tag == "SELECT"
@@ -141,6 +142,7 @@ pub(super) fn hold(
             break (planned, query);
         }
     };
+    super::refuse_plan(session, &planned, source.node()?)?;
     held.tag = "SELECT".to_owned();
     if session.hold_lazily(&planned, params, held)? {
         held.columns.truncate(held.columns.len().saturating_sub(query.tables.len()));

@@ -2,18 +2,67 @@
 //! (`CreateCommandTag`).
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::ObjectType;
+use pg_query::protobuf::{CmdType, ObjectType};
+use storage::TableLockMode;
+use types::{PgError, Result, SqlState};
 
-/// Returns the name of a command that changes data or catalog.
+use super::query::Planned;
+use crate::catalog::{Persistence, Relation};
+use crate::session::Session;
+
+/// Refuses a plan that changes or locks rows of tables that are not temporary in a read-only transaction
+/// (`ExecCheckXactReadOnly`).
+///
+/// # Errors
+/// `25006`.
+pub(crate) fn refuse_plan(session: &mut Session, planned: &Planned, node: &NodeEnum) -> Result<()> {
+    let mut locks = planned.locks.iter().filter(|(_, mode)| *mode >= TableLockMode::RowShare).peekable();
+    if locks.peek().is_none() || !is_read_only(session)? || is_idle(node) {
+        return Ok(());
+    }
+    let catalog = &session.open()?.catalog;
+    let temporary = |relation: &Relation| matches!(relation.persistence, Persistence::Temporary(_));
+    let lasting = |table: u64| {
+        let mut tables = catalog.relations.values().filter(|relation| relation.kind.is_stored());
+        tables.any(|relation| relation.table_id().0 == table && !temporary(relation))
+    };
+    if !locks.any(|(table, _)| lasting(*table)) {
+        return Ok(());
+    }
+    let command = match node {
+        NodeEnum::SelectStmt(select) => crate::analyzer::locking_command(select).unwrap_or("SELECT"),
+        // The tag of INSERT has an oid behind it.
+        _ => planned.tag.split(' ').next().unwrap_or_default(),
+    };
+    Err(refused(command))
+}
+
+/// Says a MERGE has nothing to do.
+fn is_idle(node: &NodeEnum) -> bool {
+    let NodeEnum::MergeStmt(merge) = node else { return false };
+    merge.merge_when_clauses.iter().all(|clause| match &clause.node {
+        Some(NodeEnum::MergeWhenClause(clause)) => clause.command_type() == CmdType::CmdNothing,
+        Some(_) | None => false,
+    })
+}
+
+/// Says the transaction is one that only reads.
+pub(super) fn is_read_only(session: &mut Session) -> Result<bool> {
+    let view = session.view();
+    Ok(if session.open()?.in_block() { view.read_only } else { view.default_read_only })
+}
+
+pub(super) fn refused(command: &str) -> PgError {
+    PgError::new(
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        format!("cannot execute {command} in a read-only transaction"),
+    )
+}
+
+/// Returns the name of a command that changes data or catalog. Plans are judged by what they do ([`refuse_plan`]).
 pub(super) fn writes(node: &NodeEnum) -> Option<&'static str> {
     Some(match node {
         NodeEnum::SelectStmt(select) if select.into_clause.is_some() => "SELECT INTO",
-        NodeEnum::SelectStmt(select) => return crate::analyzer::locking_command(select),
-        NodeEnum::InsertStmt(_) => "INSERT",
-        NodeEnum::UpdateStmt(_) => "UPDATE",
-        NodeEnum::DeleteStmt(_) => "DELETE",
-        NodeEnum::MergeStmt(_) => "MERGE",
-        NodeEnum::CopyStmt(statement) if statement.is_from => "COPY FROM",
         NodeEnum::CreateStmt(_) => "CREATE TABLE",
         NodeEnum::CreateTableAsStmt(statement) => match statement.objtype() {
             ObjectType::ObjectMatview => "CREATE MATERIALIZED VIEW",

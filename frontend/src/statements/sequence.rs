@@ -71,6 +71,13 @@ pub(super) fn alter(session: &mut Session, statement: &AlterSeqStmt) -> Result<S
     let Some(name) = &statement.sequence else { return Err(PgError::internal("ALTER SEQUENCE of nothing")) };
     session.claim_catalog()?;
     let tag = || Ok("ALTER SEQUENCE".to_owned());
+    let cannot_open = |name: &str, objects: &str| {
+        PgError::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot open relation \"{name}\""))
+            .with_detail(format!("This operation is not supported for {objects}."))
+    };
+    if let Some((_, index)) = table::index_named(session, name)? {
+        return Err(cannot_open(&index.name, "indexes"));
+    }
     let relation = match lookup(session, name)? {
         Some(Found::User(relation)) => relation,
         None if statement.missing_ok => {
@@ -81,8 +88,7 @@ pub(super) fn alter(session: &mut Session, statement: &AlterSeqStmt) -> Result<S
         _ => table::resolve(session, name)?,
     };
     let RelationKind::Sequence(old) = &relation.kind else {
-        let message = format!("\"{}\" is not a sequence", relation.name);
-        return Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message));
+        return Err(cannot_open(&relation.name, &format!("{}s", relation.kind.noun())));
     };
     let options = table::with_context(session, |context, _| {
         sequence_options(context, &statement.options, Some(old), old.ty, old.identity)

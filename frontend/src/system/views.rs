@@ -262,6 +262,7 @@ fn prepared(access: &Access, maker: &mut Maker<'_>) {
         let results = prepared.columns.as_ref().map_or(Datum::Null, |columns| {
             array(oids::REGTYPE, columns.iter().map(|column| oid(column.ty.oid)).collect())
         });
+        let (generic, custom) = prepared.runs.numbers();
         maker.add(&[
             ("name", text(&prepared.name)),
             ("statement", text(&*prepared.text)),
@@ -269,8 +270,8 @@ fn prepared(access: &Access, maker: &mut Maker<'_>) {
             ("parameter_types", array(oids::REGTYPE, types)),
             ("result_types", results),
             ("from_sql", Datum::Bool(prepared.from_sql)),
-            ("generic_plans", Datum::I64(0)),
-            ("custom_plans", Datum::I64(0)),
+            ("generic_plans", Datum::I64(generic)),
+            ("custom_plans", Datum::I64(custom)),
         ]);
     }
 }

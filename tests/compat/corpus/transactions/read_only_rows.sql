@@ -1,0 +1,31 @@
+create table t (a int primary key, b text);
+create sequence s; create temp sequence ts;
+begin read only; select setval('nope', 1); rollback;
+begin read only; select setval('s', 1); rollback;
+begin read only; select nextval('s'); rollback;
+begin read only; select nextval('ts'); rollback;
+begin read only; with x as (insert into t values (1, 'x') returning *) select * from x; rollback;
+begin read only; copy (insert into t values (1, 'x') returning *) to stdout; rollback;
+begin read only; create table zz as select 1; rollback;
+begin read only; select 1 as a into zz; rollback;
+begin read only; merge into t using t u on false when not matched then do nothing; rollback;
+begin read only; declare c cursor for select * from t for update; rollback;
+begin read only; select * from t for share; rollback;
+begin read only; create temp table tt (a int); rollback;
+create temp table tt (a int);
+begin read only; insert into tt values (1); update tt set a = 2; delete from tt; select * from tt for update; copy tt from stdin;
+1
+\.
+rollback;
+begin read only; truncate tt; rollback;
+begin read only; reindex table t; cluster t; analyze t; rollback;
+begin read only; set constraints all deferred; lock table t in access share mode; lock table t in row exclusive mode; rollback;
+begin read only; lock table t in share mode; rollback;
+begin read only; refresh materialized view nope; rollback;
+begin read only; alter table t add c int; rollback;
+begin read only; alter table t rename to tt2; rollback;
+begin read only; alter index t_pkey rename to x; rollback;
+begin read only; alter sequence s restart; rollback;
+begin read only; drop sequence s; rollback;
+begin read only; drop index t_pkey; rollback;
+table t;
