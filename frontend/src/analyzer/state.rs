@@ -406,6 +406,11 @@ impl<'a> Analyzer<'a> {
             notes: super::Notes::default(),
         }
     }
+    /// Begins numbers of columns, WITH queries and range-table entries at `first`, so that they are none of another
+    /// analyzer's.
+    pub(super) fn number_from(&mut self, first: u32) {
+        (self.next_id, self.next_cte, self.next_entry) = (first, first, first);
+    }
     /// Returns a column id that is new in the statement.
     pub(super) fn new_id(&mut self) -> ColumnId {
         let id = ColumnId(self.next_id);

@@ -243,8 +243,10 @@ fn shown(placed: &PlacedTable, table: &Changed<'_>) -> FromItem {
         targets: Vec::new(),
         distinct: Distinct::No,
     };
+    let mut inner = query(QueryBody::Select(Box::new(select)), output);
+    inner.subqueries.clone_from(&placed.subqueries);
     FromItem::Subquery {
-        query: Box::new(query(QueryBody::Select(Box::new(select)), output)),
+        query: Box::new(inner),
         lateral: false,
         view: None,
         names: Vec::new(),

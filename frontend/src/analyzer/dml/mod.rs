@@ -51,6 +51,8 @@ pub(super) struct PlacedTable {
     columns: Vec<ColumnId>,
     row_id: ColumnId,
     filters: Vec<Expr>,
+    /// Subqueries that `filters` name by index.
+    subqueries: Vec<Query>,
 }
 
 /// The parts of a statement that all kinds have.
@@ -190,13 +192,14 @@ impl Analyzer<'_> {
             return Err(PgError::internal("a table without row ids"));
         };
         let (columns, row_id) = (columns.clone(), *row_id);
-        let mut filters = Vec::new();
+        let (mut filters, mut subqueries) = (Vec::new(), Vec::new());
         if let Some(view) = &table.view {
             let ids: Vec<ColumnId> = columns.iter().copied().chain([row_id]).collect();
             namespace = vec![self.changed_item(table, &table.name, &ids)?];
             filters.extend(view.filters.iter().map(|(_, filter)| view::over(filter, &ids)));
+            subqueries.extend(view.subqueries.iter().map(|query| view::query_over(query, &ids)));
         }
-        Ok(PlacedTable { item, namespace, columns, row_id, filters })
+        Ok(PlacedTable { item, namespace, columns, row_id, filters, subqueries })
     }
 
     /// Puts the parts together. Columns of the source that actions and RETURNING use become further input columns.

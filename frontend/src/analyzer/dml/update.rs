@@ -99,7 +99,10 @@ impl Analyzer<'_> {
 
     /// Places the changed table and the further FROM items.
     pub(super) fn modified_from(&mut self, table: &Changed<'_>, further: &[Node]) -> Result<Found> {
-        let placed = self.place_changed(table)?;
+        let mut placed = self.place_changed(table)?;
+        let known = self.level().subqueries.len();
+        placed.filters.iter_mut().for_each(|filter| super::view::shift_subqueries(filter, known));
+        self.level().subqueries.append(&mut placed.subqueries);
         let mut from = vec![placed.item];
         self.level().items = placed.namespace;
         let own = self.level().items.len();

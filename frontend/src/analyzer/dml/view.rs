@@ -10,12 +10,15 @@ use pg_query::protobuf::{RangeVar, SelectStmt, SetOperation};
 use types::errors::views::{ViewChange, view_column_not_updatable, view_not_updatable};
 use types::{PgError, Result};
 
-use crate::analyzer::raw;
 use crate::analyzer::state::{Analyzer, Clause, Level, SystemIds};
+use crate::analyzer::{raw, walk};
 use crate::catalog::{CheckOption, Relation, RelationKind};
+use crate::query::Query;
 
 /// Views inside views, at most.
 const VIEW_DEPTH_MAX: u32 = 100;
+/// Numbers that the subqueries of one view may take; those of a statement are below.
+const NUMBERS: u32 = 1 << 24;
 
 /// A view as names and conditions over the table below. Expressions are over the table's positions.
 #[derive(Debug, Clone)]
@@ -30,6 +33,8 @@ pub(in crate::analyzer) struct ViewLayer {
     pub(super) filters: Vec<(EcoString, Expr)>,
     /// WITH CHECK OPTION of it and the views below: name and condition.
     pub(super) checks: Vec<(EcoString, Expr)>,
+    /// Subqueries that `filters` name by index.
+    pub(super) subqueries: Vec<Query>,
 }
 
 /// A column of a view.
@@ -83,6 +88,27 @@ pub(super) fn over(expr: &Expr, ids: &[ColumnId]) -> Expr {
     copy
 }
 
+/// As [`over`], for a subquery.
+pub(super) fn query_over(query: &Query, ids: &[ColumnId]) -> Query {
+    let mut copy = query.clone();
+    walk::for_each_expr_mut(&mut copy, &mut |expr| rename(expr, ids));
+    copy
+}
+
+/// Adds to the numbers of the subqueries that an expression names.
+pub(super) fn shift_subqueries(expr: &mut Expr, by: usize) {
+    if let ExprKind::Subquery { index, .. } = &mut expr.kind {
+        *index += u32::try_from(by).unwrap_or(u32::MAX / 2);
+    }
+    expr.for_each_child_mut(&mut |child| shift_subqueries(child, by));
+}
+
+fn has_subquery(expr: &Expr) -> bool {
+    let mut found = false;
+    expr.walk(&mut |part| found |= matches!(part.kind, ExprKind::Subquery { .. }));
+    found
+}
+
 fn rename(expr: &mut Expr, ids: &[ColumnId]) {
     if let ExprKind::Column(id) = &mut expr.kind
         && let Some(new) = ids.get(id.0 as usize)
@@ -115,6 +141,7 @@ impl Analyzer<'_> {
         let range = single_table(select).map_err(refuse)?;
         // Positions take the place of ids, so they must not meet those of the statement.
         let mut analyzer = Analyzer::new(self.context);
+        analyzer.number_from(NUMBERS.saturating_mul(depth + 1));
         analyzer.levels.push(Level::new());
         let (base, mut layer, own) = analyzer.layer_here(view, select, range, change, depth)?;
         let own: Vec<(EcoString, Expr)> = own.into_iter().map(|filter| (view.name.clone(), filter)).collect();
@@ -128,6 +155,9 @@ impl Analyzer<'_> {
                 }
             }
             None => {}
+        }
+        if layer.checks.iter().any(|(_, check)| has_subquery(check)) {
+            return Err(PgError::not_supported("WITH CHECK OPTION over a subquery"));
         }
         layer.filters.extend(own);
         Ok((base, layer))
@@ -205,9 +235,10 @@ impl Analyzer<'_> {
             Some(node) => Some(self.condition(node, Clause::Where)?),
             None => None,
         };
-        if !self.level().subqueries.is_empty() {
-            return Err(PgError::not_supported("a change through a view with subqueries"));
+        if targets.iter().any(|target| has_subquery(&target.expr)) {
+            return Err(PgError::not_supported("a change through a view with a subquery among its columns"));
         }
+        let own = std::mem::take(&mut self.level().subqueries);
         let names = view.columns.iter().map(|column| column.name.clone());
         let columns = names
             .zip(targets)
@@ -221,10 +252,15 @@ impl Analyzer<'_> {
                 ViewColumn { name, value: target.expr, base, system }
             });
         let columns: Vec<ViewColumn> = columns.collect();
-        let (filters, checks) = inner.map_or_else(Default::default, |inner| (inner.filters, inner.checks));
+        let (filters, checks, mut subqueries) =
+            inner.map_or_else(Default::default, |inner| (inner.filters, inner.checks, inner.subqueries));
+        let mut filter = filter;
+        filter.iter_mut().for_each(|filter| shift_subqueries(filter, subqueries.len()));
+        subqueries.extend(own);
+        let relation = Arc::clone(view);
         Ok((
             with_defaults(base, view, &columns),
-            ViewLayer { relation: Arc::clone(view), change, columns, filters, checks },
+            ViewLayer { relation, change, columns, filters, checks, subqueries },
             filter.into_iter().collect(),
         ))
     }

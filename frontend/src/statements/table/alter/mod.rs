@@ -62,6 +62,13 @@ pub fn alter(session: &mut Session, statement: &AlterTableStmt) -> Result<String
         session.require_unused(&locked, "ALTER TABLE")?;
     }
     commands.sort_by_key(|command| pass(command.subtype()));
+    let mut retyped = commands.iter().filter(|command| command.subtype() == Kind::AtAlterColumnType);
+    while let Some(command) = retyped.next() {
+        if retyped.clone().any(|later| later.name == command.name) {
+            let message = format!("cannot alter type of column \"{}\" twice", command.name);
+            return Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+    }
     for command in commands {
         run(session, relation.oid, command)?;
     }
