@@ -41,6 +41,8 @@ impl Event {
 /// What a round has read for one foreign key.
 #[derive(Default)]
 struct Found {
+    /// Keys that go.
+    gone: HashSet<Vec<u8>>,
     /// What new references refer to.
     referred: HashMap<Vec<u8>, RowId>,
     parents: HashMap<Vec<u8>, RowId>,
@@ -99,6 +101,11 @@ impl Changer<'_> {
                 }
             }
             self.settle_keys()?;
+            // Who refers to a row that goes, and is there already, is an error or is changed with it.
+            for (key, read) in &found {
+                let foreign = self.foreign(*key)?;
+                self.track(foreign.child, &foreign.child_columns, &read.gone)?;
+            }
         }
         Ok(())
     }
@@ -183,7 +190,8 @@ impl Changer<'_> {
                 Event::Child { .. } | Event::Parent { .. } => {}
             }
         }
-        let mut found = Found::default();
+        self.track(foreign.parent, &foreign.parent_columns, &wanted)?;
+        let mut found = Found { gone: wanted_parents.clone(), ..Found::default() };
         let columns = &foreign.parent_columns;
         for (view, wanted, found) in [
             (View::Referred, wanted, &mut found.referred),

@@ -48,6 +48,11 @@ impl ScanRange {
     }
 }
 
+/// Notes for SERIALIZABLE that the rows of a range are read.
+pub(super) fn track(table: &TableScan, range: Option<ScanRange>) -> Result<()> {
+    crate::operators::scan::track(table, &range.map(|range| range.predicates).unwrap_or_default())
+}
+
 /// Returns whether an index of a table starts with some columns, in any order.
 pub(super) fn has_index(run: &Run<'_>, table: u64, columns: &[usize]) -> Result<bool> {
     Ok(current(run, table)?.indexes().iter().any(|index| {

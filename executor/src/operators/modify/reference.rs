@@ -1,8 +1,11 @@
 //! The key with which a row refers to another, or is referred to.
 
-use storage::{TableId, TableScan};
-use types::{Datum, Result, TypeRef};
+use std::collections::HashSet;
 
+use storage::{TableId, TableScan};
+use types::{Datum, PgError, Result, TypeRef};
+
+use super::changer::Changer;
 use super::lookup;
 use crate::execute::Run;
 
@@ -48,5 +51,22 @@ pub(super) fn reference_key(row: &[Datum], columns: &[usize], types: &[TypeRef],
         0 => ReferenceKey::Bytes(bytes),
         some if full && some < columns.len() => ReferenceKey::Mixed,
         _ => ReferenceKey::Null,
+    }
+}
+
+impl Changer<'_> {
+    /// Notes for SERIALIZABLE that rows with some keys are read.
+    pub(super) fn track(&self, target: usize, columns: &[usize], wanted: &HashSet<Vec<u8>>) -> Result<()> {
+        let table = self.tables.get(target).ok_or_else(|| PgError::internal("a foreign key of no table"))?;
+        let transaction = self.run.context.transaction()?.lock();
+        if wanted.is_empty() || !transaction.is_tracked() {
+            return Ok(());
+        }
+        let scan = transaction.scan(TableId(table.target.table))?;
+        drop(transaction);
+        for key in wanted {
+            lookup::track(&scan, lookup::ScanRange::of_key(columns, &table.types, key))?;
+        }
+        Ok(())
     }
 }

@@ -20,19 +20,7 @@ pub(in super::super) fn rows(
     table: &TableScan,
     predicates: &[(usize, ScanPredicate)],
 ) -> Result<Option<Vec<RowId>>> {
-    let indexes = table.indexes();
-    if indexes.is_empty() || predicates.is_empty() {
-        return Ok(None);
-    }
-    let mut best: Option<(usize, &IndexDefinition, Vec<IndexRange>)> = None;
-    for index in &indexes {
-        if let Some((columns, ranges)) = ranges(index, table.columns(), predicates)
-            && best.as_ref().is_none_or(|(most, ..)| columns > *most)
-        {
-            best = Some((columns, index, ranges));
-        }
-    }
-    let Some((columns, index, ranges)) = best else { return Ok(None) };
+    let Some((columns, index, ranges)) = best(table, predicates) else { return Ok(None) };
     let table_rows = table.row_estimate();
     if table_rows < TABLE_ROWS_MIN {
         return Ok(None);
@@ -55,6 +43,35 @@ pub(in super::super) fn rows(
     rows.sort_unstable();
     rows.dedup();
     Ok(Some(rows))
+}
+
+/// Returns the index of which the predicates bind most columns, how many these are, and the ranges to look into.
+fn best(
+    table: &TableScan,
+    predicates: &[(usize, ScanPredicate)],
+) -> Option<(usize, IndexDefinition, Vec<IndexRange>)> {
+    let mut best: Option<(usize, IndexDefinition, Vec<IndexRange>)> = None;
+    for index in table.indexes() {
+        if let Some((columns, ranges)) = ranges(&index, table.columns(), predicates)
+            && best.as_ref().is_none_or(|(most, ..)| columns > *most)
+        {
+            best = Some((columns, index, ranges));
+        }
+    }
+    best
+}
+
+/// Notes for SERIALIZABLE that the rows which pass the predicates are read: those of an index's ranges, or all.
+///
+/// # Errors
+/// When the transaction has to give way.
+pub(in super::super) fn track(table: &TableScan, predicates: &[(usize, ScanPredicate)]) -> Result<()> {
+    let Some((_, index, ranges)) = best(table, predicates) else { return Ok(table.track_read()?) };
+    for range in &ranges {
+        let mut cursor = table.index_rows(index.id, range, false)?;
+        while cursor.next_row()?.is_some() {}
+    }
+    Ok(())
 }
 
 /// Returns how many columns of an index the predicates bind to values, and the ranges to look into.

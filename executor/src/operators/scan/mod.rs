@@ -30,7 +30,7 @@ use crate::vectors::{VectorExpr, columns_of};
 const DENSE_EIGHTHS: usize = 6;
 
 pub(super) use index::{IndexLookup, produce_index};
-pub(super) use lookup::rows as looked_up;
+pub(super) use lookup::{rows as looked_up, track};
 
 struct Scanner<'a> {
     run: &'a Run<'a>,
