@@ -1,5 +1,6 @@
 //! Statements: one file for each kind, found from the tree's node.
 
+mod absent;
 mod cluster;
 mod comment;
 mod constraint_check;
@@ -8,7 +9,6 @@ mod current_of;
 mod cursor;
 mod explain;
 pub mod fields;
-mod function;
 mod index;
 mod internal;
 mod maintenance;
@@ -24,7 +24,6 @@ mod statistics;
 pub(crate) mod table;
 mod table_as;
 mod transaction;
-mod types;
 mod unsupported;
 mod variable;
 mod view;
@@ -177,6 +176,12 @@ pub fn run(
         NodeEnum::IndexStmt(statement) => index::create(session, statement),
         NodeEnum::CreateSeqStmt(statement) => sequence::create(session, statement),
         NodeEnum::AlterSeqStmt(statement) => sequence::alter(session, statement),
+        NodeEnum::DropRoleStmt(statement) => {
+            absent::drop_roles(session, &statement.roles, statement.missing_ok)
+        }
+        NodeEnum::DropdbStmt(statement) => {
+            absent::drop_database(session, &statement.dbname, statement.missing_ok)
+        }
         other => {
             if let Some(command) = unsupported::outside_blocks(other) {
                 session.prevent_block(command)?;

@@ -1,6 +1,7 @@
 //! Statements that PostgreSQL has and Surus has not yet: `0A000` with the command's name.
 
 use pg_query::NodeEnum;
+use pg_query::protobuf::ObjectType;
 use types::PgError;
 
 /// Returns the name of a statement that PostgreSQL refuses in transaction blocks before it looks at anything else.
@@ -69,6 +70,11 @@ pub(super) fn error(node: &NodeEnum) -> PgError {
         NodeEnum::LoadStmt(_) => "LOAD",
         NodeEnum::SecLabelStmt(_) => "SECURITY LABEL",
         NodeEnum::ImportForeignSchemaStmt(_) => "IMPORT FOREIGN SCHEMA",
+        NodeEnum::DropStmt(statement) => match statement.remove_type() {
+            ObjectType::ObjectType | ObjectType::ObjectDomain => "DROP TYPE",
+            ObjectType::ObjectFunction => "DROP FUNCTION",
+            _ => "DROP of this kind of object",
+        },
         _ => "this statement",
     };
     PgError::not_supported(name)

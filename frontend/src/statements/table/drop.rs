@@ -7,7 +7,6 @@ use pg_query::protobuf::{DropBehavior, DropStmt, Node, ObjectType, RangeVar};
 use storage::TableLockMode;
 use types::{Oid, PgError, Result, SqlState};
 
-use super::super::unsupported;
 use super::{lock_named, lookup, shown_name, system_relation};
 use crate::catalog::dependency::{self, classes, collect, describe, whole};
 use crate::catalog::{Catalog, ConstraintKind, Index, ObjectRef, Relation, RelationKind};
@@ -36,13 +35,7 @@ pub fn drop(session: &mut Session, statement: &DropStmt) -> Result<String> {
         ObjectType::ObjectSequence => "sequence",
         ObjectType::ObjectIndex => "index",
         ObjectType::ObjectSchema => return drop_schemas(session, statement, cascade),
-        ObjectType::ObjectType | ObjectType::ObjectDomain => {
-            return super::super::types::drop(session, statement, cascade);
-        }
-        ObjectType::ObjectFunction | ObjectType::ObjectProcedure | ObjectType::ObjectRoutine => {
-            return super::super::function::drop(session, statement, cascade);
-        }
-        _ => return Err(unsupported::error(&NodeEnum::DropStmt(statement.clone()))),
+        _ => return super::super::absent::drop(session, statement),
     };
     if statement.concurrent {
         session.prevent_block("DROP INDEX CONCURRENTLY")?;
