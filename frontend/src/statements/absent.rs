@@ -158,10 +158,8 @@ fn missing(session: &Session, kind: ObjectType, object: &Node) -> Result<Option<
             if system.is_some_and(|(file, column)| is_of_system(file, column, last)) {
                 return Ok(None);
             }
-            if kind == ObjectType::ObjectForeignTable {
-                if lookup(session, &range_var(&names)?)?.is_some() {
-                    return Ok(None);
-                }
+            if kind == ObjectType::ObjectForeignTable && lookup(session, &range_var(&names)?)?.is_some() {
+                return Ok(None);
             }
             let mut missing = Missing::named(words, &names.join("."));
             if kind == ObjectType::ObjectCollation {
