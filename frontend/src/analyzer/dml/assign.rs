@@ -67,6 +67,9 @@ impl Analyzer<'_> {
         if indirection.iter().any(|part| !matches!(part.node, Some(NodeEnum::AIndices(_)))) {
             return Err(unsupported("assignment to a field of an array element", column_location));
         }
+        if column.ty.oid == oids::JSONB {
+            return Err(unsupported("assignment to a part of a jsonb value", column_location));
+        }
         let Some(wanted) = part_type(column.ty, indirection) else {
             let message = format!(
                 "cannot subscript type {} because it does not support subscripting",
