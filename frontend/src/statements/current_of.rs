@@ -44,6 +44,22 @@ pub(super) fn resolve(session: &Session, node: &NodeEnum, running: bool) -> Resu
     }))
 }
 
+/// Returns the id of the row that a statement with WHERE CURRENT OF and without RETURNING is about.
+pub(super) fn row_without_result(session: &Session, node: &NodeEnum) -> Result<Option<i64>> {
+    let (relation, condition, returns) = match node {
+        NodeEnum::UpdateStmt(update) => (&update.relation, &update.where_clause, &update.returning_clause),
+        NodeEnum::DeleteStmt(delete) => (&delete.relation, &delete.where_clause, &delete.returning_clause),
+        _ => return Ok(None),
+    };
+    match (relation, condition.as_deref().and_then(|node| node.node.as_ref())) {
+        (Some(range), Some(NodeEnum::CurrentOfExpr(current))) if returns.is_none() => {
+            // What is wrong with it, the statement says.
+            Ok(current_row(session, range, current).ok())
+        }
+        _ => Ok(None),
+    }
+}
+
 /// Returns whether a statement has WHERE CURRENT OF.
 pub(super) fn is_in(node: &NodeEnum) -> bool {
     let condition = match node {
@@ -76,8 +92,11 @@ fn current_row(session: &Session, range: &RangeVar, current: &CurrentOfExpr) -> 
     match vector.map(|vector| datum_at(vector, 0, TypeRef::plain(oids::INT8))).transpose()? {
         Some(Datum::I64(row)) => {
             let storage = session.open()?.storage.lock();
-            let latest = storage.latest_version(relation.table_id(), storage::RowId(row as u64))?;
-            Ok(latest.0 as i64)
+            let (table, row) = (relation.table_id(), storage::RowId(row as u64));
+            let latest = storage.latest_version(table, row)?;
+            // A version that the statement does not see is another transaction's: the change waits for it, or fails.
+            let is_current = !storage.sees(table, latest)? && storage.sees(table, row)?;
+            Ok(if is_current { row } else { latest }.0 as i64)
         }
         _ => Err(state(format!("cursor \"{name}\" is not positioned on a row"))),
     }

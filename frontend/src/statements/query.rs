@@ -47,8 +47,33 @@ pub struct Planned {
     pub locks: Vec<(u64, TableLockMode)>,
 }
 
-/// Runs a query.
+/// Runs a query. A change of the row that a cursor stands on follows that row to its newest version when it has waited for
+/// another transaction.
 pub(super) fn run(
+    session: &mut Session,
+    client: &mut Client,
+    source: &Source,
+    params: &[Datum],
+    destination: &mut Destination<'_>,
+) -> Result<String> {
+    let Some(mut row) = super::current_of::row_without_result(session, source.node()?)? else {
+        return run_once(session, client, source, params, destination);
+    };
+    loop {
+        let tag = run_once(session, client, source, params, destination)?;
+        if !tag.ends_with(" 0") {
+            return Ok(tag);
+        }
+        session.refresh_after_wait()?;
+        let newest = super::current_of::row_without_result(session, source.node()?)?;
+        match newest {
+            Some(newest) if newest != row => row = newest,
+            Some(_) | None => return Ok(tag),
+        }
+    }
+}
+
+fn run_once(
     session: &mut Session,
     client: &mut Client,
     source: &Source,
