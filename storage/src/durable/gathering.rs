@@ -3,7 +3,7 @@
 //! Sessions that are ready to run may be about to commit, and a sync costs the processor more than many a transaction.
 //! So whoever is about to sync yields its processor first, again as long as commits arrive meanwhile. Where nobody is
 //! ready to run that takes less than a microsecond. Where it brings nothing, or something other than commits keeps the
-//! processors, it is left out for a while.
+//! processors, it is left out more and more often.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,8 @@ const YIELDS_MAX: usize = 8;
 const WAIT_ENOUGH: Duration = Duration::from_millis(1);
 /// A tuning constant: a wait that is not worth its while whatever it brings.
 const WAIT_LONG: Duration = Duration::from_millis(16);
-/// A tuning constant: waits in a row that brought nothing, until they are left out.
-const VAIN_MAX: u32 = 8;
-/// A tuning constant: how many syncs are begun at once after that.
-const LEFT_OUT: u32 = 64;
+/// A tuning constant: the most syncs that are begun at once after waits that brought nothing.
+const LEFT_OUT_MAX: u32 = 256;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -37,10 +35,13 @@ impl Gathering {
 
     /// Notes what a wait has brought.
     pub(super) fn note(&mut self, waited: &Waited) {
-        self.vain = if waited.gained { 0 } else { self.vain + 1 };
-        if self.vain >= VAIN_MAX || waited.long {
-            *self = Self { vain: 0, left_out: LEFT_OUT };
-        }
+        self.vain = if waited.gained { 0 } else { self.vain.saturating_add(1) };
+        self.left_out = match self.vain {
+            _ if waited.long => LEFT_OUT_MAX,
+            // Among many sessions one such wait is chance.
+            0 | 1 => 0,
+            vain => 1u32.checked_shl(vain - 2).map_or(LEFT_OUT_MAX, |count| count.min(LEFT_OUT_MAX)),
+        };
     }
 }
 
@@ -76,20 +77,20 @@ mod tests {
     #[test]
     fn waits_that_bring_nothing_or_last_long_are_left_out_for_a_while() {
         let mut gathering = Gathering::default();
-        let vain = Waited { gained: false, long: false };
-        for _ in 0..VAIN_MAX - 1 {
+        let mut left_out_after = |gained, long| {
             assert!(gathering.is_due());
-            gathering.note(&vain);
-        }
-        assert!(gathering.is_due());
-        gathering.note(&Waited { gained: true, long: false });
-        for _ in 0..VAIN_MAX {
-            assert!(gathering.is_due());
-            gathering.note(&vain);
-        }
-        assert_eq!((0..=LEFT_OUT).filter(|_| gathering.is_due()).count(), 1);
-        gathering.note(&Waited { gained: true, long: true });
-        assert!(!gathering.is_due());
+            gathering.note(&Waited { gained, long });
+            let mut count = 0;
+            while !gathering.is_due() {
+                count += 1;
+            }
+            count
+        };
+        let vain: Vec<u32> = (0..12).map(|_| left_out_after(false, false)).collect();
+        assert_eq!(vain, [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256]);
+        assert_eq!(left_out_after(true, false), 0);
+        assert_eq!(left_out_after(false, false), 0);
+        assert_eq!(left_out_after(true, true), 256);
     }
 
     #[test]
