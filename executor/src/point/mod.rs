@@ -26,6 +26,8 @@ use crate::context::QueryContext;
 use crate::execute::{Run, RunState, of_panic};
 use crate::operators::change_rows;
 use crate::plan::{Modify, ModifyKind, NodeKind, Plan, PlanNode};
+use buffer::evaluate_row;
+use expr::RowExpr;
 use node::PointNode;
 use update::PointUpdate;
 
@@ -150,21 +152,48 @@ impl PointPlan {
     /// Changes the rows of the input. Returns the rows of RETURNING and how many rows were changed; `None` when the input
     /// is nothing for this path.
     fn change(&self, point: &PointRun<'_>, modify: &Modify) -> Result<Option<(Vec<Vec<Datum>>, i64)>> {
-        let rows = self.collect(point)?;
+        let input = |run: &Run<'_>| self.input.collect(&PointRun { run, declined: Cell::new(false) });
+        // Listed rows are computed when the turn of each comes: sequences are not asked for those after a row that is
+        // refused.
+        if let (ModifyKind::Insert, Some((rows, exprs))) = (modify.kind, self.input.listed_rows()) {
+            let rows = rows.iter().map(|row| {
+                let row = evaluate_row(row, point, &[])?;
+                Ok(match exprs {
+                    Some(exprs) => evaluate_row(exprs, point, &row)?.to_vec(),
+                    None => row.to_vec(),
+                })
+            });
+            return change_rows(point.run, modify, rows, &input).map(Some);
+        }
+        let rows = self.input.collect(point)?;
         if point.declined.get() {
             return Ok(None);
         }
-        let input = |run: &Run<'_>| self.collect(&PointRun { run, declined: Cell::new(false) });
-        change_rows(point.run, modify, rows, &input).map(Some)
+        change_rows(point.run, modify, rows.into_iter().map(Ok), &input).map(Some)
     }
+}
 
+impl PointNode {
+    /// Returns all rows.
     fn collect(&self, point: &PointRun<'_>) -> Result<Vec<Vec<Datum>>> {
         let mut rows = Vec::new();
-        self.input.rows(point, &mut |row| {
+        self.rows(point, &mut |row| {
             rows.push(row.to_vec());
             Ok(true)
         })?;
         Ok(rows)
+    }
+
+    /// Returns rows of expressions, and expressions over them, if this is that.
+    fn listed_rows(&self) -> Option<(&[Vec<RowExpr>], Option<&[RowExpr]>)> {
+        match self {
+            Self::Values(rows) => Some((rows, None)),
+            Self::Project(input, exprs) => match &**input {
+                Self::Values(rows) => Some((rows, Some(exprs))),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 }
 

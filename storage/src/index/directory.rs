@@ -29,7 +29,7 @@ pub(crate) struct Directory {
     lanes: Vec<u16>,
     /// The least and the greatest key; `None` when there are none.
     bounds: Option<(Key, Key)>,
-    /// What it takes in memory.
+    /// What it takes in memory as it was made.
     bytes: usize,
 }
 
@@ -84,7 +84,7 @@ impl Directories {
     /// Returns how many there are, and what they take.
     pub(crate) fn memory(&self) -> (usize, usize) {
         let made = self.made.read();
-        (made.len(), made.iter().map(|made| made.directory.bytes).sum())
+        (made.len(), made.iter().map(|made| made.directory.bytes()).sum())
     }
 
     /// Forgets those that nobody has asked for since the last call; they are made again when somebody does.
@@ -160,6 +160,15 @@ impl Directory {
         let mut directory = Self { keys, lanes, bounds, bytes: 0 };
         directory.bytes = directory.memory();
         Ok(directory)
+    }
+
+    /// Returns what it takes in memory now.
+    fn bytes(&self) -> usize {
+        let later = match &self.keys {
+            Keys::Narrow(narrow) => narrow.filter_memory(),
+            Keys::Whole(_) => 0,
+        };
+        self.bytes + later
     }
 
     fn memory(&self) -> usize {

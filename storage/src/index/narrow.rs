@@ -1,18 +1,23 @@
 //! Sorted keys that differ from each other in eight bytes at most, kept as those bytes.
 //!
 //! The keys of a row group agree in most of their bytes: the marks of values that are not null, the high bytes of
-//! integers. What is left of a key of several columns is one word, in the same order, so that a search compares words
-//! that lie close together. Every sixty-fourth word is kept once more, so that most of a search touches a few kilobytes.
+//! integers. What is left of a key of several columns is one word, in the same order. Of sixty-four words the first is kept,
+//! and of all of them how far they are from it, in as few bits as the last one needs: a search looks among the first words
+//! of all blocks, a few kilobytes, and then in one block, a few cache lines.
 
 use std::cmp::Ordering;
 use std::ops::Range;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering as MemoryOrdering};
 
 use super::key::{INLINE, Key};
 
 /// The most bytes in which keys may differ.
 const BYTES_MAX: usize = size_of::<u64>();
-/// A tuning constant: words for each that is kept once more. Eight cache lines.
-const FENCE_WORDS: usize = 64;
+/// Words of a block. Their distances take as many words as one of them has bits.
+const BLOCK_WORDS: usize = 64;
+/// A tuning constant: keys that are looked for and not there until a filter is made.
+const ABSENT_MIN: u32 = 64;
 /// A tuning constant: bits of the filter for each word; one absent word in a hundred passes.
 const FILTER_BITS: usize = 16;
 
@@ -25,9 +30,22 @@ pub(super) struct Narrow {
     common_words: [(u64, u64); INLINE / 8],
     /// Positions of the bytes in which they differ, ascending.
     differing: Vec<u8>,
-    words: Vec<u64>,
-    fences: Vec<u64>,
-    filter: Filter,
+    len: usize,
+    /// The first word of each block.
+    firsts: Vec<u64>,
+    blocks: Vec<Block>,
+    /// Distances of words from the first one of their block.
+    distances: Vec<u64>,
+    /// Keys that were looked for and are not there, as long as there is no filter.
+    absent: AtomicU32,
+    filter: OnceLock<Filter>,
+}
+
+/// Where the distances of a block are, and how many bits each has.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    start: u32,
+    width: u32,
 }
 
 /// Says of most words that are not among some that they are not: one memory access where a search takes several.
@@ -37,11 +55,11 @@ struct Filter {
 }
 
 impl Filter {
-    fn new(words: &[u64]) -> Self {
-        let blocks = (words.len() * FILTER_BITS / 64).next_power_of_two();
+    fn new(len: usize, words: impl Iterator<Item = u64>) -> Self {
+        let blocks = (len * FILTER_BITS / 64).next_power_of_two();
         let mut filter = Self { blocks: vec![0; blocks] };
         for word in words {
-            let (block, bits) = filter.place(*word);
+            let (block, bits) = filter.place(word);
             filter.blocks[block] |= bits;
         }
         filter
@@ -95,26 +113,88 @@ impl Narrow {
         let common_words = std::array::from_fn(|word| (word_at(&common, word), word_at(&masks, word)));
         let word = |key: &Key| key.inline().map(|bytes| word_of(&bytes, &differing));
         let words = keys.iter().map(word).collect::<Option<Vec<u64>>>()?;
-        let fences = words.iter().step_by(FENCE_WORDS).copied().collect();
-        let filter = Filter::new(&words);
-        Some(Self { common, common_words, differing, words, fences, filter })
+        let mut narrow = Self {
+            common,
+            common_words,
+            differing,
+            len: words.len(),
+            firsts: Vec::with_capacity(words.len().div_ceil(BLOCK_WORDS)),
+            blocks: Vec::with_capacity(words.len().div_ceil(BLOCK_WORDS)),
+            distances: Vec::new(),
+            absent: AtomicU32::new(0),
+            filter: OnceLock::new(),
+        };
+        words.chunks(BLOCK_WORDS).for_each(|words| narrow.add_block(words));
+        narrow.distances.shrink_to_fit();
+        Some(narrow)
     }
 
-    /// Returns what this takes in memory.
+    /// Adds a block of words, ascending.
+    fn add_block(&mut self, words: &[u64]) {
+        let (Some(first), Some(last)) = (words.first(), words.last()) else { return };
+        let start = self.distances.len();
+        let width = u64::BITS - (last - first).leading_zeros();
+        self.distances.resize(start + width as usize, 0);
+        for (at, word) in words.iter().enumerate() {
+            let (distance, bit) = (word - first, at * width as usize);
+            let (place, shift) = (start + bit / BLOCK_WORDS, bit % BLOCK_WORDS);
+            if width > 0 {
+                self.distances[place] |= distance << shift;
+            }
+            if shift + width as usize > BLOCK_WORDS {
+                self.distances[place + 1] |= distance >> (BLOCK_WORDS - shift);
+            }
+        }
+        self.firsts.push(*first);
+        self.blocks.push(Block { start: start as u32, width });
+    }
+
+    /// Returns how far a word of a block is from the first one.
+    fn distance(&self, block: Block, at: usize) -> u64 {
+        if block.width == 0 {
+            return 0;
+        }
+        let bit = at * block.width as usize;
+        let (place, shift) = (block.start as usize + bit / BLOCK_WORDS, bit % BLOCK_WORDS);
+        let low = self.distances[place] >> shift;
+        let high = if shift + block.width as usize > BLOCK_WORDS {
+            self.distances[place + 1] << (BLOCK_WORDS - shift)
+        } else {
+            0
+        };
+        (low | high) & u64::MAX >> (u64::BITS - block.width)
+    }
+
+    /// Returns the word at a position.
+    fn word(&self, position: usize) -> u64 {
+        let block = position / BLOCK_WORDS;
+        self.firsts[block] + self.distance(self.blocks[block], position % BLOCK_WORDS)
+    }
+
+    fn words(&self) -> impl Iterator<Item = u64> {
+        (0..self.len).map(|position| self.word(position))
+    }
+
+    /// Returns what this takes in memory, without what is made later.
     pub(super) fn memory(&self) -> usize {
-        let words = self.words.capacity() + self.fences.capacity() + self.filter.blocks.capacity();
+        let words = self.distances.capacity() + self.firsts.capacity() + self.blocks.capacity();
         words * size_of::<u64>()
+    }
+
+    /// Returns what was made later and takes memory, too.
+    pub(super) fn filter_memory(&self) -> usize {
+        self.filter.get().map_or(0, |filter| filter.blocks.capacity() * size_of::<u64>())
     }
 
     /// Returns whether a key is there twice.
     pub(super) fn has_duplicates(&self) -> bool {
-        self.words.windows(2).any(|pair| pair[0] == pair[1])
+        self.words().zip(self.words().skip(1)).any(|(word, next)| word == next)
     }
 
     /// Returns the key at a position.
     pub(super) fn key(&self, position: usize) -> Key {
         let mut bytes = self.common;
-        let mut word = self.words[position];
+        let mut word = self.word(position);
         for &at in self.differing.iter().rev() {
             bytes[usize::from(at)] = word as u8;
             word >>= 8;
@@ -125,18 +205,29 @@ impl Narrow {
     /// Returns the positions of a key.
     pub(super) fn equal(&self, key: &Key) -> Range<usize> {
         let Place::At(word) = self.place(key) else { return 0..0 };
-        if !self.filter.may_have(word) {
+        if self.filter.get().is_some_and(|filter| !filter.may_have(word)) {
             return 0..0;
         }
         let from = self.words_below(word);
-        from..from + self.words[from..].iter().take_while(|other| **other == word).count()
+        let count = (from..self.len).take_while(|position| self.word(*position) == word).count();
+        if count == 0 && self.filter.get().is_none() {
+            self.note_absent();
+        }
+        from..from + count
+    }
+
+    /// Notes that a key was looked for that is not here.
+    fn note_absent(&self) {
+        if self.absent.fetch_add(1, MemoryOrdering::Relaxed) >= ABSENT_MIN {
+            self.filter.get_or_init(|| Filter::new(self.len, self.words()));
+        }
     }
 
     /// Returns the number of keys below a key.
     pub(super) fn below(&self, key: &Key) -> usize {
         match self.place(key) {
             Place::At(word) | Place::Before(word) => self.words_below(word),
-            Place::After(u64::MAX) => self.words.len(),
+            Place::After(u64::MAX) => self.len,
             Place::After(word) => self.words_below(word + 1),
         }
     }
@@ -177,10 +268,19 @@ impl Narrow {
 
     /// Returns the number of words below a word.
     fn words_below(&self, word: u64) -> usize {
-        let fence = self.fences.partition_point(|fence| *fence < word);
-        let from = fence.saturating_sub(1) * FENCE_WORDS;
-        let until = (fence * FENCE_WORDS).min(self.words.len());
-        from + self.words[from..until].partition_point(|other| *other < word)
+        let Some(block) = self.firsts.partition_point(|first| *first < word).checked_sub(1) else { return 0 };
+        let from = block * BLOCK_WORDS;
+        let distance = word - self.firsts[block];
+        let (mut low, mut high) = (0, BLOCK_WORDS.min(self.len - from));
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.distance(self.blocks[block], middle) < distance {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        from + low
     }
 }
 
@@ -233,6 +333,33 @@ mod tests {
         }
         for (position, key) in keys.iter().enumerate() {
             assert_eq!(narrow.key(position), *key);
+        }
+    }
+
+    #[test]
+    fn words_of_all_widths_are_found() {
+        for bits in [0u32, 1, 7, 13, 31, 33, 63, 64] {
+            let mut words: Vec<u64> = (0..1000u64)
+                .map(|number| {
+                    number.wrapping_mul(0x9e37_79b9_7f4a_7c15) & u64::MAX.checked_shr(64 - bits).unwrap_or(0)
+                })
+                .collect();
+            words.sort_unstable();
+            let of = |word: u64| key(&[&[7u8; 5][..], &word.to_be_bytes()].concat());
+            let keys: Vec<Key> = words.iter().map(|word| of(*word)).collect();
+            let narrow = Narrow::new(&keys).unwrap();
+            assert_eq!(narrow.words().count(), 1000);
+            for (position, word) in words.iter().enumerate() {
+                assert_eq!(narrow.key(position), keys[position], "{bits} bits");
+                let below = words.partition_point(|other| other < word);
+                let same = words.iter().filter(|other| *other == word).count();
+                assert_eq!(narrow.equal(&of(*word)), below..below + same, "{bits} bits");
+                assert_eq!(
+                    narrow.below(&of(word.wrapping_add(1))),
+                    words.partition_point(|other| *other < word.wrapping_add(1))
+                );
+            }
+            assert_eq!(narrow.has_duplicates(), words.windows(2).any(|pair| pair[0] == pair[1]));
         }
     }
 

@@ -17,7 +17,7 @@ use crate::plan::{Modify, ModifyKind, Target};
 /// Changes whole batches and returns how many rows; `None` when the statement needs its rows one by one.
 pub(super) fn change(run: &Run<'_>, plan: &Modify, rows: &RowSet) -> Result<Option<i64>> {
     let Some(target) = plan.target() else { return Ok(None) };
-    if !is_plain(run, plan, target)? {
+    if !is_possible(run, plan)? {
         return Ok(None);
     }
     match plan.kind {
@@ -31,6 +31,11 @@ pub(super) fn change(run: &Run<'_>, plan: &Modify, rows: &RowSet) -> Result<Opti
         ModifyKind::Delete => delete(run, plan, target, rows).map(Some),
         ModifyKind::Update | ModifyKind::Merge => Ok(None),
     }
+}
+
+/// Returns whether whole batches may be changed at once.
+pub(super) fn is_possible(run: &Run<'_>, plan: &Modify) -> Result<bool> {
+    plan.target().map_or(Ok(false), |target| is_plain(run, plan, target))
 }
 
 fn is_plain(run: &Run<'_>, plan: &Modify, target: &Target) -> Result<bool> {

@@ -24,7 +24,10 @@ use types::{Datum, PgError, Result, TypeRef};
 use super::{RowSet, Stage, collect_rows, produce_rowset};
 use crate::convert::rows_of;
 use crate::execute::Run;
-use crate::plan::{InputShape, Modify, ModifyKind, PlanNode};
+use crate::expr::Expr;
+use crate::on_demand::is_volatile_call;
+use crate::plan::{InputShape, Modify, ModifyKind, NodeKind, PlanNode};
+use crate::rows::RowEvaluator;
 use changer::{Change, Taken};
 pub(crate) use changer::{Changer, failing_row, name_of};
 pub use exclusion::check_exclusion;
@@ -34,23 +37,33 @@ pub use stored::to_storage;
 
 /// Changes the table and pushes the rows of RETURNING, or the number of rows.
 pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Modify, stage: &dyn Stage) -> Result<()> {
-    let rows = collect_rows(run, &plan.input)?;
+    let (input, late) = late_values(run, plan)?;
+    let rows = collect_rows(run, input)?;
     for target in &plan.targets {
         run.keep_table(target.table)?;
     }
-    let output = match bulk::change(run, plan, &rows)? {
+    let whole = if late.is_some() { None } else { bulk::change(run, plan, &rows)? };
+    let output = match whole {
         Some(count) => count_row(count)?,
         None => {
             let changer = Changer::new(run, plan)?;
             let mut statement = Statement { changer, plan, returned: Vec::new(), input: None, single: false };
-            statement.changer.expect_keys(&rows)?;
+            if late.is_none() {
+                statement.changer.expect_keys(&rows)?;
+            }
+            let evaluator = RowEvaluator::new(run);
             let mut number = 0;
             for batch in &rows.batches {
                 run.context.cancel.check()?;
-                for row in rows_of(batch, &plan.input.output)? {
+                for row in rows_of(batch, &input.output)? {
                     *run.state.changing_row.lock() = Some(number);
                     number += 1;
-                    statement.row(row)?;
+                    statement.row(match late {
+                        Some(exprs) => {
+                            exprs.iter().map(|expr| evaluator.evaluate(expr, &row)).collect::<Result<_>>()?
+                        }
+                        None => row,
+                    })?;
                 }
             }
             *run.state.changing_row.lock() = None;
@@ -64,6 +77,19 @@ pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Modify, stage: &dyn
     produce_rowset(run, &output, stage)
 }
 
+/// Returns what is read before the first change, and what is computed for a row when its turn comes: a row that is refused
+/// ends the statement, and a sequence is not asked for those that would have followed.
+fn late_values<'r>(run: &Run<'_>, plan: &'r Modify) -> Result<(&'r PlanNode, Option<&'r [Expr]>)> {
+    match (&plan.kind, &plan.input.kind) {
+        (ModifyKind::Insert, NodeKind::Project { input, exprs })
+            if exprs.iter().any(is_volatile_call) && !bulk::is_possible(run, plan)? =>
+        {
+            Ok((input, Some(exprs)))
+        }
+        _ => Ok((&plan.input, None)),
+    }
+}
+
 /// What computes the input over one version of a row of the target.
 pub(crate) type Recheck<'a> = &'a dyn Fn(&Run<'_>) -> Result<Vec<Vec<Datum>>>;
 
@@ -71,14 +97,14 @@ pub(crate) type Recheck<'a> = &'a dyn Fn(&Run<'_>) -> Result<Vec<Vec<Datum>>>;
 pub(crate) fn change_rows<'r>(
     run: &'r Run<'r>,
     plan: &'r Modify,
-    rows: Vec<Vec<Datum>>,
+    rows: impl ExactSizeIterator<Item = Result<Vec<Datum>>>,
     input: Recheck<'r>,
 ) -> Result<(Vec<Vec<Datum>>, i64)> {
     let changer = Changer::new(run, plan)?;
     let single = rows.len() == 1;
     let mut statement = Statement { changer, plan, returned: Vec::new(), input: Some(input), single };
     for row in rows {
-        statement.row(row)?;
+        statement.row(row?)?;
     }
     let count = statement.changer.finish()?;
     Ok((statement.returned, count))
