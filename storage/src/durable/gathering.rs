@@ -2,8 +2,8 @@
 //!
 //! Sessions that are ready to run may be about to commit, and a sync costs the processor more than many a transaction.
 //! So whoever is about to sync yields its processor first, again as long as commits arrive meanwhile. Where nobody is
-//! ready to run that takes less than a microsecond. Where it brings nothing, or something other than commits keeps the
-//! processors, it is left out more and more often.
+//! ready to run that takes less than a microsecond. Where it brings little for the time it takes, because something
+//! other than commits keeps the processors, it is left out more and more often.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 const YIELDS_MAX: usize = 8;
 /// A tuning constant: a wait that goes on no longer.
 const WAIT_ENOUGH: Duration = Duration::from_millis(1);
-/// A tuning constant: a wait that is not worth its while whatever it brings.
-const WAIT_LONG: Duration = Duration::from_millis(16);
+/// A tuning constant: how long a wait may take for each record that it brings. Where something other than sessions that
+/// commit keeps the processors it takes longer.
+const WAIT_WORTH: Duration = Duration::from_millis(1);
 /// A tuning constant: the most syncs that are begun at once after waits that brought nothing.
 const LEFT_OUT_MAX: u32 = 256;
 
@@ -35,9 +36,9 @@ impl Gathering {
 
     /// Notes what a wait has brought.
     pub(super) fn note(&mut self, waited: &Waited) {
-        self.vain = if waited.gained { 0 } else { self.vain.saturating_add(1) };
+        let worth = WAIT_WORTH.saturating_mul(u32::try_from(waited.records).unwrap_or(u32::MAX));
+        self.vain = if waited.time < worth { 0 } else { self.vain.saturating_add(1) };
         self.left_out = match self.vain {
-            _ if waited.long => LEFT_OUT_MAX,
             // Among many sessions one such wait is chance.
             0 | 1 => 0,
             vain => 1u32.checked_shl(vain - 2).map_or(LEFT_OUT_MAX, |count| count.min(LEFT_OUT_MAX)),
@@ -48,25 +49,26 @@ impl Gathering {
 /// A wait that is over.
 #[derive(Debug, PartialEq)]
 pub(super) struct Waited {
-    gained: bool,
-    long: bool,
+    /// Records that arrived.
+    records: u64,
+    time: Duration,
 }
 
-/// Waits. `end` returns where the journal ends.
-pub(super) fn wait(end: impl Fn() -> u64) -> Waited {
+/// Waits. `records` returns how many records the journal has.
+pub(super) fn wait(records: impl Fn() -> u64) -> Waited {
     let begun = Instant::now();
-    let first = end();
+    let first = records();
     let mut last = first;
     for _ in 0..YIELDS_MAX {
         std::thread::yield_now();
-        let now = end();
+        let now = records();
         let arrived = now != last;
         last = now;
         if !arrived || begun.elapsed() > WAIT_ENOUGH {
             break;
         }
     }
-    Waited { gained: last > first, long: begun.elapsed() > WAIT_LONG }
+    Waited { records: last.saturating_sub(first), time: begun.elapsed() }
 }
 
 #[cfg(test)]
@@ -75,22 +77,22 @@ mod tests {
     use std::cell::Cell;
 
     #[test]
-    fn waits_that_bring_nothing_or_last_long_are_left_out_for_a_while() {
+    fn waits_that_bring_little_are_left_out_for_a_while() {
         let mut gathering = Gathering::default();
-        let mut left_out_after = |gained, long| {
+        let mut left_out_after = |records, milliseconds| {
             assert!(gathering.is_due());
-            gathering.note(&Waited { gained, long });
+            gathering.note(&Waited { records, time: Duration::from_millis(milliseconds) });
             let mut count = 0;
             while !gathering.is_due() {
                 count += 1;
             }
             count
         };
-        let vain: Vec<u32> = (0..12).map(|_| left_out_after(false, false)).collect();
+        let vain: Vec<u32> = (0..12).map(|_| left_out_after(0, 0)).collect();
         assert_eq!(vain, [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256]);
-        assert_eq!(left_out_after(true, false), 0);
-        assert_eq!(left_out_after(false, false), 0);
-        assert_eq!(left_out_after(true, true), 256);
+        assert_eq!(left_out_after(3, 2), 0);
+        let long: Vec<u32> = (0..4).map(|_| left_out_after(3, 4)).collect();
+        assert_eq!(long, [0, 1, 2, 4]);
     }
 
     #[test]
@@ -103,12 +105,12 @@ mod tests {
                 arrivals.min(calls.get())
             })
         };
-        assert!(!end(1).gained);
+        assert_eq!(end(1).records, 0);
         assert_eq!(calls.get(), 2);
-        assert!(end(3).gained);
+        assert!(end(3).records > 0);
         assert!(calls.get() <= 4);
         // A yield may take long on a machine that is busy.
-        assert!(end(u64::MAX).gained);
+        assert!(end(u64::MAX).records > 0);
         assert!(calls.get() <= 1 + YIELDS_MAX as u64);
     }
 }

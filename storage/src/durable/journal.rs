@@ -75,6 +75,8 @@ struct Tail {
     salt: u64,
     /// Bytes in the file.
     len: u64,
+    /// Records that were written to the file since it was opened.
+    records: u64,
     /// Position of the file's first byte among all positions.
     start: u64,
     /// Up to where the file has been written, with zeros from `len` on.
@@ -229,6 +231,7 @@ impl FileJournal {
                 len: last.good_len,
                 start: 0,
                 room_end: last.good_len,
+                records: 0,
             },
             Some(JournalContent { number, .. }) => {
                 let before = earlier.last().map_or(0, |content| content.good_len);
@@ -274,7 +277,7 @@ impl FileJournal {
             state.syncing = true;
             let gathers = state.gathering.is_due();
             drop(state);
-            let waited = gathers.then(|| gathering::wait(|| self.tail.lock().end()));
+            let waited = gathers.then(|| gathering::wait(|| self.tail.lock().records));
             let tail = self.tail.lock().clone();
             let result = tail.file.sync();
             state = self.state.lock();
@@ -344,7 +347,7 @@ impl Tail {
             begin().map_err(|error| StorageError::io("could not begin journal file", &path, &error))?;
         sync_directory_of(disk, &path)?;
         let len = FILE_HEADER as u64;
-        Ok(Self { file, number, salt, len, start: 0, room_end: len })
+        Ok(Self { file, number, salt, len, start: 0, room_end: len, records: 0 })
     }
 }
 
@@ -378,6 +381,7 @@ impl Journal for FileJournal {
             };
         }
         tail.len += frame.len() as u64;
+        tail.records += 1;
         tail.room_end = tail.room_end.max(tail.len);
         Ok(tail.start + tail.len)
     }
