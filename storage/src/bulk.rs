@@ -16,7 +16,7 @@ use crate::key::KeyOrder;
 use crate::segment::{Segment, SegmentWriter};
 use crate::store::Store;
 use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, TableId};
-use crate::transaction::Transaction;
+use crate::transaction::{Ages, Transaction};
 use crate::version::check_rows;
 
 /// A tuning constant: fewer rows than this are kept in memory and journaled, not written as a segment.
@@ -33,6 +33,8 @@ pub struct BulkWriter<'a> {
     segments: SegmentsWriter,
     /// For each unique index, whether rows come in its order.
     orders: Vec<(IndexId, KeyOrder)>,
+    /// When the rows began that these are copies of.
+    ages: Option<Ages>,
 }
 
 /// Cuts rows into row groups and segments.
@@ -58,7 +60,7 @@ impl<'a> BulkWriter<'a> {
         let unique = indexes.iter().filter(|index| index.unique);
         let orders = unique.map(|index| (index.id, KeyOrder::new(index, &columns))).collect();
         let segments = SegmentsWriter::new(Arc::clone(transaction.store()), table, columns);
-        Self { transaction, table, rows: 0, segments, orders }
+        Self { transaction, table, rows: 0, segments, orders, ages: None }
     }
 
     /// Appends rows: a vector for each column.
@@ -81,6 +83,11 @@ impl<'a> BulkWriter<'a> {
         self.segments.append(vectors, origins)
     }
 
+    /// Says that the rows are copies of all rows of a table, which began then; `None`: they begin with the commit.
+    pub fn keep_ages(&mut self, ages: Option<Ages>) {
+        self.ages = ages;
+    }
+
     /// Writes what is left and makes the rows visible to the transaction. Returns how many were appended.
     pub fn finish(mut self) -> Result<u64> {
         if self.segments.done.is_empty()
@@ -94,13 +101,19 @@ impl<'a> BulkWriter<'a> {
             if let Some(Values::I32(origins)) = origins.as_ref().map(Vector::values) {
                 self.transaction.set_origins(self.table, &rows, origins)?;
             }
+            if let Some(ages) = &self.ages {
+                self.transaction.backdate(self.table, ages, Vec::new(), &rows)?;
+            }
         } else {
             self.segments.flush_group()?;
             let segments = self.segments.finish()?;
             let orders = &self.orders;
-            self.transaction.adopt_segments(self.table, &segments, &|index| {
+            let groups = self.transaction.adopt_segments(self.table, &segments, &|index| {
                 orders.iter().any(|(id, order)| *id == index.definition.id && order.is_kept())
             })?;
+            if let Some(ages) = &self.ages {
+                self.transaction.backdate(self.table, ages, groups, &[])?;
+            }
         }
         Ok(self.rows)
     }

@@ -46,7 +46,7 @@ pub use scan::{RowGroup, TableScan};
 pub use store::{Store, StoreOptions};
 pub use table::{ColumnDefinition, ROW_GROUP_ROWS, RowId, SEGMENT_ROW_GROUPS, TableId};
 pub use transaction::{
-    CommitNumber, ExportedSnapshot, InsertOutcome, IsolationLevel, Savepoint, Transaction, WaitPolicy,
+    Ages, CommitNumber, ExportedSnapshot, InsertOutcome, IsolationLevel, Savepoint, Transaction, WaitPolicy,
     WriteOutcome,
 };
 pub use verify::{Report, verify, verify_in};

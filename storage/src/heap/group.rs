@@ -173,6 +173,13 @@ impl Group {
         self.begin() <= horizon && self.touched().all(|page| page.read().has_begun_by(horizon))
     }
 
+    /// Returns whether a row that has begun has ended after `horizon`, or may be about to.
+    pub(crate) fn may_have_ended_after(&self, horizon: u64) -> bool {
+        let lanes = |index: usize| self.len().saturating_sub(index * VECTOR_LANES).min(VECTOR_LANES);
+        let mut pages = self.pages.iter().enumerate().filter(|(_, page)| page.is_touched());
+        pages.any(|(index, page)| page.read().may_have_ended_after(horizon, lanes(index)))
+    }
+
     /// Returns whether nobody is at a row.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.begin() <= NEVER && self.touched().all(|page| page.read().is_at_rest())

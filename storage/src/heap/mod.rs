@@ -58,6 +58,8 @@ pub(crate) struct Heap {
     indexes: ArcSwap<Vec<Arc<Index>>>,
     /// The newest commit that changed a row.
     pub(crate) changed_at: AtomicU64,
+    /// The newest commit that has copied the rows into this heap and left some out that older snapshots see; 0: none.
+    pub(crate) lost_before: AtomicU64,
     /// That commit when the table was looked at last, and how many times in a row it has been the same.
     quiet: Mutex<(u64, u32)>,
     /// How often rows have moved to other places.
@@ -118,6 +120,7 @@ impl Heap {
             garbage: Mutex::default(),
             indexes: ArcSwap::default(),
             changed_at: AtomicU64::new(0),
+            lost_before: AtomicU64::new(0),
             quiet: Mutex::default(),
             moves: AtomicU64::new(0),
             attachments: Mutex::default(),

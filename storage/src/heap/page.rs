@@ -174,6 +174,11 @@ impl PageState {
         }
     }
 
+    /// Says that all rows of a page in a segment have begun, so that some can be given other begin stamps.
+    pub(crate) fn note_begun(&mut self) {
+        self.begun |= self.begin.is_empty();
+    }
+
     pub(crate) fn set_end(&mut self, lane: usize, stamp: u64) {
         self.seen = OnceLock::new();
         if self.end.len() <= lane {
@@ -369,6 +374,12 @@ impl PageState {
         self.in_flight == 0
             && self.live_rows(lanes) == 0
             && (0..lanes).all(|lane| self.begin(lane) == NEVER || self.end(lane) <= horizon)
+    }
+
+    /// Returns whether a row that has begun has ended after `horizon`, or may be about to.
+    pub(crate) fn may_have_ended_after(&self, horizon: u64, lanes: usize) -> bool {
+        let is_late = |lane| self.begin(lane) < NEVER && self.end(lane) != NEVER && self.end(lane) > horizon;
+        !self.rivals.is_empty() || self.ended > 0 && (0..lanes).any(is_late)
     }
 
     /// Returns how many rows are neither free nor ended.

@@ -100,7 +100,8 @@ impl Transaction {
             | Undo::Ended(heap, _)
             | Undo::AddedGroup(heap, _)
             | Undo::AddedIndex(heap, _)
-            | Undo::DroppedIndex(heap, _)) = undo;
+            | Undo::DroppedIndex(heap, _)
+            | Undo::Backdated(heap, _)) = undo;
             heaps.entry(heap.id).or_insert_with(|| Arc::clone(heap));
         }
         heaps
@@ -159,7 +160,8 @@ impl Transaction {
                 | Undo::Ended(..)
                 | Undo::AddedGroup(..)
                 | Undo::AddedIndex(..)
-                | Undo::DroppedIndex(..) => {}
+                | Undo::DroppedIndex(..)
+                | Undo::Backdated(..) => {}
             }
         }
         let catalog = self.changes.catalog.as_ref().map(|(image, _)| RowBytes(image.as_slice().into()));
@@ -188,7 +190,8 @@ impl Transaction {
             | Undo::Inserted(..)
             | Undo::Ended(..)
             | Undo::AddedIndex(..)
-            | Undo::DroppedIndex(..) => None,
+            | Undo::DroppedIndex(..)
+            | Undo::Backdated(..) => None,
         };
         self.undo.iter().filter_map(segment_of).collect()
     }
@@ -217,6 +220,11 @@ impl Transaction {
                     rest = &rest[1..];
                     continue;
                 }
+                Undo::Backdated(heap, backdated) => {
+                    backdated.apply(heap, commit);
+                    rest = &rest[1..];
+                    continue;
+                }
                 Undo::AddedIndex(..) | Undo::DroppedIndex(..) => {
                     rest = &rest[1..];
                     continue;
@@ -227,7 +235,10 @@ impl Transaction {
                 Undo::Inserted(other, at) | Undo::Ended(other, at) => {
                     Arc::ptr_eq(other, heap) && at.page() == row.page()
                 }
-                Undo::AddedGroup(..) | Undo::AddedIndex(..) | Undo::DroppedIndex(..) => false,
+                Undo::AddedGroup(..)
+                | Undo::AddedIndex(..)
+                | Undo::DroppedIndex(..)
+                | Undo::Backdated(..) => false,
             };
             let (run, after) = rest.split_at(rest.iter().take_while(|undo| on_page(undo)).count());
             rest = after;
@@ -240,7 +251,10 @@ impl Transaction {
                     match undo {
                         Undo::Inserted(_, row) => page.set_begin(row.place(), commit),
                         Undo::Ended(_, row) => page.set_end(row.place(), commit),
-                        Undo::AddedGroup(..) | Undo::AddedIndex(..) | Undo::DroppedIndex(..) => {}
+                        Undo::AddedGroup(..)
+                        | Undo::AddedIndex(..)
+                        | Undo::DroppedIndex(..)
+                        | Undo::Backdated(..) => {}
                     }
                 }
             }
@@ -248,9 +262,11 @@ impl Transaction {
             let gone = run.iter().filter_map(|undo| match undo {
                 Undo::Ended(_, row) if is_hot => Some(*row),
                 Undo::Ended(..) => None,
-                Undo::Inserted(..) | Undo::AddedGroup(..) | Undo::AddedIndex(..) | Undo::DroppedIndex(..) => {
-                    None
-                }
+                Undo::Inserted(..)
+                | Undo::AddedGroup(..)
+                | Undo::AddedIndex(..)
+                | Undo::DroppedIndex(..)
+                | Undo::Backdated(..) => None,
             });
             match ended.iter_mut().find(|(other, _)| Arc::ptr_eq(other, heap)) {
                 Some((_, rows)) => rows.extend(gone),

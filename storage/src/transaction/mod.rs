@@ -4,6 +4,7 @@
 //! remembers what it did. Rolling back undoes that; committing journals it, makes it the past at one moment (the
 //! transaction's entry among those in flight gets the commit's number), and then exchanges the stamps at leisure.
 
+mod ages;
 mod commit;
 mod lock;
 mod optimistic;
@@ -18,6 +19,7 @@ mod write;
 
 use std::sync::Arc;
 
+pub use ages::Ages;
 pub(crate) use prepare::Detached;
 pub use serial::ExportedSnapshot;
 pub(crate) use write::duplicate;
@@ -95,6 +97,8 @@ pub(crate) enum Undo {
     AddedIndex(Arc<Heap>, IndexId),
     /// An index that is not there for anybody, as long as the table is locked.
     DroppedIndex(Arc<Heap>, Arc<Index>),
+    /// Rows that were made anew and are as old as those in the place of which they are.
+    Backdated(Arc<Heap>, ages::Backdated),
 }
 
 impl Transaction {
@@ -257,6 +261,7 @@ impl Transaction {
     pub(crate) fn table(&self, table: TableId) -> Result<&Arc<TableVersion>> {
         let found = self.any_table(table)?;
         found.heap.check()?;
+        self.require_copied(&found.heap)?;
         Ok(found)
     }
 
@@ -317,6 +322,7 @@ impl Transaction {
                 Undo::AddedGroup(heap, group) => heap.remove_group(group.id),
                 Undo::AddedIndex(heap, index) => drop(heap.remove_index(index)),
                 Undo::DroppedIndex(heap, index) => heap.restore_index(index),
+                Undo::Backdated(..) => {}
             }
         }
     }

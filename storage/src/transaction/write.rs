@@ -6,6 +6,7 @@ use kernels::vector::Vector;
 
 use super::{Transaction, Undo};
 use crate::error::{Result, StorageError};
+use crate::heap::group::Group;
 use crate::heap::row::{NewRow, datum_of};
 use crate::heap::{EndAttempt, Heap, Holder, Placed};
 use crate::index::tree::Index;
@@ -342,14 +343,14 @@ impl Transaction {
         }
     }
 
-    /// Makes the row groups of written segments part of this transaction. `ordered`: the indexes whose keys are
+    /// Makes the row groups of written segments part of this transaction, and returns them. `ordered`: the indexes whose keys are
     /// known to be distinct within the new rows.
     pub(crate) fn adopt_segments(
         &mut self,
         table: TableId,
         segments: &[Arc<Segment>],
         ordered: &dyn Fn(&Index) -> bool,
-    ) -> Result<()> {
+    ) -> Result<Vec<Arc<Group>>> {
         self.track_table(table)?;
         let heap = Arc::clone(&self.table(table)?.heap);
         let stamp = self.stamp()?;
@@ -365,7 +366,7 @@ impl Transaction {
         for index in heap.indexes().iter().filter(|index| index.definition.unique) {
             crate::key::check_new_groups(self, &heap, &groups, index, ordered(index))?;
         }
-        Ok(())
+        Ok(groups)
     }
 }
 

@@ -9,9 +9,9 @@ use executor::execute::ResultSink;
 use executor::expr::{ColumnId, Expr};
 use executor::plan::SortKey;
 use executor::to_storage;
-use kernels::vector::Values;
-use storage::{BulkWriter, ColumnDefinition};
-use types::{Datum, Oid, PgError, Result, SqlState};
+use kernels::vector::{Values, Vector};
+use storage::{BulkWriter, ColumnDefinition, RowId};
+use types::{Datum, Oid, PgError, Result, SqlState, TypeRef, oids};
 
 use super::super::query;
 use super::make_file;
@@ -20,13 +20,28 @@ use crate::catalog::{ColumnInfo, ConstraintKind, Index, IndexKeySource, Relation
 use crate::query::{Distinct, FromItem, OutputColumn, Query, QueryBody, Select, Statement};
 use crate::session::Session;
 
+/// Who sees the rows of a table that is written anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowAges {
+    /// Whoever saw the old ones: where PostgreSQL leaves the file alone, or copies versions of rows.
+    Kept,
+    /// Snapshots taken afterwards only, as where PostgreSQL's ALTER TABLE writes the file anew.
+    New,
+}
+
 /// Replaces the file of `old` by one for `new`, whose columns are computed by `values` over the old columns (ids 1, 2,
 /// ...), and puts `new` into the catalog.
 ///
 /// # Errors
 /// Those of the expressions and of the storage.
-pub fn rewrite(session: &mut Session, old: &Arc<Relation>, new: Relation, values: Vec<Expr>) -> Result<()> {
-    rewrite_by(session, old, new, values, &|_| Ok(Vec::new()))
+pub fn rewrite(
+    session: &mut Session,
+    old: &Arc<Relation>,
+    new: Relation,
+    values: Vec<Expr>,
+    ages: RowAges,
+) -> Result<()> {
+    rewrite_by(session, old, new, values, ages, &|_| Ok(Vec::new()))
 }
 
 /// Returns the order of rows, given the ids of their columns.
@@ -42,7 +57,7 @@ pub fn rewrite_ordered(
     new: Relation,
     order: Order<'_>,
 ) -> Result<()> {
-    rewrite_by(session, old, new, same(old), order)
+    rewrite_by(session, old, new, same(old), RowAges::Kept, order)
 }
 
 fn rewrite_by(
@@ -50,19 +65,25 @@ fn rewrite_by(
     old: &Arc<Relation>,
     mut new: Relation,
     values: Vec<Expr>,
+    ages: RowAges,
     order: Order<'_>,
 ) -> Result<()> {
     new.file = session.change_catalog(|catalog| Ok(catalog.allocate_oid()))?;
     make_file(session, &new)?;
-    let batches = run(session, old, &new, values, order)?;
+    let Held { batches, rows } = run(session, old, &new, values, order)?;
     let schema = session.open()?.catalog.schema_name(new.schema).map(str::to_owned);
     let not_unique = |error| not_unique(error, &schema, &new);
     {
         let storage = Arc::clone(&session.open()?.storage);
         let mut transaction = storage.lock();
-        if !batches.is_empty() {
+        let ages = match ages {
+            RowAges::Kept => Some(transaction.ages(old.table_id(), &rows)?),
+            RowAges::New => None,
+        };
+        if !batches.is_empty() || ages.is_some() {
             let (stored, _) = transaction.shape(new.table_id())?;
-            let rows = transaction.bulk_writer(new.table_id())?;
+            let mut rows = transaction.bulk_writer(new.table_id())?;
+            rows.keep_ages(ages);
             let mut writer = Writer { rows, stored, columns: &new.columns };
             for batch in batches {
                 let _ = writer.push(batch).map_err(&not_unique)?;
@@ -117,12 +138,23 @@ fn not_unique(mut error: PgError, schema: &Option<String>, table: &Relation) -> 
 }
 
 /// Rows are held until the query is done: it reads through the transaction that they are written to.
-struct Held(Vec<Batch>);
+#[derive(Default)]
+struct Held {
+    batches: Vec<Batch>,
+    /// Which rows they are.
+    rows: Vec<RowId>,
+}
 
 impl ResultSink for Held {
     fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
         if batch.len > 0 {
-            self.0.push(batch.compact());
+            let mut batch = batch.compact();
+            let ids = batch.columns.pop().map(|ids| ids.to_flat());
+            let Some(Values::I64(ids)) = ids.as_ref().map(Vector::values) else {
+                return Err(PgError::internal("row ids are not int8"));
+            };
+            self.rows.extend(ids.iter().map(|id| RowId(*id as u64)));
+            self.batches.push(batch);
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -134,7 +166,7 @@ fn run(
     new: &Relation,
     values: Vec<Expr>,
     order: Order<'_>,
-) -> Result<Vec<Batch>> {
+) -> Result<Held> {
     let ids = expressions::ids(old);
     let first = u32::try_from(ids.len()).unwrap_or(u32::MAX) + 1;
     let mut output = Vec::with_capacity(values.len());
@@ -149,6 +181,10 @@ fn run(
     let value = crate::analyzer::origin_of(old.oid, row_id);
     output.push(OutputColumn { id: origin, name: "xmin".into(), ty: value.ty, origin: None });
     targets.push((origin, value));
+    let place = ColumnId(u32::MAX - 3);
+    let value = Expr::column(row_id, TypeRef::plain(oids::INT8));
+    output.push(OutputColumn { id: place, name: "row".into(), ty: value.ty, origin: None });
+    targets.push((place, value));
     let order_by = order(&made)?;
     let from = FromItem::Table {
         relation: Arc::clone(old),
@@ -178,9 +214,9 @@ fn run(
         row_marks: Vec::new(),
     };
     let planned = query::plan_statement(session, &Statement::Query(query), &[])?;
-    let mut held = Held(Vec::new());
+    let mut held = Held::default();
     query::execute_plan(session, &planned, &[], &mut held)?;
-    Ok(held.0)
+    Ok(held)
 }
 
 /// Returns the expressions that leave the columns of a relation as they are.
@@ -215,7 +251,7 @@ pub fn drop_column(session: &mut Session, table: Oid, attnum: i16) -> Result<()>
     }
     let mut values = same(&old);
     values.remove(dropped);
-    rewrite(session, &old, new, values)
+    rewrite(session, &old, new, values, RowAges::Kept)
 }
 
 /// Returns a relation without a column, positions moved.

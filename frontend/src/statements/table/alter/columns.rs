@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use executor::expr::Expr;
+use executor::expr::{Expr, Volatility};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, ColumnDef, DropBehavior, Node};
-use types::{Datum, PgError, Result, SqlState};
+use types::{Datum, PgError, Result, SqlState, TypeRef, oids};
 
-use super::super::rewrite::{rewrite, same};
+use super::super::rewrite::{RowAges, rewrite, same};
 use super::super::{drop_objects, put_sequences, with_context};
 use super::constraints::hold;
 use super::{current, position, put};
@@ -73,9 +73,13 @@ pub(super) fn add(session: &mut Session, table: &Arc<Relation>, command: &AlterT
     }
     let at = changed.columns.len() - 1;
     let mut values = same(table);
-    values.push(with_context(session, |context, _| initial_value(context, &changed, at))?);
+    let value = with_context(session, |context, _| initial_value(context, &changed, at))?;
+    let is_same = changed.columns[at].generated != Some(Generated::Stored)
+        && expressions::volatility(&value) != Volatility::Volatile;
+    let ages = if is_same { RowAges::Kept } else { RowAges::New };
+    values.push(value);
     let known: Vec<_> = table.constraints.iter().map(|constraint| constraint.oid).collect();
-    rewrite(session, table, changed, values)?;
+    rewrite(session, table, changed, values, ages)?;
     let changed = current(session, table.oid)?;
     for constraint in changed.constraints.iter().filter(|constraint| !known.contains(&constraint.oid)) {
         if constraint.validated && constraint.enforced {
@@ -263,8 +267,10 @@ pub(super) fn set_type(session: &mut Session, table: &Arc<Relation>, command: &A
         return put(session, changed);
     }
     let mut values = same(table);
+    let is_same =
+        definition.raw_default.is_none() && is_same_value(table.columns[at].ty, changed.columns[at].ty);
     values[at] = value;
-    rewrite(session, table, changed, values)?;
+    rewrite(session, table, changed, values, if is_same { RowAges::Kept } else { RowAges::New })?;
     let changed = current(session, table.oid)?;
     for constraint in
         changed.constraints.iter().filter(|constraint| constraint.validated && constraint.enforced)
@@ -385,7 +391,20 @@ pub(super) fn set_expression(
     })?;
     let mut values = same(table);
     values[at] = value;
-    rewrite(session, table, changed, values)
+    rewrite(session, table, changed, values, RowAges::New)
+}
+
+/// Returns whether values of a type are the same in another one, so that PostgreSQL does not write a table anew.
+fn is_same_value(from: TypeRef, to: TypeRef) -> bool {
+    let is_longer = to.typmod < 0 || from.typmod >= 0 && to.typmod >= from.typmod;
+    match (from.oid, to.oid) {
+        (oids::TEXT | oids::VARCHAR, oids::TEXT | oids::VARCHAR) => is_longer,
+        (oids::NUMERIC, oids::NUMERIC) => {
+            // The lower eleven bits are the scale.
+            is_longer && (to.typmod < 0 || (to.typmod - 4) & 0x7ff == (from.typmod - 4) & 0x7ff)
+        }
+        (from_oid, to_oid) => from_oid == to_oid && from.typmod == to.typmod,
+    }
 }
 
 fn not_generated(table: &Relation, at: usize) -> PgError {

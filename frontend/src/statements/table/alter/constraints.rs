@@ -8,6 +8,7 @@ use pg_query::protobuf::{AlterTableCmd, Constraint as RawConstraint, DropBehavio
 use types::{PgError, Result, SqlState};
 
 use super::super::super::constraint_check;
+use super::super::rewrite::{RowAges, rewrite, same};
 use super::super::{drop_objects, index_named, with_context};
 use super::{current, put};
 use crate::analyzer::ddl::Builder;
@@ -54,8 +55,8 @@ pub(super) fn add(session: &mut Session, table: &Arc<Relation>, command: &AlterT
     if primary {
         // The storage keeps the primary key of a file.
         let table = current(session, changed.oid)?;
-        let same = super::super::rewrite::same(&table);
-        super::super::rewrite::rewrite(session, &table, Relation::clone(&table), same)?;
+        let same = same(&table);
+        rewrite(session, &table, Relation::clone(&table), same, RowAges::Kept)?;
     }
     Ok(())
 }
@@ -159,8 +160,8 @@ fn add_by_index(session: &mut Session, table: &Arc<Relation>, raw: &RawConstrain
     put(session, changed)?;
     if primary {
         let table = current(session, table.oid)?;
-        let same = super::super::rewrite::same(&table);
-        super::super::rewrite::rewrite(session, &table, Relation::clone(&table), same)?;
+        let same = same(&table);
+        rewrite(session, &table, Relation::clone(&table), same, RowAges::Kept)?;
     }
     Ok(())
 }
@@ -192,8 +193,8 @@ pub(super) fn drop(session: &mut Session, table: &Arc<Relation>, command: &Alter
     drop_objects(session, &[whole(classes::CONSTRAINT, constraint.oid)], cascade)?;
     if primary {
         let table = current(session, table.oid)?;
-        let same = super::super::rewrite::same(&table);
-        super::super::rewrite::rewrite(session, &table, Relation::clone(&table), same)?;
+        let same = same(&table);
+        rewrite(session, &table, Relation::clone(&table), same, RowAges::Kept)?;
     }
     Ok(())
 }
