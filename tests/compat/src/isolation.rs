@@ -103,6 +103,24 @@ impl Script {
         Ok(script)
     }
 
+    /// Returns the script's text.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |word: &str, rest: &str| text.push_str(&format!("{word} {rest}\n"));
+        if !self.levels.is_empty() {
+            line("levels", &self.levels.join(", "));
+        }
+        self.setup.iter().for_each(|sql| line("setup", sql));
+        self.teardown.iter().for_each(|sql| line("teardown", sql));
+        for session in &self.sessions {
+            line("session", &session.name);
+            session.begin.iter().for_each(|sql| line("begin", sql));
+            session.steps.iter().for_each(|(name, sql)| line("step", &format!("{name} {sql}")));
+        }
+        self.permutations.iter().for_each(|steps| line("permutation", &steps.join(" ")));
+        text
+    }
+
     /// Returns the script for each level, with the level's name.
     fn for_each_level(&self) -> Vec<(String, Self)> {
         if self.levels.is_empty() {
@@ -121,7 +139,8 @@ impl Script {
         self.levels.iter().map(with).collect()
     }
 
-    fn find(&self, step: &str) -> Option<(usize, &str)> {
+    /// Returns the session and the statement of a step.
+    pub fn find(&self, step: &str) -> Option<(usize, &str)> {
         self.sessions.iter().enumerate().find_map(|(index, session)| {
             session.steps.iter().find(|(name, _)| name == step).map(|(_, sql)| (index, sql.as_str()))
         })
@@ -159,7 +178,7 @@ pub fn run(script: &Script, url: &ServerUrl, timeout: Duration) -> Result<Vec<Tr
             let refused = script.setup.iter().find_map(|sql| {
                 let outcome = admin.run(sql, Mode::Simple, None);
                 (outcome.error.is_some() || outcome.lost.is_some())
-                    .then(|| format!("setup {sql}: {}", brief(&outcome)))
+                    .then(|| format!("setup {sql}: {}", brief(&outcome, false)))
             });
             let lines = match refused {
                 Some(refused) => vec![refused],
@@ -211,7 +230,11 @@ impl Stage {
             if let Some(position) = self.waiting.iter().position(|entry| entry.session == session) {
                 let earlier = self.waiting.remove(position);
                 let outcome = self.clients[session].finish(Mode::Simple, None);
-                self.lines.push(format!("{} went on before {step}: {}", earlier.step, brief(&outcome)));
+                self.lines.push(format!(
+                    "{} went on before {step}: {}",
+                    earlier.step,
+                    brief(&outcome, false)
+                ));
             }
             if self.clients[session].send(sql, Mode::Simple).is_err() {
                 self.lines.push(format!("{step}: connection lost"));
@@ -219,7 +242,7 @@ impl Stage {
             }
             if self.answers(session) {
                 let outcome = self.clients[session].finish(Mode::Simple, None);
-                self.lines.push(format!("{step}: {}", brief(&outcome)));
+                self.lines.push(format!("{step}: {}", brief(&outcome, false)));
             } else {
                 self.lines.push(format!("{step}: blocked"));
                 self.waiting.push(Waiting { session, step: step.clone() });
@@ -228,7 +251,7 @@ impl Stage {
         }
         for entry in std::mem::take(&mut self.waiting) {
             let outcome = self.clients[entry.session].finish(Mode::Simple, None);
-            self.lines.push(format!("{} at the end: {}", entry.step, brief(&outcome)));
+            self.lines.push(format!("{} at the end: {}", entry.step, brief(&outcome, false)));
         }
         Ok(self.lines)
     }
@@ -238,7 +261,7 @@ impl Stage {
         for entry in std::mem::take(&mut self.waiting) {
             if entry.step != after && self.answers(entry.session) {
                 let outcome = self.clients[entry.session].finish(Mode::Simple, None);
-                self.lines.push(format!("{} went on after {after}: {}", entry.step, brief(&outcome)));
+                self.lines.push(format!("{} went on after {after}: {}", entry.step, brief(&outcome, false)));
             } else {
                 self.waiting.push(entry);
             }
@@ -270,11 +293,13 @@ impl Stage {
     }
 }
 
-fn first_value(outcome: &Outcome) -> Option<String> {
+/// Returns the first value of the first row.
+pub(crate) fn first_value(outcome: &Outcome) -> Option<String> {
     outcome.results.first()?.rows.first()?.first()?.clone()
 }
 
-fn brief(outcome: &Outcome) -> String {
+/// Returns an outcome as a line; rows without an order are sorted.
+pub(crate) fn brief(outcome: &Outcome, ordered: bool) -> String {
     let mut parts = Vec::new();
     for result in &outcome.results {
         let mut rows: Vec<String> = result
@@ -282,7 +307,9 @@ fn brief(outcome: &Outcome) -> String {
             .iter()
             .map(|row| row.iter().map(|value| value.as_deref().unwrap_or("∅")).collect::<Vec<_>>().join(","))
             .collect();
-        rows.sort();
+        if !ordered {
+            rows.sort();
+        }
         parts.push(format!("{} [{}]", result.tag.as_deref().unwrap_or(""), rows.join("; ")));
     }
     if let Some(state) = outcome.sqlstate() {

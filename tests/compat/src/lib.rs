@@ -4,6 +4,7 @@ pub mod client;
 pub mod compare;
 pub mod corpus;
 pub mod fuzz;
+pub mod interleave;
 pub mod isolation;
 pub mod known;
 pub mod outcome;

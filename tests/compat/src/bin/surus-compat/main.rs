@@ -2,6 +2,7 @@
 
 #[macro_use]
 mod output;
+mod interleave;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -103,6 +104,8 @@ enum Command {
         /// Scripts.
         files: Vec<PathBuf>,
     },
+    /// Plays random interleavings of random statements on both servers.
+    Interleave(interleave::Interleave),
     /// Records the reference's answers beside the SQL files.
     Record {
         #[command(flatten)]
@@ -212,6 +215,7 @@ fn main() -> ExitCode {
         Command::Isolation { servers, record: false, update, json, files } => {
             run_isolation(&servers, update.as_deref(), json.as_deref(), &files)
         }
+        Command::Interleave(command) => interleave::run(&command),
         Command::Record { servers, files } => record(&servers, &files),
         Command::Known { servers, update, reason, show, files } => {
             known_lists(&servers, update, reason.as_deref(), show, &files)
