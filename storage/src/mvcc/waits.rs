@@ -1,7 +1,9 @@
 //! Waiting for other sessions, and what ends it: cancel requests, timeouts, deadlocks.
 //!
 //! Whoever waits says for whom. A session that has waited for `deadlock_timeout` follows these edges; when they lead
-//! back to itself, it gives up. An edge may be a moment old, so a cycle counts only when it is seen twice.
+//! back to itself, it gives up. It looks once, as PostgreSQL does, so that of a circle the one gives up whose wait closed it;
+//! should nobody have seen it, because an edge was old, all look again after [`SECOND_LOOK`]. An edge may be a moment old,
+//! so a cycle counts only when it is seen twice.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -82,6 +84,9 @@ struct Edge {
 /// A tuning constant: how long a waiter sleeps before it looks at its cancel flag again.
 const NAP: Duration = Duration::from_millis(10);
 
+/// A tuning constant: how long after a look for deadlocks that found none a waiter looks again.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+
 /// How a wait for a transaction is named.
 pub(crate) const ON_TRANSACTION: &str = "ShareLock on transaction ";
 
@@ -108,7 +113,7 @@ impl Waits {
     ) -> Result<T> {
         let started = Instant::now();
         let mut suspected = false;
-        let mut checked_at = started;
+        let mut next_look = waiter.deadlock_timeout();
         let outcome = loop {
             let blockers = match attempt() {
                 Ok(Step::Done(value)) => break Ok(value),
@@ -123,8 +128,8 @@ impl Waits {
             }
             let edge = Edge { process_id: waiter.process_id(), what: what(), blockers };
             self.edges.lock().insert(owner, edge);
-            if checked_at.elapsed() >= waiter.deadlock_timeout() || suspected {
-                checked_at = Instant::now();
+            if started.elapsed() >= next_look || suspected {
+                next_look = started.elapsed() + SECOND_LOOK.max(waiter.deadlock_timeout());
                 match self.cycle(owner) {
                     Some(detail) if suspected => break Err(StorageError::Deadlock { detail }),
                     found => suspected = found.is_some(),

@@ -143,9 +143,13 @@ impl Transaction {
         policy: WaitPolicy,
     ) -> Result<WriteOutcome> {
         let heap = Arc::clone(&self.table(table)?.heap);
-        // Nobody else can get at a row that is not committed.
+        // Nobody else can get at a row that is not committed, but FOR KEY SHARE from the version before it.
         let is_own = |(begin, end, _)| begin > IN_FLIGHT && end == NEVER && Some(xid_of(begin)) == self.xid();
         if heap.stamps(row).is_some_and(is_own) {
+            if mode == RowLockMode::Update {
+                heap.mark_locked(row);
+                self.lock_row_tag(&heap, row, mode, policy)?;
+            }
             heap.note_locker(row, self.own_xid().xid);
             return Ok(WriteOutcome::Done(row));
         }

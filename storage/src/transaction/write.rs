@@ -10,7 +10,7 @@ use crate::heap::group::Group;
 use crate::heap::row::{NewRow, datum_of};
 use crate::heap::{EndAttempt, Heap, Holder, Placed};
 use crate::index::tree::Index;
-use crate::locks::{LockTag, RowLockMode};
+use crate::locks::{LockTag, Mode, RowLockMode};
 use crate::mvcc::stamp::{COMMANDS_MAX, in_flight, xid_of};
 use crate::segment::Segment;
 use crate::table::{RowId, TableId};
@@ -277,6 +277,13 @@ impl Transaction {
     /// Ends a row version.
     fn end(&mut self, heap: &Arc<Heap>, row: RowId, mode: RowLockMode) -> Result<WriteOutcome> {
         self.go_on_with(heap.id, row);
+        // Who has locked a row FOR UPDATE keeps others away from its key even when it changes something else.
+        let held = LockTag::Row(heap.id, row);
+        let mode = if self.locks.contains(held, Mode::Row(RowLockMode::Update)) {
+            RowLockMode::Update
+        } else {
+            mode
+        };
         let outcome = self.end_in_turn(heap, row, mode);
         self.note_outcome(heap, outcome)
     }

@@ -307,19 +307,21 @@ impl Changer<'_> {
         Ok(matches!(newest, ReferenceKey::Bytes(bytes) if bytes == key))
     }
 
-    /// Takes a referencing row, or its newest version if that still refers to `key`; `None` when there is nothing to take.
+    /// Takes a referencing row, or its newest version if that still refers to `key`, for what `change` makes of it; `None`
+    /// when there is nothing to take.
     fn take_child(
         &mut self,
         foreign: &ForeignKey,
         id: RowId,
         row: &[Datum],
-        key: &[u8],
-    ) -> Result<Option<(RowId, Vec<Datum>)>> {
+        (key, change): (&[u8], Option<&dyn Fn(&Self, &[Datum]) -> Result<Vec<Datum>>>),
+    ) -> Result<Option<(RowId, Vec<Datum>, Vec<Datum>)>> {
         let (mut id, mut row) = (id, row.to_vec());
         self.require_visible(foreign.child, id)?;
         loop {
-            match self.take(foreign.child, id, None)? {
-                Taken::Yes => return Ok(Some((id, row))),
+            let changed = change.map(|change| change(self, &row)).transpose()?;
+            match self.take(foreign.child, id, changed.as_deref().map(|changed| (row.as_slice(), changed)))? {
+                Taken::Yes => return Ok(Some((id, row, changed.unwrap_or_default()))),
                 Taken::Gone => return Ok(None),
                 Taken::Newer(newest) => {
                     id = newest;
@@ -401,18 +403,22 @@ impl Changer<'_> {
                 self.still_referenced(foreign, old, action == ReferentialAction::Restrict)
             }
             ReferentialAction::Cascade => {
+                let follow = |_: &Self, row: &[Datum]| {
+                    let mut changed = row.to_vec();
+                    for (child, parent) in foreign.child_columns.iter().zip(&foreign.parent_columns) {
+                        let value = new.and_then(|new| new.get(*parent));
+                        set(&mut changed, *child, value.cloned().unwrap_or_default());
+                    }
+                    Ok(changed)
+                };
+                let change: Option<&dyn Fn(&Self, &[Datum]) -> Result<Vec<Datum>>> =
+                    if new.is_some() { Some(&follow) } else { None };
                 for (id, row) in children {
-                    let taken = self.take_child(foreign, *id, row, &bytes)?;
-                    let Some((id, row)) = &taken else { continue };
-                    match new {
-                        None => self.delete(foreign.child, *id, row)?,
-                        Some(new) => {
-                            let mut changed = row.clone();
-                            for (child, parent) in foreign.child_columns.iter().zip(&foreign.parent_columns) {
-                                set(&mut changed, *child, new.get(*parent).cloned().unwrap_or_default());
-                            }
-                            self.update(foreign.child, *id, row, changed)?;
-                        }
+                    let taken = self.take_child(foreign, *id, row, (&bytes, change))?;
+                    let Some((id, row, changed)) = taken else { continue };
+                    match change {
+                        None => self.delete(foreign.child, id, &row)?,
+                        Some(_) => drop(self.update(foreign.child, id, &row, changed)?),
                     }
                 }
                 Ok(())
@@ -423,15 +429,13 @@ impl Changer<'_> {
                 } else {
                     &foreign.child_columns
                 };
-                for (id, row) in children {
-                    let taken = self.take_child(foreign, *id, row, &bytes)?;
-                    let Some((id, row)) = &taken else { continue };
-                    let mut changed = row.clone();
+                let reset = |changer: &Self, row: &[Datum]| {
+                    let mut changed = row.to_vec();
                     for column in columns {
                         let value = match (action, plan.targets.get(foreign.child)) {
                             (ReferentialAction::SetDefault, Some(target)) => {
                                 match target.columns.get(*column) {
-                                    Some(column) => self.evaluator().evaluate(&column.default, &[])?,
+                                    Some(column) => changer.evaluator().evaluate(&column.default, &[])?,
                                     None => Datum::Null,
                                 }
                             }
@@ -439,6 +443,11 @@ impl Changer<'_> {
                         };
                         set(&mut changed, *column, value);
                     }
+                    Ok(changed)
+                };
+                for (id, row) in children {
+                    let taken = self.take_child(foreign, *id, row, (&bytes, Some(&reset)))?;
+                    let Some((id, row, changed)) = taken else { continue };
                     let same = matches!(
                         reference_key(&changed, &foreign.child_columns, self.types(foreign.child)?, false),
                         ReferenceKey::Bytes(after) if after == bytes
@@ -447,7 +456,7 @@ impl Changer<'_> {
                     if same && !found.parents.contains_key(&bytes) {
                         return self.still_referenced(foreign, old, false);
                     }
-                    self.update(foreign.child, *id, row, changed)?;
+                    self.update(foreign.child, id, &row, changed)?;
                 }
                 Ok(())
             }

@@ -227,14 +227,19 @@ impl<'r> KeyIndex<'r> {
     }
 }
 
-/// Returns whether a change leaves the columns of all unique keys that others may refer to as they are.
+/// Returns whether a change leaves the columns of all unique keys that others may refer to as they are: those of columns
+/// alone, of all rows.
 pub(super) fn keeps_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool {
     let same = |expr: &Expr| match &expr.kind {
         ExprKind::Column(id) => old.get(id.0 as usize) == new.get(id.0 as usize),
         _ => true,
     };
-    let mut keys = target.keys.iter().filter(|key| key.predicate.is_none() && !key.deferrable);
-    let mut periods = target.exclusions.iter().filter(|exclusion| exclusion.period && !exclusion.deferrable);
+    let is_column = |expr: &Expr| matches!(expr.kind, ExprKind::Column(_));
+    let mut keys = target
+        .keys
+        .iter()
+        .filter(|key| key.predicate.is_none() && key.columns.iter().all(|(expr, _)| is_column(expr)));
+    let mut periods = target.exclusions.iter().filter(|exclusion| exclusion.period);
     keys.all(|key| key.columns.iter().all(|(expr, _)| same(expr)))
         && periods.all(|exclusion| exclusion.elements.iter().all(|element| same(&element.expr)))
 }

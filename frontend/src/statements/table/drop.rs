@@ -24,7 +24,9 @@ pub fn drop(session: &mut Session, statement: &DropStmt) -> Result<String> {
         statement.remove_type()
     {
         for object in &statement.objects {
-            lock_named(session, &range_var(&words(object))?, TableLockMode::AccessExclusive)?;
+            let name = range_var(&words(object))?;
+            lock_named(session, &name, TableLockMode::AccessExclusive)?;
+            lock_linked(session, &name, cascade)?;
         }
     }
     session.claim_catalog()?;
@@ -61,6 +63,19 @@ pub fn drop(session: &mut Session, statement: &DropStmt) -> Result<String> {
     }
     drop_objects(session, &roots, cascade)?;
     Ok(format!("DROP {}", kind.to_uppercase()))
+}
+
+/// Locks the tables whose foreign keys go with a table: those that it refers to and, with `cascade`, that refer to it.
+fn lock_linked(session: &mut Session, name: &RangeVar, cascade: bool) -> Result<()> {
+    let Some(Found::User(relation)) = lookup(session, name)? else { return Ok(()) };
+    let catalog = Arc::clone(&session.open()?.catalog);
+    let refers = |table: &Relation, other: Oid| table.foreign_keys().any(|(_, key)| key.table == other);
+    let is_linked = |table: &&Arc<Relation>| {
+        table.oid != relation.oid && (refers(&relation, table.oid) || cascade && refers(table, relation.oid))
+    };
+    let linked: Vec<Arc<Relation>> = catalog.relations.values().filter(is_linked).cloned().collect();
+    session.lock_tables(&linked, TableLockMode::AccessExclusive)?;
+    Ok(())
 }
 
 /// Returns the words of a name.

@@ -27,8 +27,8 @@ use stage::Server;
 pub struct InterleaveOptions {
     /// A PostgreSQL 18.
     pub reference: ServerUrl,
-    /// The server under test.
-    pub target: ServerUrl,
+    /// The server under test; several share the work.
+    pub targets: Vec<ServerUrl>,
     /// First seed.
     pub seed: u64,
     /// How many.
@@ -82,11 +82,16 @@ pub fn interleave(
     progress: &(dyn Fn(Option<&Difference>) + Sync),
 ) -> Result<Findings, String> {
     let reference = Scratch::create(&options.reference, options.timeout)?;
-    let target = Scratch::create(&options.target, options.timeout)?;
+    let targets = options
+        .targets
+        .iter()
+        .map(|url| Scratch::create(url, options.timeout))
+        .collect::<Result<Vec<_>, _>>()?;
     let next = AtomicU64::new(0);
     let findings = Mutex::new(Findings::default());
     std::thread::scope(|scope| {
-        let begin = |number| {
+        let begin = |number: usize| {
+            let target = &targets[number % targets.len()];
             let stage = (reference.url(), target.url(), number);
             let (next, findings) = (&next, &findings);
             scope.spawn(move || work(options, stage, next, findings, progress))

@@ -154,11 +154,17 @@ impl Stage<'_> {
         }
     }
 
-    /// Every session waits for another: time or a limit of time has to help.
+    /// Every session that has something to do waits for another, which does nothing more.
     fn wait_for_one(&mut self) {
         let entry = self.waiting.remove(0);
+        let is_stuck = self.is_blocked(entry.session);
+        if is_stuck {
+            let cancel = format!("SELECT pg_cancel_backend({})", self.pids[entry.session]);
+            self.admin.run(&cancel, Mode::Simple, None);
+        }
         let outcome = self.clients[entry.session].finish(Mode::Simple, None);
-        self.lines.push(format!("{} after a long time: {}", entry.step, told(&entry.sql, &outcome)));
+        let line = if is_stuck { "stuck".to_owned() } else { told(&entry.sql, &outcome) };
+        self.lines.push(format!("{} went on at last: {line}", entry.step));
         self.settle(None);
     }
 

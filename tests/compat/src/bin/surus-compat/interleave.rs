@@ -31,7 +31,7 @@ pub struct Interleave {
 pub fn run(command: &Interleave) -> Result<bool, String> {
     let options = InterleaveOptions {
         reference: command.servers.needed_reference()?,
-        target: command.servers.target()?,
+        targets: command.servers.targets()?,
         seed: command.seed,
         count: command.count,
         levels: if command.serializable { Levels::Serializable } else { Levels::Snapshots },
