@@ -44,6 +44,8 @@ pub struct Modify {
     /// Scans of the input's tables, the target's included: a row that somebody has replaced meanwhile meets the same
     /// rows of the others again. Empty when there are no others.
     pub marks: Vec<ScanMark>,
+    /// Positions in the input of what it uses of rows without ids, as those of VALUES: they are to be the same again, too.
+    pub copies: Vec<usize>,
     /// The scan of the target.
     pub target_scan: Option<u32>,
     /// ON CONFLICT.

@@ -26,6 +26,7 @@ impl Lowering<'_> {
             input: Box::new(input),
             shape: plan.shape,
             marks: plan.marks.clone(),
+            copies: plan.copies.clone(),
             target_scan: plan.target_scan,
             conflict: lowered.conflict,
             arms: lowered.arms,

@@ -298,6 +298,19 @@ impl Session {
         self.transaction.as_mut().ok_or_else(|| PgError::internal("no transaction is open"))
     }
 
+    /// Does something that reads all rows that are there, not those of the transaction's snapshot: what changes a table or
+    /// checks it.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn over_newest_rows<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let storage = Arc::clone(&self.open()?.storage);
+        let snapshot = storage.lock().look_at_newest();
+        let result = read(self);
+        storage.lock().look_back(snapshot);
+        result
+    }
+
     /// Changes the catalog in this transaction.
     ///
     /// # Errors

@@ -76,7 +76,7 @@ pub(super) fn exclusion(session: &mut Session, relation: &Relation, index: &Inde
         io: access.io(),
     };
     let target = crate::analyzer::target_of(relation, &context)?;
-    executor::check_exclusion(&session.context(&[])?, &target, index.oid)
+    session.over_newest_rows(|session| executor::check_exclusion(&session.context(&[])?, &target, index.oid))
 }
 
 /// Says a column has no NULL.

@@ -12,7 +12,7 @@ use crate::session::Session;
 use crate::session::settings::quote_identifier;
 use executor::convert::datum_at;
 
-/// Runs a SELECT and returns its rows.
+/// Runs a SELECT over the newest committed rows and returns what it gives.
 ///
 /// # Errors
 /// Those of the query.
@@ -23,7 +23,7 @@ pub(super) fn rows(session: &mut Session, sql: &str) -> Result<Vec<Vec<Datum>>> 
     let analyzed = query::analyze(&access, &statement.node, &[], true)?;
     let planned = query::plan_statement(session, &analyzed.statement, &[])?;
     let mut sink = Rows { types: planned.columns.iter().map(|column| column.ty).collect(), rows: Vec::new() };
-    query::execute_plan(session, &planned, &[], &mut sink)?;
+    session.over_newest_rows(|session| query::execute_plan(session, &planned, &[], &mut sink))?;
     Ok(sink.rows)
 }
 

@@ -93,6 +93,18 @@ impl Transaction {
         true
     }
 
+    /// Looks at the newest committed rows, whatever the isolation level, as what changes a table has to: what its snapshot
+    /// does not show would be lost. Returns what [`Self::look_back`] takes.
+    pub fn look_at_newest(&mut self) -> ExportedSnapshot {
+        let held = std::mem::replace(&mut self.held, self.store.newest());
+        ExportedSnapshot { held, tracker: self.tracker.take() }
+    }
+
+    /// Goes back to the snapshot before [`Self::look_at_newest`].
+    pub fn look_back(&mut self, snapshot: ExportedSnapshot) {
+        (self.held, self.tracker) = (snapshot.held, snapshot.tracker);
+    }
+
     /// Returns whether the transaction's end matters to others at SERIALIZABLE.
     pub fn is_tracked(&self) -> bool {
         self.tracker.is_some()

@@ -2,7 +2,7 @@
 
 use storage::RowId;
 use types::errors::integrity;
-use types::{Datum, Result};
+use types::{Datum, PgError, Result};
 
 use super::changer::{Change, Taken};
 use super::wide::assemble;
@@ -15,9 +15,7 @@ impl Statement<'_> {
         let shape = self.plan.shape;
         let width = self.changer.width();
         let target = row_id(input, &shape)?;
-        let has_source =
-            shape.source.is_none_or(|position| !matches!(input.get(position), Some(Datum::Null) | None));
-        let kind = match (target, has_source) {
+        let kind = match (target, self.has_source(input)) {
             (Some(_), true) => MatchKind::Matched,
             (Some(_), false) => MatchKind::NotMatchedBySource,
             (None, _) => MatchKind::NotMatchedByTarget,
@@ -78,14 +76,57 @@ impl Statement<'_> {
     }
 
     /// Handles a pair again whose target row somebody else has replaced (by `newest`) or deleted meanwhile. Where the
-    /// pair is one no longer, its source row has no partner.
+    /// pair is one no longer, its target row has no source and its source row no target (`ExecMergeMatched`).
     fn merge_again(&mut self, newest: Option<RowId>, input: &[Datum]) -> Result<()> {
-        for again in self.input_over(newest, input)? {
-            let target = row_id(&again, &self.plan.shape)?;
-            if target.is_none() || target == newest {
-                return self.merge(&again);
+        if let Some(newest) = newest {
+            let mut pairs = Vec::new();
+            for again in self.input_over(Some(newest), input)? {
+                if row_id(&again, &self.plan.shape)? == Some(newest) {
+                    pairs.push(again);
+                }
+            }
+            if !self.has_source(input) {
+                return pairs.first().map_or(Ok(()), |again| self.merge(&self.without_source(again)));
+            }
+            let is_same = |again: &&Vec<Datum>| self.has_source(again) && self.has_same_others(again, input);
+            if let Some(again) = pairs.iter().find(is_same) {
+                return self.merge(again);
+            }
+            // What it meets now is another row's partner.
+            if let Some(again) = pairs.first()
+                && self.plan.shape.source.is_some()
+            {
+                self.merge(&self.without_source(again))?;
             }
         }
-        Ok(())
+        // A target row without a source that is deleted counts as a source row that is none: so it is in PostgreSQL.
+        self.merge(&self.without_target(input)?)
+    }
+
+    fn has_source(&self, input: &[Datum]) -> bool {
+        let is_there = |position: usize| !matches!(input.get(position), Some(Datum::Null) | None);
+        self.plan.shape.source.is_none_or(is_there)
+    }
+
+    fn without_source(&self, input: &[Datum]) -> Vec<Datum> {
+        let shape = self.plan.shape;
+        let is_of_source = |position: usize| position >= shape.extra || Some(position) == shape.source;
+        let value = |(position, value): (usize, &Datum)| {
+            if is_of_source(position) { Datum::Null } else { value.clone() }
+        };
+        input.iter().enumerate().map(value).collect()
+    }
+
+    fn without_target(&self, input: &[Datum]) -> Result<Vec<Datum>> {
+        let shape = self.plan.shape;
+        let (Some(row_id), Some(old)) = (shape.row_id, shape.old) else {
+            return Err(PgError::internal("a pair without a target"));
+        };
+        let width = self.changer.width();
+        let is_of_target = |position: usize| position == row_id || (old..old + width).contains(&position);
+        let value = |(position, value): (usize, &Datum)| {
+            if is_of_target(position) { Datum::Null } else { value.clone() }
+        };
+        Ok(input.iter().enumerate().map(value).collect())
     }
 }

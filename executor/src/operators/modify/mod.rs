@@ -206,11 +206,16 @@ impl Statement<'_> {
     /// Computes an input row again over a version of its row of the target.
     fn recheck(&self, row: RowId, input: &[Datum]) -> Result<Option<Vec<Datum>>> {
         for again in self.input_over(Some(row), input)? {
-            if row_id(&again, &self.plan.shape)? == Some(row) {
+            if row_id(&again, &self.plan.shape)? == Some(row) && self.has_same_others(&again, input) {
                 return Ok(Some(again));
             }
         }
         Ok(None)
+    }
+
+    /// Returns whether two input rows are made of the same rows beside the target, as far as those have no ids.
+    fn has_same_others(&self, one: &[Datum], other: &[Datum]) -> bool {
+        self.plan.copies.iter().all(|position| one.get(*position) == other.get(*position))
     }
 
     /// Computes the input over a row of the target, if there is one, and the rows of the other tables that `input` is

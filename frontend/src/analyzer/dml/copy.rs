@@ -62,6 +62,7 @@ pub fn copy_plan(
     let input = node(NodeKind::Project { input: Box::new(input), exprs }, types);
     let modify = Modify {
         marks: Vec::new(),
+        copies: Vec::new(),
         target_scan: None,
         kind: ModifyKind::Insert,
         targets,

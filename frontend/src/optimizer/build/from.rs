@@ -1,6 +1,6 @@
 //! FROM items.
 
-use executor::expr::{ColumnId, Expr};
+use executor::expr::{ColumnId, Expr, ExprKind};
 use types::{PgError, Result, TypeRef, oids};
 
 use super::Level;
@@ -113,4 +113,43 @@ pub(super) fn row_ids(item: &FromItem, found: &mut Vec<ColumnId>) {
         }
         FromItem::Subquery { .. } | FromItem::Cte { .. } | FromItem::Functions { .. } => {}
     }
+}
+
+/// Adds the columns of what has no row ids in an item of FROM, and does not depend on other items.
+pub(super) fn columns_without_ids(item: &FromItem, found: &mut Vec<(ColumnId, TypeRef)>) {
+    let is_alone = |function: &FromFunction| function.args.iter().all(|arg| columns_of(arg).is_empty());
+    match item {
+        FromItem::Join(join) => {
+            columns_without_ids(&join.left, found);
+            columns_without_ids(&join.right, found);
+        }
+        FromItem::Subquery { query, lateral: false, .. } => {
+            found.extend(query.output.iter().map(|column| (column.id, column.ty)));
+        }
+        FromItem::Cte { columns, .. } => found.extend(columns.iter().map(|(id, _, ty)| (*id, *ty))),
+        FromItem::Functions { functions, .. } if functions.iter().all(is_alone) => {
+            found.extend(functions.iter().flat_map(|function| function.columns.iter().copied()));
+        }
+        FromItem::Table { .. } | FromItem::Subquery { .. } | FromItem::Functions { .. } => {}
+    }
+}
+
+/// Calls `visit` on the conditions of the joins in an item of FROM.
+pub(super) fn each_condition(item: &FromItem, visit: &mut dyn FnMut(&Expr)) {
+    if let FromItem::Join(join) = item {
+        join.condition.iter().for_each(&mut *visit);
+        each_condition(&join.left, visit);
+        each_condition(&join.right, visit);
+    }
+}
+
+/// Returns the columns in an expression.
+pub(super) fn columns_of(expr: &Expr) -> Vec<ColumnId> {
+    let mut columns = Vec::new();
+    expr.walk(&mut |part| {
+        if let ExprKind::Column(id) = part.kind {
+            columns.push(id);
+        }
+    });
+    columns
 }

@@ -20,6 +20,8 @@ pub struct LogicalModify {
     pub shape: InputShape,
     /// Scans whose row ids are among `exprs`.
     pub marks: Vec<ScanMark>,
+    /// Where in `exprs` rows are that have no ids.
+    pub copies: Vec<usize>,
     /// The scan of the target.
     pub target_scan: Option<u32>,
     /// Tables; see [`crate::query::Modify`].

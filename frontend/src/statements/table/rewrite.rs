@@ -215,7 +215,7 @@ fn run(
     };
     let planned = query::plan_statement(session, &Statement::Query(query), &[])?;
     let mut held = Held::default();
-    query::execute_plan(session, &planned, &[], &mut held)?;
+    session.over_newest_rows(|session| query::execute_plan(session, &planned, &[], &mut held))?;
     Ok(held)
 }
 
