@@ -113,7 +113,7 @@ fn store() -> (Arc<Store>, std::path::PathBuf) {
         let rows: Vec<Vec<Datum>> = chunk.iter().map(|id| row(*id)).collect();
         writer.append(&batch_of(&rows, &types).unwrap().columns).unwrap();
     }
-    writer.finish().unwrap();
+    writer.finish(&mut transaction).unwrap();
     transaction.commit().unwrap();
     (store, directory)
 }

@@ -24,11 +24,12 @@ const SEGMENT_ROWS_MIN: usize = 8192;
 /// A row group ends early when its strings take more bytes than this (positions in a chunk have 32 bits).
 const ROW_GROUP_STRING_BYTES_MAX: usize = 256 << 20;
 
-/// Takes rows for one table; they are part of the transaction once it is finished.
+/// Takes rows for one table; they are part of the transaction once it is finished. Meanwhile the transaction can be used.
 #[derive(Debug)]
-pub struct BulkWriter<'a> {
-    transaction: &'a mut Transaction,
+pub struct BulkWriter {
     table: TableId,
+    /// The number of the transaction.
+    origin: u32,
     rows: u64,
     segments: SegmentsWriter,
     /// For each unique index, whether rows come in its order.
@@ -50,9 +51,9 @@ pub(crate) struct SegmentsWriter {
     done: Vec<Arc<Segment>>,
 }
 
-impl<'a> BulkWriter<'a> {
+impl BulkWriter {
     pub(crate) fn new(
-        transaction: &'a mut Transaction,
+        transaction: &mut Transaction,
         table: TableId,
         columns: Arc<[ColumnDefinition]>,
         indexes: &[IndexDefinition],
@@ -60,7 +61,8 @@ impl<'a> BulkWriter<'a> {
         let unique = indexes.iter().filter(|index| index.unique);
         let orders = unique.map(|index| (index.id, KeyOrder::new(index, &columns))).collect();
         let segments = SegmentsWriter::new(Arc::clone(transaction.store()), table, columns);
-        Self { transaction, table, rows: 0, segments, orders, ages: None }
+        let origin = transaction.own_xid().xid as u32;
+        Self { table, origin, rows: 0, segments, orders, ages: None }
     }
 
     /// Appends rows: a vector for each column.
@@ -70,8 +72,7 @@ impl<'a> BulkWriter<'a> {
             order.observe(vectors);
         }
         let rows = vectors.first().map_or(0, Vector::len);
-        let origin = self.transaction.own_xid().xid as u32;
-        self.segments.append(vectors, &vec![origin; rows])
+        self.segments.append(vectors, &vec![self.origin; rows])
     }
 
     /// Appends rows that other transactions have made.
@@ -88,8 +89,12 @@ impl<'a> BulkWriter<'a> {
         self.ages = ages;
     }
 
-    /// Writes what is left and makes the rows visible to the transaction. Returns how many were appended.
-    pub fn finish(mut self) -> Result<u64> {
+    /// Writes what is left and makes the rows visible to the transaction that the writer comes from. Returns how many were
+    /// appended.
+    ///
+    /// # Errors
+    /// `DuplicateKey`, and failures of the disk.
+    pub fn finish(mut self, transaction: &mut Transaction) -> Result<u64> {
         if self.segments.done.is_empty()
             && self.segments.writer.is_none()
             && self.rows < SEGMENT_ROWS_MIN as u64
@@ -97,22 +102,22 @@ impl<'a> BulkWriter<'a> {
             let builders = self.segments.builders.into_iter();
             let mut vectors: Vec<Vector> = builders.map(ColumnBuilder::finish_vector).collect();
             let origins = vectors.pop().map(|origins| origins.to_flat());
-            let rows = self.transaction.insert_rows(self.table, &vectors)?;
+            let rows = transaction.insert_rows(self.table, &vectors)?;
             if let Some(Values::I32(origins)) = origins.as_ref().map(Vector::values) {
-                self.transaction.set_origins(self.table, &rows, origins)?;
+                transaction.set_origins(self.table, &rows, origins)?;
             }
             if let Some(ages) = &self.ages {
-                self.transaction.backdate(self.table, ages, Vec::new(), &rows)?;
+                transaction.backdate(self.table, ages, Vec::new(), &rows)?;
             }
         } else {
             self.segments.flush_group()?;
             let segments = self.segments.finish()?;
             let orders = &self.orders;
-            let groups = self.transaction.adopt_segments(self.table, &segments, &|index| {
+            let groups = transaction.adopt_segments(self.table, &segments, &|index| {
                 orders.iter().any(|(id, order)| *id == index.definition.id && order.is_kept())
             })?;
             if let Some(ages) = &self.ages {
-                self.transaction.backdate(self.table, ages, groups, &[])?;
+                transaction.backdate(self.table, ages, groups, &[])?;
             }
         }
         Ok(self.rows)

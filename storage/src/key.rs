@@ -48,10 +48,13 @@ pub(crate) fn check_new_groups(
         let mut keys = hashes_of(&new, index)?;
         keys.sort_unstable();
         let same = keys.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1).min();
-        if let Some(row) = same {
+        let taken = first_in(&keys, &new, &old, index)?;
+        if let Some(row) = same
+            && taken.is_none_or(|(taken, _)| row < taken)
+        {
             return Err(duplicate_row(heap, index, row, groups)?);
         }
-        let Some((row, other)) = first_in(&keys, &new, &old, index)? else { return Ok(()) };
+        let Some((row, other)) = taken else { return Ok(()) };
         match heap.holder(other, own, &xids) {
             Some(Holder::Row(_)) => return Err(duplicate_row(heap, index, row, groups)?),
             Some(Holder::InFlight(xid)) => transaction.wait_for(xid)?,
@@ -85,7 +88,7 @@ fn hashes_of(scan: &TableScan, index: &Index) -> Result<Hashes> {
     Ok(hashes)
 }
 
-/// Returns a new row and an old row that have the same key.
+/// Returns the first new row whose key an old row has, and that one.
 fn first_in(
     keys: &Hashes,
     new: &TableScan,
@@ -94,6 +97,7 @@ fn first_in(
 ) -> Result<Option<(RowId, RowId)>> {
     let Some(first) = index.definition.columns.first() else { return Ok(None) };
     let range = range_of(new, first.column).filter(|_| prunes(index));
+    let mut found: Option<(RowId, RowId)> = None;
     for group in 0..old.row_group_count() {
         let group = old.row_group(group);
         if range.as_ref().is_some_and(|range| group.prune(first.column, range) == Pruned::None) {
@@ -104,18 +108,18 @@ fn first_in(
             if let Some(range) = &range {
                 group.filter(first.column, vector_index, range, &mut mask)?;
             }
-            let mut found = None;
             hash_vector(old, &group, vector_index, index, mask, |hash, row| {
-                if let Ok(at) = keys.binary_search_by_key(&hash, |(hash, _)| *hash) {
-                    found.get_or_insert((keys[at].1, row));
+                let at = keys.partition_point(|(other, _)| *other < hash);
+                if let Some(&(other, new)) = keys.get(at)
+                    && other == hash
+                    && found.is_none_or(|(first, _)| new < first)
+                {
+                    found = Some((new, row));
                 }
             })?;
-            if found.is_some() {
-                return Ok(found);
-            }
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 /// Says whether zone maps and ranges of an index's first column mean the same as its keys' order.

@@ -170,7 +170,7 @@ fn load(store: &Arc<Store>, ids: std::ops::Range<i64>) {
         writer.append(&rows(from..until)).unwrap();
         from = until;
     }
-    assert_eq!(writer.finish().unwrap(), (ids.end - ids.start) as u64);
+    assert_eq!(writer.finish(&mut transaction).unwrap(), (ids.end - ids.start) as u64);
     transaction.commit().unwrap();
 }
 
@@ -584,7 +584,7 @@ fn a_restart_serves_the_same_data() {
     let mut transaction = store.begin();
     let mut writer = transaction.bulk_writer(TABLE).unwrap();
     writer.append(&rows(200_000..220_000)).unwrap();
-    writer.finish().unwrap();
+    writer.finish(&mut transaction).unwrap();
     transaction.rollback();
     assert_eq!(directory.files("segments").len(), before);
     let mut transaction = store.begin();
@@ -803,7 +803,7 @@ fn keys_are_unique() {
         for ids in ids.chunks(2048) {
             writer.append(&rows(ids.iter().copied()))?;
         }
-        let rows = writer.finish()?;
+        let rows = writer.finish(&mut transaction)?;
         transaction.commit()?;
         Ok(rows)
     };

@@ -213,7 +213,7 @@ fn prepared_changes_of_the_structure_survive() {
             let mut writer = transaction.bulk_writer(OTHER).unwrap();
             writer.append(&rows(100..2100)).unwrap();
             (1..6).for_each(|part| writer.append(&rows(part * 2100..(part + 1) * 2100 - 52)).unwrap());
-            writer.finish().unwrap();
+            writer.finish(&mut transaction).unwrap();
             transaction.drop_index(TABLE, IndexId(8)).unwrap();
             transaction.create_index(TABLE, index(21, 1, false)).unwrap();
             transaction.set_catalog_image(b"new".to_vec());

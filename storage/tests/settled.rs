@@ -84,7 +84,7 @@ fn load(store: &std::sync::Arc<Store>, table: TableId) {
         let values = Values::I64(ids.iter().map(|id| id * 7 % 1000).collect());
         writer.append(&[Vector::flat(Values::I64(ids.into()), None), Vector::flat(values, None)]).unwrap();
     }
-    writer.finish().unwrap();
+    writer.finish(&mut transaction).unwrap();
     transaction.commit().unwrap();
 }
 

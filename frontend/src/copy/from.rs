@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use executor::batch::Batch;
 use kernels::vector::VECTOR_LANES;
-use storage::{BulkWriter, StorageError};
+use storage::{BulkWriter, StorageError, Transaction};
 use types::{PgError, Result, SqlState};
 
 use super::fields::LineEnd;
@@ -61,7 +61,10 @@ pub fn run(
     let mut transaction = storage.lock();
     let writer = match held {
         Some(held) => Sink::Held(held),
-        None => Sink::Bulk(Box::new(transaction.bulk_writer(table)?), Lines::default(), 0),
+        None => {
+            let writer = Box::new(transaction.bulk_writer(table)?);
+            Sink::Bulk(writer, &mut transaction, Lines::default(), 0)
+        },
     };
     if binary == 1 {
         return super::binary::load(session, input, &plan, writer);
@@ -108,7 +111,7 @@ pub(super) fn copy_failed(reason: &str) -> PgError {
 /// Where the rows go.
 pub(super) enum Sink<'a> {
     /// Into storage.
-    Bulk(Box<BulkWriter<'a>>, Lines, u64),
+    Bulk(Box<BulkWriter>, &'a mut Transaction, Lines, u64),
     /// To be checked as a whole.
     Held(&'a mut HeldRows),
 }
@@ -145,7 +148,7 @@ impl Sink<'_> {
     /// Storage's.
     pub(super) fn push(&mut self, loaded: Loaded) -> Result<()> {
         match self {
-            Sink::Bulk(writer, lines, rows) => {
+            Sink::Bulk(writer, _, lines, rows) => {
                 writer.append(&loaded.vectors)?;
                 lines.push(*rows, loaded.line_numbers);
                 *rows += loaded.rows;
@@ -161,8 +164,8 @@ impl Sink<'_> {
     /// Storage's.
     pub(super) fn finish(self, plan: &LoadPlan) -> Result<()> {
         match self {
-            Sink::Bulk(writer, lines, _) => {
-                writer.finish().map(|_| ()).map_err(|error| refusal(error, plan, &lines))
+            Sink::Bulk(writer, transaction, lines, _) => {
+                writer.finish(transaction).map(|_| ()).map_err(|error| refusal(error, plan, &lines))
             }
             Sink::Held(_) => Ok(()),
         }

@@ -131,7 +131,7 @@ pub fn run(
     }
     match node {
         NodeEnum::SelectStmt(select) if select.into_clause.is_some() => {
-            table_as::select_into(session, client, source, select, params)
+            table_as::select_into(session, source, select, params)
         }
         NodeEnum::SelectStmt(_)
         | NodeEnum::InsertStmt(_)
@@ -156,7 +156,7 @@ pub fn run(
         }
         NodeEnum::CreateStmt(statement) => table::create(session, statement),
         NodeEnum::CreateTableAsStmt(statement) => {
-            table_as::create(session, client, source, statement, params)
+            table_as::create(session, source, statement, params)
         }
         NodeEnum::DropStmt(statement) => table::drop(session, statement),
         NodeEnum::TruncateStmt(statement) => table::truncate(session, statement),

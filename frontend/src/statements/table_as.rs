@@ -1,6 +1,5 @@
 //! CREATE TABLE AS, SELECT INTO.
 
-use executor::to_storage;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CreateTableAsStmt, IntoClause, ObjectType, SelectStmt};
 use types::{Datum, PgError, Result, SqlState, TypeRef, oids};
@@ -10,16 +9,12 @@ use super::table;
 use super::variable::constant_text;
 use crate::analyzer::ddl::options;
 use crate::catalog::{ColumnInfo, Relation, RelationKind};
-use crate::server::connection::Client;
-use crate::server::rows::Destination;
 use crate::session::Session;
-use crate::session::portal::Held;
 use crate::session::prepared::Source;
 
 /// CREATE TABLE AS.
 pub(super) fn create(
     session: &mut Session,
-    client: &mut Client,
     source: &Source,
     statement: &CreateTableAsStmt,
     params: &[Datum],
@@ -37,17 +32,16 @@ pub(super) fn create(
         let types = std::mem::replace(&mut session.running_types, prepared.param_types.clone());
         let planned = query::plan(session, inner, &values);
         session.running_types = types;
-        let tag = fill(session, client, into, statement.if_not_exists, &planned?, &values)?;
+        let tag = fill(session, into, statement.if_not_exists, &planned?, &values)?;
         return Ok(if into.skip_data { "SELECT 0".to_owned() } else { tag });
     }
     let planned = query::plan(session, &source, params)?;
-    fill(session, client, into, statement.if_not_exists, &planned, params)
+    fill(session, into, statement.if_not_exists, &planned, params)
 }
 
 /// SELECT INTO.
 pub(super) fn select_into(
     session: &mut Session,
-    client: &mut Client,
     source: &Source,
     statement: &SelectStmt,
     params: &[Datum],
@@ -61,13 +55,12 @@ pub(super) fn select_into(
     let types = session.param_types(params.len());
     let analyzed = query::analyze(&access, &NodeEnum::SelectStmt(Box::new(plain)), &types, false)?;
     let planned = query::plan_statement(session, &analyzed.statement, &[])?;
-    fill(session, client, into, false, &planned, params)
+    fill(session, into, false, &planned, params)
 }
 
 /// Makes the table and writes the query's rows to it.
 fn fill(
     session: &mut Session,
-    client: &mut Client,
     into: &IntoClause,
     exists_ok: bool,
     planned: &Planned,
@@ -94,24 +87,10 @@ fn fill(
     if into.skip_data {
         return Ok("CREATE TABLE AS".to_owned());
     }
-    // The rows are held until the query is done: it reads through the transaction that they are written to.
-    let mut held = Held::default();
-    {
-        let access = session.access()?;
-        let mut destination = Destination::Hold(&mut held);
-        let mut sink = destination.open(client, &planned.columns, &access)?;
-        query::execute_plan(session, planned, params, &mut sink)?;
-    }
     let storage = std::sync::Arc::clone(&session.open()?.storage);
-    let mut transaction = storage.lock();
-    let (stored, _) = transaction.shape(relation.table_id())?;
-    let mut writer = transaction.bulk_writer(relation.table_id())?;
-    for batch in std::mem::take(&mut held.batches) {
-        let columns = batch.columns.iter().zip(stored.iter()).zip(&relation.columns);
-        let columns = columns.map(|((vector, stored), column)| to_storage(vector, stored, column.ty));
-        writer.append(&columns.collect::<Result<Vec<_>>>()?)?;
-    }
-    let rows = writer.finish()?;
+    let mut writer = table::BatchWriter::new(&mut storage.lock(), &relation)?;
+    query::execute_plan(session, planned, params, &mut writer)?;
+    let rows = writer.rows.finish(&mut storage.lock())?;
     Ok(format!("SELECT {rows}"))
 }
 

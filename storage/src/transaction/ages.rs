@@ -8,13 +8,17 @@ use crate::error::{Result, StorageError};
 use crate::heap::Heap;
 use crate::heap::group::Group;
 use crate::mvcc::stamp::{ALWAYS, IN_FLIGHT, NEVER, xid_of};
+use crate::mvcc::xids::XidTable;
 use crate::table::{RowId, TableId};
 
 /// When the rows of a table began that are copied into another.
 #[derive(Debug, Clone)]
 pub struct Ages {
-    /// The begin of each row in the order of copying, [`NEVER`] for what the copying transaction has made itself; empty
-    /// when all of them began before every snapshot.
+    heap: Arc<Heap>,
+    xids: Arc<XidTable>,
+    /// Whether all rows began before every snapshot.
+    old: bool,
+    /// Otherwise the begin of each row in the order of copying, [`NEVER`] for what the copying transaction has made itself.
     begins: Vec<u64>,
     /// Whether a snapshot may see rows that are not copied.
     loses: bool,
@@ -29,24 +33,18 @@ pub(crate) struct Backdated {
 }
 
 impl Transaction {
-    /// Returns when `rows` of a table began, which the caller has locked against everybody and is about to copy.
+    /// Returns what is to be told of the rows of a table that the caller has locked against everybody and is about to copy.
     ///
     /// # Errors
     /// When there is no such table.
-    pub fn ages(&self, table: TableId, rows: &[RowId]) -> Result<Ages> {
-        let heap = &self.table(table)?.heap;
+    pub fn ages(&self, table: TableId) -> Result<Ages> {
+        let heap = Arc::clone(&self.table(table)?.heap);
         let horizon = self.store.horizon();
         let groups = heap.list();
         let loses = groups.iter().any(|group| group.may_have_ended_after(horizon));
-        if groups.iter().all(|group| group.has_begun_by(horizon)) {
-            return Ok(Ages { begins: Vec::new(), loses });
-        }
-        let begin = |row: &RowId| match heap.stamps(*row) {
-            Some((begin, ..)) if begin < IN_FLIGHT => begin,
-            Some((begin, ..)) => self.store.xids().commit_of(xid_of(begin)).unwrap_or(NEVER),
-            None => ALWAYS,
-        };
-        Ok(Ages { begins: rows.iter().map(begin).collect(), loses })
+        let old = groups.iter().all(|group| group.has_begun_by(horizon));
+        drop(groups);
+        Ok(Ages { heap, xids: Arc::clone(self.store.xids()), old, begins: Vec::new(), loses })
     }
 
     /// Gives ages to what this transaction has put into a new table: row groups, or rows in memory.
@@ -76,6 +74,21 @@ impl Transaction {
             return Ok(());
         }
         Err(self.conflict(StorageError::ConcurrentUpdate))
+    }
+}
+
+impl Ages {
+    /// Takes note of rows that are copied.
+    pub fn note(&mut self, rows: impl Iterator<Item = RowId>) {
+        if self.old {
+            return;
+        }
+        let begin = |row: RowId| match self.heap.stamps(row) {
+            Some((begin, ..)) if begin < IN_FLIGHT => begin,
+            Some((begin, ..)) => self.xids.commit_of(xid_of(begin)).unwrap_or(NEVER),
+            None => ALWAYS,
+        };
+        self.begins.extend(rows.map(begin));
     }
 }
 

@@ -124,7 +124,7 @@ impl Transaction {
     }
 
     /// Returns a writer that puts many rows straight into segments.
-    pub fn bulk_writer(&mut self, table: TableId) -> Result<BulkWriter<'_>> {
+    pub fn bulk_writer(&mut self, table: TableId) -> Result<BulkWriter> {
         // Nobody moves rows meanwhile.
         self.lock_table(table, TableLockMode::RowExclusive, WaitPolicy::Wait)?;
         let old = Arc::clone(self.table(table)?);

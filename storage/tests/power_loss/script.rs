@@ -369,7 +369,7 @@ impl Script {
         for part in rows.chunks(2048) {
             writer.append(&vectors(part))?;
         }
-        writer.finish()?;
+        writer.finish(transaction)?;
         let model = work.table(table);
         model.rows.extend(rows.into_iter().map(|(id, value, name)| (id, (value, name))));
         Ok(())

@@ -5,6 +5,7 @@ mod create;
 mod drop;
 mod reanalyze;
 mod rename;
+mod batch_writer;
 mod rewrite;
 pub mod stored_indexes;
 mod truncate;
@@ -24,6 +25,7 @@ pub(crate) use create::fixed_scale;
 pub(super) use create::{create, make, make_file, on_commit, place, put_sequences, with_context};
 pub(super) use drop::{drop, drop_objects, range_var, words};
 pub(super) use rename::{rename, set_owner, set_schema};
+pub(super) use batch_writer::BatchWriter;
 pub(super) use rewrite::rewrite_ordered;
 pub(super) use truncate::truncate;
 

@@ -8,15 +8,15 @@ use executor::batch::Batch;
 use executor::execute::ResultSink;
 use executor::expr::{ColumnId, Expr};
 use executor::plan::SortKey;
-use executor::to_storage;
-use kernels::vector::{Values, Vector};
-use storage::{BulkWriter, ColumnDefinition, RowId};
+use kernels::vector::Values;
+use storage::{Ages, RowId, StorageError};
 use types::{Datum, Oid, PgError, Result, SqlState, TypeRef, oids};
 
 use super::super::query;
+use super::batch_writer::BatchWriter;
 use super::make_file;
 use crate::analyzer::ddl::expressions;
-use crate::catalog::{ColumnInfo, ConstraintKind, Index, IndexKeySource, Relation};
+use crate::catalog::{ConstraintKind, Index, IndexKeySource, Relation};
 use crate::query::{Distinct, FromItem, OutputColumn, Query, QueryBody, Select, Statement};
 use crate::session::Session;
 
@@ -70,26 +70,23 @@ fn rewrite_by(
 ) -> Result<()> {
     new.file = session.change_catalog(|catalog| Ok(catalog.allocate_oid()))?;
     make_file(session, &new)?;
-    let Held { batches, rows } = run(session, old, &new, values, order)?;
     let schema = session.open()?.catalog.schema_name(new.schema).map(str::to_owned);
-    let not_unique = |error| not_unique(error, &schema, &new);
-    {
-        let storage = Arc::clone(&session.open()?.storage);
+    let not_unique = |error: StorageError| not_unique(error.into(), &schema, &new);
+    let storage = Arc::clone(&session.open()?.storage);
+    let mut copy = {
         let mut transaction = storage.lock();
         let ages = match ages {
-            RowAges::Kept => Some(transaction.ages(old.table_id(), &rows)?),
+            RowAges::Kept => Some(transaction.ages(old.table_id())?),
             RowAges::New => None,
         };
-        if !batches.is_empty() || ages.is_some() {
-            let (stored, _) = transaction.shape(new.table_id())?;
-            let mut rows = transaction.bulk_writer(new.table_id())?;
-            rows.keep_ages(ages);
-            let mut writer = Writer { rows, stored, columns: &new.columns };
-            for batch in batches {
-                let _ = writer.push(batch).map_err(&not_unique)?;
-            }
-            writer.rows.finish().map_err(|error| not_unique(error.into()))?;
-        }
+        Copy { rows: BatchWriter::new(&mut transaction, &new)?, ages }
+    };
+    run(session, old, &new, values, order, &mut copy)?;
+    {
+        let mut transaction = storage.lock();
+        let Copy { rows: BatchWriter { mut rows, .. }, ages } = copy;
+        rows.keep_ages(ages);
+        rows.finish(&mut transaction).map_err(not_unique)?;
         transaction.drop_table(old.table_id())?;
         // What checks the new rows must see them.
         transaction.advance_command();
@@ -100,25 +97,32 @@ fn rewrite_by(
     })
 }
 
-struct Writer<'a> {
-    rows: BulkWriter<'a>,
-    stored: Arc<[ColumnDefinition]>,
-    columns: &'a [ColumnInfo],
+/// Rows of a table on their way from one file to another.
+struct Copy {
+    rows: BatchWriter,
+    ages: Option<Ages>,
 }
 
-impl ResultSink for Writer<'_> {
-    fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
-        // The last column says who has made the rows: that does not change.
-        let Some((origins, columns)) = batch.columns.split_last() else {
+impl ResultSink for Copy {
+    fn push(&mut self, mut batch: Batch) -> Result<ControlFlow<()>> {
+        if batch.len == 0 {
+            return Ok(ControlFlow::Continue(()));
+        }
+        batch = batch.compact();
+        // The last columns say who has made the rows, which does not change, and which they are.
+        let (Some(ids), Some(origins)) = (batch.columns.pop(), batch.columns.pop()) else {
             return Err(PgError::internal("rows of nobody"));
         };
-        let Values::I64(origins) = origins.to_flat().values().clone() else {
-            return Err(PgError::internal("an xmin that is none"));
+        let (ids, origins) = (ids.to_flat(), origins.to_flat());
+        let (Values::I64(ids), Values::I64(origins)) = (ids.values(), origins.values()) else {
+            return Err(PgError::internal("rows are not known by int8"));
         };
+        if let Some(ages) = &mut self.ages {
+            ages.note(ids.iter().map(|id| RowId(*id as u64)));
+        }
         let origins: Vec<u32> = origins.iter().map(|origin| *origin as u32).collect();
-        let columns = columns.iter().zip(self.stored.iter()).zip(self.columns);
-        let columns = columns.map(|((vector, stored), column)| to_storage(vector, stored, column.ty));
-        self.rows.append_made(&columns.collect::<Result<Vec<_>>>()?, &origins)?;
+        let columns = self.rows.stored(&batch)?;
+        self.rows.rows.append_made(&columns, &origins)?;
         Ok(ControlFlow::Continue(()))
     }
 }
@@ -137,36 +141,14 @@ fn not_unique(mut error: PgError, schema: &Option<String>, table: &Relation) -> 
     error
 }
 
-/// Rows are held until the query is done: it reads through the transaction that they are written to.
-#[derive(Default)]
-struct Held {
-    batches: Vec<Batch>,
-    /// Which rows they are.
-    rows: Vec<RowId>,
-}
-
-impl ResultSink for Held {
-    fn push(&mut self, batch: Batch) -> Result<ControlFlow<()>> {
-        if batch.len > 0 {
-            let mut batch = batch.compact();
-            let ids = batch.columns.pop().map(|ids| ids.to_flat());
-            let Some(Values::I64(ids)) = ids.as_ref().map(Vector::values) else {
-                return Err(PgError::internal("row ids are not int8"));
-            };
-            self.rows.extend(ids.iter().map(|id| RowId(*id as u64)));
-            self.batches.push(batch);
-        }
-        Ok(ControlFlow::Continue(()))
-    }
-}
-
 fn run(
     session: &mut Session,
     old: &Arc<Relation>,
     new: &Relation,
     values: Vec<Expr>,
     order: Order<'_>,
-) -> Result<Held> {
+    sink: &mut dyn ResultSink,
+) -> Result<()> {
     let ids = expressions::ids(old);
     let first = u32::try_from(ids.len()).unwrap_or(u32::MAX) + 1;
     let mut output = Vec::with_capacity(values.len());
@@ -214,9 +196,8 @@ fn run(
         row_marks: Vec::new(),
     };
     let planned = query::plan_statement(session, &Statement::Query(query), &[])?;
-    let mut held = Held::default();
-    session.over_newest_rows(|session| query::execute_plan(session, &planned, &[], &mut held))?;
-    Ok(held)
+    session.over_newest_rows(|session| query::execute_plan(session, &planned, &[], sink))?;
+    Ok(())
 }
 
 /// Returns the expressions that leave the columns of a relation as they are.
