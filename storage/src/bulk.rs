@@ -15,8 +15,8 @@ use crate::index::{IndexDefinition, IndexId};
 use crate::key::KeyOrder;
 use crate::segment::{Segment, SegmentWriter};
 use crate::store::Store;
-use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, TableId};
-use crate::transaction::{Ages, Transaction};
+use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, RowId, TableId};
+use crate::transaction::{Ages, NewKeys, Transaction};
 use crate::version::check_rows;
 
 /// A tuning constant: fewer rows than this are kept in memory and journaled, not written as a segment.
@@ -36,6 +36,8 @@ pub struct BulkWriter {
     orders: Vec<(IndexId, KeyOrder)>,
     /// When the rows began that these are copies of.
     ages: Option<Ages>,
+    /// The rows that these are newer versions of, with the same values in all unique keys; empty when they are of none.
+    replaced: Vec<RowId>,
 }
 
 /// Cuts rows into row groups and segments.
@@ -62,7 +64,7 @@ impl BulkWriter {
         let orders = unique.map(|index| (index.id, KeyOrder::new(index, &columns))).collect();
         let segments = SegmentsWriter::new(Arc::clone(transaction.store()), table, columns);
         let origin = transaction.own_xid().xid as u32;
-        Self { table, origin, rows: 0, segments, orders, ages: None }
+        Self { table, origin, rows: 0, segments, orders, ages: None, replaced: Vec::new() }
     }
 
     /// Appends rows: a vector for each column.
@@ -73,6 +75,16 @@ impl BulkWriter {
         }
         let rows = vectors.first().map_or(0, Vector::len);
         self.segments.append(vectors, &vec![self.origin; rows])
+    }
+
+    /// Appends newer versions of rows that the transaction has ended in this command by
+    /// [`Transaction::end_row_keeping_keys`]; all rows of a writer are such, or none is.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn append_successors(&mut self, vectors: &[Vector], rows: &[RowId]) -> Result<()> {
+        self.replaced.extend_from_slice(rows);
+        self.append(vectors)
     }
 
     /// Appends rows that other transactions have made.
@@ -109,13 +121,20 @@ impl BulkWriter {
             if let Some(ages) = &self.ages {
                 transaction.backdate(self.table, ages, Vec::new(), &rows)?;
             }
+            transaction.link_rows(self.table, &self.replaced, rows.into_iter())?;
         } else {
             self.segments.flush_group()?;
             let segments = self.segments.finish()?;
             let orders = &self.orders;
-            let groups = transaction.adopt_segments(self.table, &segments, &|index| {
-                orders.iter().any(|(id, order)| *id == index.definition.id && order.is_kept())
-            })?;
+            let keys = match self.replaced.is_empty() {
+                true => NewKeys::Unknown(&|index| {
+                    orders.iter().any(|(id, order)| *id == index.definition.id && order.is_kept())
+                }),
+                false => NewKeys::Kept,
+            };
+            let groups = transaction.adopt_segments(self.table, &segments, keys)?;
+            let rows = groups.iter().flat_map(|group| group.row_ids());
+            transaction.link_rows(self.table, &self.replaced, rows)?;
             if let Some(ages) = &self.ages {
                 transaction.backdate(self.table, ages, groups, &[])?;
             }

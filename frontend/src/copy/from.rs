@@ -64,7 +64,7 @@ pub fn run(
         None => {
             let writer = Box::new(transaction.bulk_writer(table)?);
             Sink::Bulk(writer, &mut transaction, Lines::default(), 0)
-        },
+        }
     };
     if binary == 1 {
         return super::binary::load(session, input, &plan, writer);

@@ -155,9 +155,7 @@ pub fn run(
             explain::run(session, client, source, statement, params, destination)
         }
         NodeEnum::CreateStmt(statement) => table::create(session, statement),
-        NodeEnum::CreateTableAsStmt(statement) => {
-            table_as::create(session, source, statement, params)
-        }
+        NodeEnum::CreateTableAsStmt(statement) => table_as::create(session, source, statement, params),
         NodeEnum::DropStmt(statement) => table::drop(session, statement),
         NodeEnum::TruncateStmt(statement) => table::truncate(session, statement),
         NodeEnum::RenameStmt(statement) => table::rename(session, statement),

@@ -18,7 +18,7 @@ use crate::index::directory::Directories;
 use crate::mvcc::snapshot::{Snapshot, View};
 use crate::mvcc::stamp::NEVER;
 use crate::segment::Segment;
-use crate::table::{ColumnDefinition, ROW_GROUP_ROWS};
+use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, RowId};
 
 /// What is said of a chunk whose checksum holds but whose parts disagree.
 pub(crate) const INCONSISTENT: &str = "the chunk contradicts its layout";
@@ -91,6 +91,11 @@ impl Group {
 
     pub(crate) fn set_len(&self, len: usize) {
         self.len.store(len, Ordering::Release);
+    }
+
+    /// Returns the identifiers of all places that were given away.
+    pub(crate) fn row_ids(&self) -> impl Iterator<Item = RowId> {
+        (0..self.len()).map(|lane| RowId::new(self.id, lane))
     }
 
     /// Returns whether no place is left that was never given away.

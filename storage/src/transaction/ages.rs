@@ -58,8 +58,7 @@ impl Transaction {
         let heap = Arc::clone(&self.table(table)?.heap);
         let begins = || ages.begins.iter().copied().chain(std::iter::repeat(ALWAYS));
         let in_memory = rows.iter().copied().zip(begins());
-        let in_groups =
-            groups.iter().flat_map(|group| (0..group.len()).map(|lane| RowId::new(group.id, lane)));
+        let in_groups = groups.iter().flat_map(|group| group.row_ids());
         let in_groups = in_groups.zip(ages.begins.iter().copied()).filter(|(_, begin)| *begin != ALWAYS);
         let rows = in_memory.chain(in_groups).collect();
         self.undo.push(Undo::Backdated(heap, Backdated { groups, rows, loses: ages.loses }));

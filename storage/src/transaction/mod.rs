@@ -22,8 +22,8 @@ use std::sync::Arc;
 pub use ages::Ages;
 pub(crate) use prepare::Detached;
 pub use serial::ExportedSnapshot;
-pub(crate) use write::duplicate;
 pub use write::{InsertOutcome, IsolationLevel, WaitPolicy, WriteOutcome};
+pub(crate) use write::{NewKeys, duplicate};
 
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;

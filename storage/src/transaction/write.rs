@@ -60,6 +60,14 @@ pub enum InsertOutcome {
     Conflict(crate::index::IndexId, RowId),
 }
 
+/// What is known of the keys of new row groups.
+pub(crate) enum NewKeys<'a> {
+    /// Nothing, except that those of the indexes for which this is true are distinct.
+    Unknown(&'a dyn Fn(&Index) -> bool),
+    /// They are those of rows that the transaction has ended for these.
+    Kept,
+}
+
 impl Transaction {
     /// Inserts rows: a vector for each column. Returns how many.
     ///
@@ -350,13 +358,24 @@ impl Transaction {
         }
     }
 
-    /// Makes the row groups of written segments part of this transaction, and returns them. `ordered`: the indexes whose keys are
-    /// known to be distinct within the new rows.
+    /// Makes rows the newer versions of others that this transaction has ended.
+    pub(crate) fn link_rows(
+        &mut self,
+        table: TableId,
+        rows: &[RowId],
+        newer: impl Iterator<Item = RowId>,
+    ) -> Result<()> {
+        let heap = Arc::clone(&self.table(table)?.heap);
+        rows.iter().zip(newer).for_each(|(row, newer)| self.link(&heap, *row, newer));
+        Ok(())
+    }
+
+    /// Makes the row groups of written segments part of this transaction, and returns them.
     pub(crate) fn adopt_segments(
         &mut self,
         table: TableId,
         segments: &[Arc<Segment>],
-        ordered: &dyn Fn(&Index) -> bool,
+        keys: NewKeys<'_>,
     ) -> Result<Vec<Arc<Group>>> {
         self.track_table(table)?;
         let heap = Arc::clone(&self.table(table)?.heap);
@@ -370,8 +389,10 @@ impl Transaction {
                 groups.push(group);
             }
         }
-        for index in heap.indexes().iter().filter(|index| index.definition.unique) {
-            crate::key::check_new_groups(self, &heap, &groups, index, ordered(index))?;
+        if let NewKeys::Unknown(distinct) = keys {
+            for index in heap.indexes().iter().filter(|index| index.definition.unique) {
+                crate::key::check_new_groups(self, &heap, &groups, index, distinct(index))?;
+            }
         }
         Ok(groups)
     }

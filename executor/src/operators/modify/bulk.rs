@@ -1,7 +1,7 @@
 //! Whole batches at once, where only NOT NULL (and the key that storage itself keeps) is demanded of the rows.
 
 use kernels::vector::{Values, Vector};
-use storage::{ColumnDefinition, ROW_GROUP_ROWS, RowId, StorageError, TableId};
+use storage::{ColumnDefinition, RowId, StorageError, TableId};
 use types::errors::integrity;
 use types::{PgError, Result, TypeRef};
 
@@ -13,9 +13,6 @@ use crate::convert::rows_of;
 use crate::execute::Run;
 use crate::operators::RowSet;
 use crate::plan::{Modify, ModifyKind, Target};
-
-/// A tuning constant: so many rows go into segments right away.
-const SEGMENT_ROWS_MIN: usize = ROW_GROUP_ROWS;
 
 /// Changes whole batches and returns how many rows; `None` when the statement needs its rows one by one.
 pub(super) fn change(run: &Run<'_>, plan: &Modify, rows: &RowSet) -> Result<Option<i64>> {
@@ -54,7 +51,7 @@ fn is_plain(run: &Run<'_>, plan: &Modify, target: &Target) -> Result<bool> {
         && (demands == 0 || plan.kind == ModifyKind::Delete))
 }
 
-fn violates_not_null(target: &Target, batch: &Batch, first: usize) -> bool {
+pub(super) fn violates_not_null(target: &Target, batch: &Batch, first: usize) -> bool {
     target
         .columns
         .iter()
@@ -65,10 +62,6 @@ fn violates_not_null(target: &Target, batch: &Batch, first: usize) -> bool {
 fn insert(run: &Run<'_>, plan: &Modify, target: &Target, rows: &RowSet) -> Result<i64> {
     let definitions: Vec<ColumnDefinition> = lookup::current(run, target.table)?.columns().to_vec();
     let mut count = 0;
-    let mut writer = match rows.batches.iter().map(|batch| batch.len).sum::<usize>() {
-        SEGMENT_ROWS_MIN.. => Some(run.context.transaction()?.lock().bulk_writer(TableId(target.table))?),
-        _ => None,
-    };
     for batch in &rows.batches {
         run.context.cancel.check()?;
         let columns =
@@ -76,27 +69,17 @@ fn insert(run: &Run<'_>, plan: &Modify, target: &Target, rows: &RowSet) -> Resul
         let vectors = columns
             .map(|((vector, definition), column)| to_storage(vector, definition, column.ty))
             .collect::<Result<Vec<_>>>()?;
-        if let Some(writer) = &mut writer {
-            writer.append(&vectors)?;
-            continue;
-        }
         let inserted = run.context.transaction()?.lock().insert(TableId(target.table), &vectors);
         match inserted {
             Ok(inserted) => count += inserted as i64,
             Err(error) => return Err(refusal(run, target, error)),
         }
     }
-    match writer {
-        Some(writer) => {
-            let inserted = writer.finish(&mut run.context.transaction()?.lock());
-            inserted.map(|inserted| inserted as i64).map_err(|error| refusal(run, target, error))
-        }
-        None => Ok(count),
-    }
+    Ok(count)
 }
 
 /// Returns the error of a row that storage has refused.
-fn refusal(run: &Run<'_>, target: &Target, refused: StorageError) -> PgError {
+pub(super) fn refusal(run: &Run<'_>, target: &Target, refused: StorageError) -> PgError {
     let StorageError::DuplicateKey { index, columns, values, .. } = &refused else { return refused.into() };
     let shown: Vec<String> =
         values.iter().map(|(value, ty)| lookup::shown(run, value, TypeRef::plain(*ty))).collect();
@@ -143,7 +126,7 @@ impl Statement<'_> {
     }
 }
 
-fn row_ids(vector: &Vector) -> Result<Vec<RowId>> {
+pub(super) fn row_ids(vector: &Vector) -> Result<Vec<RowId>> {
     let flat = vector.to_flat();
     match flat.values() {
         Values::I64(ids) => Ok(ids.iter().map(|id| RowId(*id as u64)).collect()),

@@ -285,13 +285,7 @@ impl<'r> Changer<'r> {
         let table = self.tables.get(target).ok_or_else(|| PgError::internal("a row of no table"))?;
         let storage = TableId(table.target.table);
         let mut transaction = self.run.context.transaction()?.lock();
-        Ok(match transaction.lock_row(storage, id, mode, WaitPolicy::Wait)? {
-            WriteOutcome::Done(_) => Taken::Yes,
-            WriteOutcome::ConcurrentlyUpdated(newest) => Taken::Newer(newest),
-            WriteOutcome::SelfModified | WriteOutcome::ConcurrentlyDeleted | WriteOutcome::WouldBlock => {
-                Taken::Gone
-            }
-        })
+        Ok(taken(transaction.lock_row(storage, id, mode, WaitPolicy::Wait)?))
     }
 
     /// Fails above READ COMMITTED when a row in the way of ON CONFLICT is one that the snapshot does not show.
@@ -323,13 +317,14 @@ impl<'r> Changer<'r> {
                 transaction.delete_row(storage, id)?
             }
         };
-        Ok(match outcome {
-            WriteOutcome::Done(_) => Taken::Yes,
-            WriteOutcome::ConcurrentlyUpdated(newest) => Taken::Newer(newest),
-            WriteOutcome::SelfModified | WriteOutcome::ConcurrentlyDeleted | WriteOutcome::WouldBlock => {
-                Taken::Gone
-            }
-        })
+        Ok(taken(outcome))
+    }
+
+    /// Ends the current version of a row, which is to be replaced by one with the same values in all unique keys.
+    pub(super) fn take_keeping_keys(&self, target: usize, id: RowId) -> Result<Taken> {
+        let table = self.tables.get(target).ok_or_else(|| PgError::internal("a row of no table"))?;
+        let table = TableId(table.target.table);
+        Ok(taken(self.run.context.transaction()?.lock().end_row_keeping_keys(table, id)?))
     }
 
     /// Replaces a row that was taken and returns the new one as stored.
@@ -450,6 +445,16 @@ pub(super) enum Taken {
     Gone,
     /// Somebody has replaced it meanwhile: this is the newest version.
     Newer(RowId),
+}
+
+fn taken(outcome: WriteOutcome) -> Taken {
+    match outcome {
+        WriteOutcome::Done(_) => Taken::Yes,
+        WriteOutcome::ConcurrentlyUpdated(newest) => Taken::Newer(newest),
+        WriteOutcome::SelfModified | WriteOutcome::ConcurrentlyDeleted | WriteOutcome::WouldBlock => {
+            Taken::Gone
+        }
+    }
 }
 
 /// Returns the name of a target for errors.

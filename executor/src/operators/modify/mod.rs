@@ -16,6 +16,7 @@ mod merge;
 mod reference;
 mod spans;
 mod stored;
+mod stream;
 mod temporal;
 mod wide;
 
@@ -34,11 +35,16 @@ pub use exclusion::check_exclusion;
 pub(crate) use foreign::Event;
 use storage::{RowId, RowLockMode};
 pub use stored::to_storage;
+use stream::Streamed;
 
 /// Changes the table and pushes the rows of RETURNING, or the number of rows.
 pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Modify, stage: &dyn Stage) -> Result<()> {
     let (input, late) = late_values(run, plan)?;
-    let rows = collect_rows(run, input)?;
+    let rows = match stream::change(run, plan)? {
+        Some(Streamed::Changed(count)) => return produce_rowset(run, &count_row(count)?, stage),
+        Some(Streamed::Few(rows)) => rows,
+        None => collect_rows(run, input)?,
+    };
     for target in &plan.targets {
         run.keep_table(target.table)?;
     }

@@ -1,11 +1,11 @@
 //! CREATE TABLE, DROP, TRUNCATE, RENAME, ALTER TABLE.
 
 mod alter;
+mod batch_writer;
 mod create;
 mod drop;
 mod reanalyze;
 mod rename;
-mod batch_writer;
 mod rewrite;
 pub mod stored_indexes;
 mod truncate;
@@ -21,11 +21,11 @@ use crate::session::Session;
 use crate::session::names::{self, Found};
 
 pub(super) use alter::alter;
+pub(super) use batch_writer::BatchWriter;
 pub(crate) use create::fixed_scale;
 pub(super) use create::{create, make, make_file, on_commit, place, put_sequences, with_context};
 pub(super) use drop::{drop, drop_objects, range_var, words};
 pub(super) use rename::{rename, set_owner, set_schema};
-pub(super) use batch_writer::BatchWriter;
 pub(super) use rewrite::rewrite_ordered;
 pub(super) use truncate::truncate;
 
