@@ -17,6 +17,8 @@ pub struct DeferredChecks {
     pending: Vec<Pending>,
     all: Option<bool>,
     modes: HashMap<u32, bool>,
+    /// Tables that were written anew meanwhile, with what they are now.
+    moves: Vec<(u64, u64)>,
 }
 
 /// The checks that one statement has put off.
@@ -48,6 +50,7 @@ pub struct DeferredPoint {
     pending: usize,
     all: Option<bool>,
     modes: HashMap<u32, bool>,
+    moves: usize,
 }
 
 impl DeferredChecks {
@@ -66,11 +69,17 @@ impl DeferredChecks {
     }
     /// Returns a point to return to.
     pub fn point(&self) -> DeferredPoint {
-        DeferredPoint { pending: self.pending.len(), all: self.all, modes: self.modes.clone() }
+        DeferredPoint {
+            pending: self.pending.len(),
+            all: self.all,
+            modes: self.modes.clone(),
+            moves: self.moves.len(),
+        }
     }
     /// Forgets what came after `point`.
     pub fn rollback_to(&mut self, point: &DeferredPoint) {
         self.pending.truncate(point.pending);
+        self.moves.truncate(point.moves);
         self.all = point.all;
         self.modes = point.modes.clone();
     }
@@ -83,6 +92,12 @@ impl DeferredChecks {
         self.pending
             .iter()
             .any(|pending| pending.plan.targets.first().is_some_and(|target| target.table == table))
+    }
+    /// Notes that a table was written anew, its columns in the same places.
+    pub fn moved(&mut self, from: u64, to: u64) {
+        if !self.is_idle() {
+            self.moves.push((from, to));
+        }
     }
     pub(crate) fn push(&mut self, pending: Pending) {
         self.pending.push(pending);
@@ -110,7 +125,12 @@ impl DeferredChecks {
             let (later_rows, now_rows) = rows.into_iter().partition(|row| !finally && row_waits(row));
             let (later, now) = events.into_iter().partition(|event| !finally && event_waits(event));
             let (later_keys, now_keys) = keys.into_iter().partition(|key| !finally && key_waits(key));
-            due.push(Pending { plan: Arc::clone(&plan), events: now, keys: now_keys, rows: now_rows });
+            due.push(Pending {
+                plan: moved(&plan, &self.moves),
+                events: now,
+                keys: now_keys,
+                rows: now_rows,
+            });
             waiting.push(Pending { plan, events: later, keys: later_keys, rows: later_rows });
         }
         let holds = |pending: &Pending| {
@@ -121,6 +141,18 @@ impl DeferredChecks {
         due.retain(holds);
         due
     }
+}
+
+/// Returns a plan over the tables as they are now.
+fn moved(plan: &Arc<Modify>, moves: &[(u64, u64)]) -> Arc<Modify> {
+    let mut plan = Arc::clone(plan);
+    for (from, to) in moves {
+        if plan.targets.iter().any(|target| target.table == *from) {
+            let targets = &mut Arc::make_mut(&mut plan).targets;
+            targets.iter_mut().filter(|target| target.table == *from).for_each(|target| target.table = *to);
+        }
+    }
+    plan
 }
 
 /// Makes the checks that do not wait any more; `finally`: all of them.
@@ -136,10 +168,10 @@ pub fn settle(context: &Arc<QueryContext>, finally: bool) -> Result<()> {
     Ok(())
 }
 
-/// Makes the checks that the parts of a statement have left to its end.
+/// Makes the checks and takes the actions that the parts of a statement have left to its end.
 pub(crate) fn settle_parts(run: &Run<'_>) -> Result<()> {
     for pending in std::mem::take(&mut *run.state.unsettled.lock()) {
-        Changer::new(run, &pending.plan)?.settle_late(&pending)?;
+        Changer::new(run, &pending.plan)?.settle_part(&pending)?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use held::HeldLocks;
 pub use modes::{RowLockMode, TableLockMode};
 
-use crate::error::Result;
+use crate::error::{Result, StorageError};
 use crate::mvcc::waits::{Step, Waiter, Waits};
 use crate::table::{RowId, TableId};
 use crate::transaction::WaitPolicy;
@@ -217,6 +217,13 @@ impl Locks {
             let mut locks = shard.locks.lock();
             if let Some(lock) = locks.get_mut(&tag) {
                 lock.queue.retain(|(waiting, _)| *waiting != owner);
+                // A deadlock over the order of the queue alone is none: whoever notices goes first (`DeadLockCheck`).
+                let is_deadlock = matches!(outcome, Err(StorageError::Deadlock { .. }));
+                let mut others = lock.holders.iter().filter(|holding| holding.owner != owner);
+                if is_deadlock && !others.any(|holding| holding.mode.conflicts(mode)) {
+                    lock.grant(owner, mode);
+                    return Ok(Acquired::AfterWaiting);
+                }
             }
             shard.released.notify_all();
         }

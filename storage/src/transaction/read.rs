@@ -12,6 +12,7 @@ use crate::heap::{RowState, SystemColumns};
 use crate::index::cursor::find_unique;
 use crate::index::{IndexCursor, IndexId, IndexRange};
 use crate::mvcc::snapshot::Snapshot;
+use crate::mvcc::stamp::{IN_FLIGHT, xid_of};
 use crate::scan::TableScan;
 use crate::table::{RowId, TableId};
 
@@ -101,6 +102,16 @@ impl Transaction {
         make: &dyn Fn() -> Arc<dyn Any + Send + Sync>,
     ) -> Result<Arc<dyn Any + Send + Sync>> {
         Ok(self.table(table)?.heap.attachment(number, make))
+    }
+
+    /// Returns the other transaction in flight that has deleted or replaced a row.
+    ///
+    /// # Errors
+    /// When there is no such table.
+    pub fn ender_in_flight(&self, table: TableId, row: RowId) -> Result<Option<u64>> {
+        let Some((_, end, _)) = self.table(table)?.heap.stamps(row) else { return Ok(None) };
+        let is_open = end > IN_FLIGHT && self.store.xids().commit_of(xid_of(end)).is_none();
+        Ok((is_open && Some(xid_of(end)) != self.xid()).then(|| xid_of(end)))
     }
 
     /// Waits until another transaction is over, or has returned to a savepoint.

@@ -1,7 +1,6 @@
 //! Changes row by row, with the checks that PostgreSQL makes at each row.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use storage::{
     IndexDefinition, IndexId, InsertOutcome, RowId, RowLockMode, StorageError, TableId, WaitPolicy,
@@ -12,9 +11,9 @@ use types::{Datum, Oid, PgError, Result, TypeRef};
 
 use super::exclusion::Excluder;
 use super::foreign::Event;
-use super::keys::{Holder, KeyIndex, keeps_all_keys, keeps_keys};
+use super::keys::{Holder, KeyIndex, has_generated_key, keeps_all_keys, keeps_keys};
 use super::lookup;
-use crate::deferred::{Pending, nothing};
+use super::settle::Time;
 use crate::execute::Run;
 use crate::plan::{Modify, Target};
 use crate::rows::RowEvaluator;
@@ -44,8 +43,8 @@ pub(crate) struct Changer<'r> {
     pub(super) events: Vec<Event>,
     /// Events that the transaction has put off.
     pub(super) late_events: Vec<Event>,
-    /// Whether these are checks that were put off.
-    pub(super) late: bool,
+    /// When this is.
+    pub(super) time: Time,
     /// Rows changed.
     pub(super) count: i64,
 }
@@ -86,7 +85,15 @@ impl<'r> Changer<'r> {
                 exclusions: target.exclusions.iter().map(Excluder::new).collect(),
             });
         }
-        Ok(Self { run, plan, tables, events: Vec::new(), late_events: Vec::new(), late: false, count: 0 })
+        Ok(Self {
+            run,
+            plan,
+            tables,
+            events: Vec::new(),
+            late_events: Vec::new(),
+            time: Time::Statement,
+            count: 0,
+        })
     }
 
     /// Returns the number of columns of the statement's table.
@@ -114,6 +121,18 @@ impl<'r> Changer<'r> {
         let table = self.tables.get(target).ok_or_else(|| PgError::internal("a row of no table"))?;
         lookup::row(self.run, table.target, &table.types, row)?
             .ok_or_else(|| PgError::internal("a row that is gone"))
+    }
+
+    /// Returns a new row with its stored generated columns.
+    fn with_generated(&self, target: &Target, row: &[Datum]) -> Result<Vec<Datum>> {
+        let mut full = row.to_vec();
+        for (position, expr) in &target.generated {
+            let value = self.evaluator().evaluate(expr, row)?;
+            if let Some(column) = full.get_mut(*position) {
+                *column = value;
+            }
+        }
+        Ok(full)
     }
 
     /// Completes a new row and raises what it violates: generated columns, NOT NULL, CHECK.
@@ -234,7 +253,9 @@ impl<'r> Changer<'r> {
         let table = self.table(target)?;
         table.made.insert(made);
         table.keys.iter_mut().for_each(|key| key.expect(made));
-        self.take_keys(target, None, row)?;
+        if let Some((_, error)) = self.try_keys(target, None, row)? {
+            return Err(error);
+        }
         self.check_options(target, row)?;
         self.child_event(target, None, row);
         Ok(Ok(made))
@@ -246,7 +267,12 @@ impl<'r> Changer<'r> {
     }
 
     /// Puts a new row, or the newer version of one that was taken, into storage.
-    fn store(&mut self, target: usize, old: Option<(RowId, &[Datum])>, row: &[Datum]) -> Result<RowId> {
+    pub(super) fn store(
+        &mut self,
+        target: usize,
+        old: Option<(RowId, &[Datum])>,
+        row: &[Datum],
+    ) -> Result<RowId> {
         let run = self.run;
         let notes_made = self.plan.conflict.is_some();
         let table = self.table(target)?;
@@ -307,8 +333,13 @@ impl<'r> Changer<'r> {
     ) -> Result<Taken> {
         let run = self.run;
         let table = self.table(target)?;
-        let keeps_keys = change.is_some_and(|(old, new)| keeps_keys(table.target, old, new));
-        let storage = TableId(table.target.table);
+        let reference = table.target;
+        let keeps_keys = match change {
+            Some((old, new)) if !has_generated_key(reference) => keeps_keys(reference, old, new),
+            Some((old, new)) => keeps_keys(reference, old, &self.with_generated(reference, new)?),
+            None => false,
+        };
+        let storage = TableId(reference.table);
         let outcome = {
             let mut transaction = run.context.transaction()?.lock();
             if keeps_keys {
@@ -368,10 +399,23 @@ impl<'r> Changer<'r> {
 
     /// Registers the keys of a new row, those of the row it replaces being free.
     fn take_keys(&mut self, target: usize, old: Option<(RowId, &[Datum])>, new: &[Datum]) -> Result<()> {
+        match self.try_keys(target, old, new)? {
+            Some(violated) => Err(self.first_violation(target, violated, old, new)),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Self::take_keys`]; returns the key that another row has, and the error.
+    fn try_keys(
+        &mut self,
+        target: usize,
+        old: Option<(RowId, &[Datum])>,
+        new: &[Datum],
+    ) -> Result<Option<(usize, PgError)>> {
         let run = self.run;
         let table = self.table(target)?;
         let (reference, types) = (table.target, &table.types);
-        for key in table.keys.iter_mut().filter(|key| !key.stored) {
+        for (position, key) in table.keys.iter_mut().enumerate().filter(|(_, key)| !key.stored) {
             let wanted = key.bytes(run, new)?;
             if let Some((id, old)) = old {
                 if key.bytes(run, old)? == wanted {
@@ -392,42 +436,12 @@ impl<'r> Changer<'r> {
             if taken && key.key.deferrable {
                 key.recheck(wanted, new);
             } else if taken {
-                return Err(key.violation(run, reference, new));
+                return Ok(Some((position, key.violation(run, reference, new))));
             } else {
                 key.take(wanted, Holder::Fresh);
             }
         }
-        Ok(())
-    }
-
-    /// Stores everything, settles foreign keys and deferred keys, and returns how many rows were changed.
-    pub(super) fn finish(&mut self) -> Result<i64> {
-        let keys = self.settle_keys()?;
-        let rows = self.settle_exclusions()?;
-        self.leave_checks();
-        self.settle_foreign_keys()?;
-        let events = std::mem::take(&mut self.late_events);
-        if !events.is_empty() || !keys.is_empty() || !rows.is_empty() {
-            let plan = Modify { input: Box::new(nothing()), ..self.plan.clone() };
-            self.run.context.deferred.lock().push(Pending { plan: Arc::new(plan), events, keys, rows });
-        }
-        Ok(self.count)
-    }
-
-    /// Makes checks that were put off.
-    pub(crate) fn settle_late(&mut self, pending: &Pending) -> Result<()> {
-        self.late = true;
-        for doubtful in &pending.keys {
-            let key = self.table(doubtful.target)?.keys.get_mut(doubtful.key);
-            if let Some(key) = key {
-                key.recheck(doubtful.bytes.clone(), &doubtful.row);
-            }
-        }
-        self.settle_keys()?;
-        self.doubt(&pending.rows)?;
-        self.settle_exclusions()?;
-        self.events = pending.events.clone();
-        self.settle_foreign_keys()
+        Ok(None)
     }
 }
 

@@ -12,6 +12,7 @@ use types::{Datum, PgError, Result, TypeRef};
 
 use super::changer::{Changer, name_of};
 use super::lookup;
+use super::settle::Time;
 use super::spans::{Probe, Span, Spans};
 use crate::context::QueryContext;
 use crate::deferred::{DoubtfulRow, nothing};
@@ -294,7 +295,7 @@ impl Changer<'_> {
 
     /// Checks rows that could wait for the statement's end; returns those that wait longer.
     pub(super) fn settle_exclusions(&mut self) -> Result<Vec<DoubtfulRow>> {
-        let (run, late) = (self.run, self.late);
+        let (run, late) = (self.run, self.time == Time::Late);
         let mut waiting = Vec::new();
         for (target, table) in self.tables.iter_mut().enumerate() {
             let at = Checked { run, target: table.target, types: &table.types };

@@ -14,6 +14,7 @@ use types::{Datum, PgError, Result, TypeRef};
 use super::changer::{Changer, Taken, name_of};
 use super::lookup;
 use super::reference::{ReferenceKey, View, reference_key};
+use super::settle::Time;
 use crate::deferred::{Pending, nothing};
 use crate::plan::{ForeignKey, Modify, ReferentialAction};
 
@@ -110,30 +111,18 @@ impl Changer<'_> {
         Ok(())
     }
 
-    /// Leaves checks to the end of a statement that has other parts, which may yet make them right.
-    pub(super) fn leave_checks(&mut self) {
+    /// Leaves checks and actions to the end of a statement that has other parts: what those do counts, too.
+    pub(super) fn leave_events(&mut self) {
         if self.run.plan.changing.is_empty() {
             return;
         }
-        let events = std::mem::take(&mut self.events);
-        let (checks, events) =
-            events.into_iter().partition(|event| self.is_check(event) && !self.waits(event));
-        self.events = events;
-        let checks: Vec<Event> = checks;
-        if !checks.is_empty() {
+        let (later, left) =
+            std::mem::take(&mut self.events).into_iter().partition::<Vec<_>, _>(|event| self.waits(event));
+        self.events = later;
+        if !left.is_empty() {
             let plan = Arc::new(Modify { input: Box::new(nothing()), ..self.plan.clone() });
-            let pending = Pending { plan, events: checks, keys: Vec::new(), rows: Vec::new() };
+            let pending = Pending { plan, events: left, keys: Vec::new(), rows: Vec::new() };
             self.run.state.unsettled.lock().push(pending);
-        }
-    }
-
-    /// Returns whether nothing but an error follows from an event.
-    fn is_check(&self, event: &Event) -> bool {
-        let Some(foreign) = self.plan.foreign_keys.get(event.key()) else { return false };
-        match event {
-            Event::Child { .. } => true,
-            Event::Parent { new: Some(_), .. } => foreign.on_update == ReferentialAction::NoAction,
-            Event::Parent { new: None, .. } => foreign.on_delete == ReferentialAction::NoAction,
         }
     }
 
@@ -147,7 +136,7 @@ impl Changer<'_> {
         };
         action == ReferentialAction::NoAction
             && foreign.deferrable
-            && !self.late
+            && self.time != Time::Late
             && self.run.context.deferred.lock().is_deferred(foreign.oid, foreign.deferred)
     }
 
@@ -173,7 +162,7 @@ impl Changer<'_> {
                     if let ReferenceKey::Bytes(bytes) =
                         reference_key(row, &foreign.child_columns, child_types, true)
                     {
-                        if self.late {
+                        if self.time != Time::Statement {
                             wanted_children.insert(bytes.clone());
                         }
                         wanted.insert(bytes);
@@ -351,7 +340,8 @@ impl Changer<'_> {
             }
             // The referencing row itself may be gone by now.
             ReferenceKey::Bytes(bytes)
-                if self.late && found.is_some_and(|found| !found.children.contains_key(&bytes)) =>
+                if self.time != Time::Statement
+                    && found.is_some_and(|found| !found.children.contains_key(&bytes)) =>
             {
                 Ok(())
             }

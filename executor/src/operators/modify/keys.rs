@@ -11,6 +11,7 @@ use types::{Datum, PgError, Result, TypeRef};
 
 use super::changer::{Changer, name_of};
 use super::lookup::{self, ScanRange};
+use super::settle::Time;
 use crate::deferred::DoubtfulKey;
 use crate::execute::Run;
 use crate::expr::{Expr, ExprKind};
@@ -115,8 +116,33 @@ impl<'r> KeyIndex<'r> {
         Ok(acquired)
     }
 
-    /// Returns who holds a key.
+    /// Returns who holds a key, when nobody is about to end the row that does.
     pub(super) fn holder(
+        &mut self,
+        run: &Run<'_>,
+        target: &Target,
+        types: &[TypeRef],
+        bytes: &[u8],
+    ) -> Result<Option<Holder>> {
+        loop {
+            let found = self.holder_now(run, target, types, bytes)?;
+            let (Some(Holder::Stored(row)), false) = (found, self.key.deferrable) else { return Ok(found) };
+            if !wait_for_ender(run, target.table, row)? {
+                return Ok(found);
+            }
+            self.forget(bytes);
+        }
+    }
+
+    /// Forgets who holds a key.
+    fn forget(&mut self, bytes: &[u8]) {
+        self.asked.remove(bytes);
+        self.complete = false;
+        self.lookups = 0;
+        self.holders.retain(|_, holder| *holder == Holder::Fresh);
+    }
+
+    fn holder_now(
         &mut self,
         run: &Run<'_>,
         target: &Target,
@@ -227,6 +253,14 @@ impl<'r> KeyIndex<'r> {
     }
 }
 
+/// Waits for a transaction in flight that has ended a row: the row may be there again. Returns whether there was one.
+fn wait_for_ender(run: &Run<'_>, table: u64, row: RowId) -> Result<bool> {
+    let mut transaction = run.context.transaction()?.lock();
+    let Some(xid) = transaction.ender_in_flight(TableId(table), row)? else { return Ok(false) };
+    transaction.wait_for_transaction(xid)?;
+    Ok(true)
+}
+
 /// Returns whether a change leaves the columns of all unique keys that others may refer to as they are: those of columns
 /// alone, of all rows.
 pub(super) fn keeps_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool {
@@ -242,6 +276,16 @@ pub(super) fn keeps_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool 
     let mut periods = target.exclusions.iter().filter(|exclusion| exclusion.period);
     keys.all(|key| key.columns.iter().all(|(expr, _)| same(expr)))
         && periods.all(|exclusion| exclusion.elements.iter().all(|element| same(&element.expr)))
+}
+
+/// Returns whether a stored generated column is part of a unique key.
+pub(super) fn has_generated_key(target: &Target) -> bool {
+    let is_generated = |expr: &Expr| match &expr.kind {
+        ExprKind::Column(id) => target.generated.iter().any(|(position, _)| *position == id.0 as usize),
+        _ => false,
+    };
+    !target.generated.is_empty()
+        && target.keys.iter().any(|key| key.columns.iter().any(|(expr, _)| is_generated(expr)))
 }
 
 /// Returns whether a change leaves all unique keys as they are, to the last digit, so that they need not be checked.
@@ -272,7 +316,7 @@ impl Changer<'_> {
     /// Raises the violations of keys that could wait for the statement's end; returns those that wait longer.
     pub(super) fn settle_keys(&mut self) -> Result<Vec<DoubtfulKey>> {
         let run = self.run;
-        let late = self.late;
+        let late = self.time == Time::Late;
         let mut waiting = Vec::new();
         for (target, table) in self.tables.iter_mut().enumerate() {
             for (position, key) in table.keys.iter_mut().enumerate() {
@@ -292,18 +336,26 @@ impl Changer<'_> {
                 for (bytes, _) in &doubtful {
                     key.lock(run, table.target.table, bytes)?;
                 }
-                let mut counts: HashMap<Vec<u8>, usize> = HashMap::new();
-                let all = |_: usize| true;
-                lookup::scan(run, table.target.table, &table.types, &all, None, &mut |_, row| {
-                    if let Some(bytes) = key.bytes(run, &row)? {
-                        *counts.entry(bytes).or_default() += 1;
+                let twice = loop {
+                    let mut rows: HashMap<Vec<u8>, Vec<RowId>> = HashMap::new();
+                    lookup::scan(run, table.target.table, &table.types, &|_| true, None, &mut |id, row| {
+                        if let Some(bytes) = key.bytes(run, &row)? {
+                            rows.entry(bytes).or_default().push(id);
+                        }
+                        Ok(())
+                    })?;
+                    let is_twice = |bytes: &Vec<u8>| rows.get(bytes).is_some_and(|rows| rows.len() > 1);
+                    let twice: Vec<_> = doubtful.iter().filter(|(bytes, _)| is_twice(bytes)).collect();
+                    let mut waited = false;
+                    for row in twice.iter().filter_map(|(bytes, _)| rows.get(bytes)).flatten() {
+                        waited = waited || wait_for_ender(run, table.target.table, *row)?;
                     }
-                    Ok(())
-                })?;
-                for (bytes, row) in &doubtful {
-                    if counts.get(bytes).copied().unwrap_or(0) > 1 {
-                        return Err(key.violation(run, table.target, row));
+                    if !waited {
+                        break twice.first().map(|(_, row)| row.clone());
                     }
+                };
+                if let Some(row) = twice {
+                    return Err(key.violation(run, table.target, &row));
                 }
             }
         }

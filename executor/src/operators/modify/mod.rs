@@ -14,6 +14,7 @@ mod keys;
 mod lookup;
 mod merge;
 mod reference;
+mod settle;
 mod spans;
 mod stored;
 mod stream;

@@ -15,6 +15,7 @@ use types::{Datum, PgError, Result};
 use super::changer::{Changer, name_of};
 use super::foreign::Event;
 use super::reference::{ReferenceKey, View, reference_key};
+use super::settle::Time;
 use crate::plan::{ForeignKey, Target};
 
 /// Rows of a table by their key apart from the period.
@@ -39,7 +40,7 @@ impl Changer<'_> {
             for event in events.iter().filter(|event| event.key() == key) {
                 let of_child = matches!(event, Event::Child { .. });
                 let Some(bytes) = self.group(foreign, event)? else { continue };
-                if !of_child || self.late {
+                if !of_child || self.time != Time::Statement {
                     wanted_children.insert(bytes.clone());
                 }
                 if of_child { &mut wanted } else { &mut wanted_parents }.insert(bytes);
@@ -111,7 +112,8 @@ impl Changer<'_> {
         let period = period_of(row, columns);
         // The referencing row itself may be gone by now.
         let same = |(_, other): &(RowId, Vec<Datum>)| period_of(other, columns) == period;
-        if self.late && !spans.children.get(&group).is_some_and(|rows| rows.iter().any(same)) {
+        let is_there = spans.children.get(&group).is_some_and(|rows| rows.iter().any(same));
+        if self.time != Time::Statement && !is_there {
             return Ok(());
         }
         let cover = self.cover(foreign, &group, ranges(period), &spans.referred, true)?;

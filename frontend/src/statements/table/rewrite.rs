@@ -91,6 +91,9 @@ fn rewrite_by(
         // What checks the new rows must see them.
         transaction.advance_command();
     }
+    if new.columns.len() >= old.columns.len() {
+        session.open()?.deferred.lock().moved(old.table_id().0, new.table_id().0);
+    }
     session.change_catalog(|catalog| {
         catalog.put_relation(Arc::new(new));
         Ok(())

@@ -81,7 +81,6 @@ pub fn interleave(
     options: &InterleaveOptions,
     progress: &(dyn Fn(Option<&Difference>) + Sync),
 ) -> Result<Findings, String> {
-    let reference = Scratch::create(&options.reference, options.timeout)?;
     let targets = options
         .targets
         .iter()
@@ -92,7 +91,7 @@ pub fn interleave(
     std::thread::scope(|scope| {
         let begin = |number: usize| {
             let target = &targets[number % targets.len()];
-            let stage = (reference.url(), target.url(), number);
+            let stage = (target.url(), number);
             let (next, findings) = (&next, &findings);
             scope.spawn(move || work(options, stage, next, findings, progress))
         };
@@ -106,14 +105,15 @@ pub fn interleave(
 
 fn work(
     options: &InterleaveOptions,
-    (reference, target, number): (&ServerUrl, &ServerUrl, usize),
+    (target, number): (&ServerUrl, usize),
     next: &AtomicU64,
     findings: &Mutex<Findings>,
     progress: &(dyn Fn(Option<&Difference>) + Sync),
 ) -> Result<(), String> {
+    let reference = Scratch::create(&options.reference, options.timeout)?;
     let schema = format!("stage{number}");
     let mut pair = Pair {
-        reference: Server::connect(reference, &schema, options.timeout)?,
+        reference: Server::connect(reference.url(), &schema, options.timeout)?,
         target: Server::connect(target, &schema, options.timeout)?,
     };
     loop {
