@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use executor::plan::{IndexScan, NodeKind, Plan};
+use executor::plan::{ForeignKey, IndexScan, NodeKind, Plan, ReferentialAction};
 use storage::{Acquired, TableId, TableLockMode, WaitPolicy};
 use types::Result;
 
@@ -25,8 +25,10 @@ pub fn tables_of(plan: &Plan) -> Vec<(u64, TableLockMode)> {
             }
             NodeKind::Modify(modify) => modify.targets.iter().enumerate().for_each(|(at, target)| {
                 // The first is the one that the statement names; the others are those that foreign keys reach.
-                let first = at == 0;
-                want(target.table, if first { TableLockMode::RowExclusive } else { TableLockMode::RowShare });
+                let is_changed =
+                    at == 0 || modify.foreign_keys.iter().any(|key| key.child == at && acts(key));
+                let mode = if is_changed { TableLockMode::RowExclusive } else { TableLockMode::RowShare };
+                want(target.table, mode);
             }),
             NodeKind::VirtualScan { .. }
             | NodeKind::Values { .. }
@@ -55,6 +57,14 @@ pub fn tables_of(plan: &Plan) -> Vec<(u64, TableLockMode)> {
         });
     }
     wanted.into_iter().collect()
+}
+
+/// Returns whether a foreign key may change referencing rows.
+fn acts(key: &ForeignKey) -> bool {
+    [key.on_update, key.on_delete].iter().any(|action| match action {
+        ReferentialAction::Cascade | ReferentialAction::SetNull | ReferentialAction::SetDefault => true,
+        ReferentialAction::NoAction | ReferentialAction::Restrict => false,
+    })
 }
 
 impl Session {

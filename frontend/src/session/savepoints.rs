@@ -21,7 +21,16 @@ impl Session {
         let catalog_changed = open.catalog_changed;
         let name = name.to_owned();
         let deferred = open.deferred.lock().point();
-        open.savepoints.push(NamedSavepoint { name, storage, catalog, catalog_changed, settings, deferred });
+        let catalog_image = Arc::clone(&open.catalog_image);
+        open.savepoints.push(NamedSavepoint {
+            name,
+            storage,
+            catalog,
+            catalog_image,
+            catalog_changed,
+            settings,
+            deferred,
+        });
         open.exports.set_nested(true);
         Ok(())
     }
@@ -57,7 +66,9 @@ impl Session {
         let Some(savepoint) = open.savepoints.last() else { return Ok(()) };
         open.storage.lock().rollback_to(&savepoint.storage);
         open.deferred.lock().rollback_to(&savepoint.deferred);
+        // The next statement sees that others have changed the catalog since, if they have.
         open.catalog = Arc::clone(&savepoint.catalog);
+        open.catalog_image = Arc::clone(&savepoint.catalog_image);
         open.catalog_changed = savepoint.catalog_changed;
         open.failed = false;
         let settings = savepoint.settings.clone();

@@ -26,7 +26,7 @@ pub struct Open {
     /// The catalog as this transaction sees it.
     pub catalog: Arc<Catalog>,
     /// What `catalog` was made of.
-    catalog_image: Arc<Vec<u8>>,
+    pub(super) catalog_image: Arc<Vec<u8>>,
     /// Whether `catalog` holds changes of this transaction.
     pub(super) catalog_changed: bool,
     /// `now()`.
@@ -73,6 +73,8 @@ pub(super) struct NamedSavepoint {
     pub(super) name: String,
     pub(super) storage: Savepoint,
     pub(super) catalog: Arc<Catalog>,
+    /// What the catalog was read from.
+    pub(super) catalog_image: Arc<Vec<u8>>,
     pub(super) catalog_changed: bool,
     pub(super) settings: SettingsPoint,
     pub(super) deferred: DeferredPoint,

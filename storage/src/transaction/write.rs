@@ -11,7 +11,7 @@ use crate::heap::row::{NewRow, datum_of};
 use crate::heap::{EndAttempt, Heap, Holder, Placed};
 use crate::index::tree::Index;
 use crate::locks::{LockTag, Mode, RowLockMode};
-use crate::mvcc::stamp::{COMMANDS_MAX, in_flight, xid_of};
+use crate::mvcc::stamp::{COMMANDS_MAX, IN_FLIGHT, in_flight, xid_of};
 use crate::segment::Segment;
 use crate::table::{RowId, TableId};
 use crate::version::check_rows;
@@ -338,7 +338,9 @@ impl Transaction {
     /// # Errors
     /// `ConcurrentUpdate`.
     pub fn require_visible(&self, table: TableId, row: RowId) -> Result<()> {
-        if self.isolation == IsolationLevel::ReadCommitted || self.sees(table, row)? {
+        let stamps = self.table(table)?.heap.stamps(row);
+        let is_own = stamps.is_some_and(|(begin, ..)| begin > IN_FLIGHT && Some(xid_of(begin)) == self.xid());
+        if self.isolation == IsolationLevel::ReadCommitted || is_own || self.sees(table, row)? {
             return Ok(());
         }
         Err(self.conflict(StorageError::ConcurrentUpdate))

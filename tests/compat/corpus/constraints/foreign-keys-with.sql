@@ -1,7 +1,7 @@
 -- Foreign keys of statements with several parts: checks and actions come at the end of the statement, in the order in which
 -- the parts made their changes.
 CREATE TABLE p (id int PRIMARY KEY, k int);
-INSERT INTO p VALUES (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7), (8, 8);
+INSERT INTO p VALUES (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7), (8, 8), (9, 9);
 CREATE TABLE cc (id int PRIMARY KEY, k int REFERENCES p ON DELETE CASCADE ON UPDATE CASCADE);
 CREATE TABLE cn (id int PRIMARY KEY, k int REFERENCES p ON DELETE SET NULL ON UPDATE SET NULL);
 CREATE TABLE ca (id int PRIMARY KEY, k int REFERENCES p);
@@ -53,3 +53,7 @@ UPDATE u SET id = 5, k = 3, v = 0 WHERE id = 8;
 UPDATE u SET k = 3, v = 0 WHERE id = 8;
 UPDATE u SET v = 0 WHERE id = 8;
 SELECT * FROM u ORDER BY id;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+WITH d AS (DELETE FROM p WHERE id = 9 RETURNING *) INSERT INTO cn SELECT id, k FROM d RETURNING *;
+SELECT * FROM cn ORDER BY id;
+COMMIT;
