@@ -11,7 +11,7 @@ use types::{Datum, Oid, PgError, Result, TypeRef};
 
 use super::exclusion::Excluder;
 use super::foreign::Event;
-use super::keys::{Holder, KeyIndex, has_generated_key, keeps_all_keys, keeps_keys};
+use super::keys::{Holder, KeyIndex, keeps_all_keys};
 use super::lookup;
 use super::settle::Time;
 use crate::execute::Run;
@@ -121,18 +121,6 @@ impl<'r> Changer<'r> {
         let table = self.tables.get(target).ok_or_else(|| PgError::internal("a row of no table"))?;
         lookup::row(self.run, table.target, &table.types, row)?
             .ok_or_else(|| PgError::internal("a row that is gone"))
-    }
-
-    /// Returns a new row with its stored generated columns.
-    fn with_generated(&self, target: &Target, row: &[Datum]) -> Result<Vec<Datum>> {
-        let mut full = row.to_vec();
-        for (position, expr) in &target.generated {
-            let value = self.evaluator().evaluate(expr, row)?;
-            if let Some(column) = full.get_mut(*position) {
-                *column = value;
-            }
-        }
-        Ok(full)
     }
 
     /// Completes a new row and raises what it violates: generated columns, NOT NULL, CHECK.
@@ -335,8 +323,7 @@ impl<'r> Changer<'r> {
         let table = self.table(target)?;
         let reference = table.target;
         let keeps_keys = match change {
-            Some((old, new)) if !has_generated_key(reference) => keeps_keys(reference, old, new),
-            Some((old, new)) => keeps_keys(reference, old, &self.with_generated(reference, new)?),
+            Some((old, new)) => self.keeps_keys(reference, old, new)?,
             None => false,
         };
         let storage = TableId(reference.table);

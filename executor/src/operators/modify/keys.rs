@@ -263,7 +263,7 @@ fn wait_for_ender(run: &Run<'_>, table: u64, row: RowId) -> Result<bool> {
 
 /// Returns whether a change leaves the columns of all unique keys that others may refer to as they are: those of columns
 /// alone, of all rows.
-pub(super) fn keeps_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool {
+fn keeps_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool {
     let same = |expr: &Expr| match &expr.kind {
         ExprKind::Column(id) => old.get(id.0 as usize) == new.get(id.0 as usize),
         _ => true,
@@ -279,7 +279,7 @@ pub(super) fn keeps_keys(target: &Target, old: &[Datum], new: &[Datum]) -> bool 
 }
 
 /// Returns whether a stored generated column is part of a unique key.
-pub(super) fn has_generated_key(target: &Target) -> bool {
+fn has_generated_key(target: &Target) -> bool {
     let is_generated = |expr: &Expr| match &expr.kind {
         ExprKind::Column(id) => target.generated.iter().any(|(position, _)| *position == id.0 as usize),
         _ => false,
@@ -302,6 +302,21 @@ pub(super) fn keeps_all_keys(target: &Target, old: &[Datum], new: &[Datum]) -> b
 }
 
 impl Changer<'_> {
+    /// As [`keeps_keys`], for a new row whose generated columns have not been computed yet.
+    pub(super) fn keeps_keys(&self, target: &Target, old: &[Datum], new: &[Datum]) -> Result<bool> {
+        if !has_generated_key(target) {
+            return Ok(keeps_keys(target, old, new));
+        }
+        let mut full = new.to_vec();
+        for (position, expr) in &target.generated {
+            let value = self.evaluator().evaluate(expr, new)?;
+            if let Some(column) = full.get_mut(*position) {
+                *column = value;
+            }
+        }
+        Ok(keeps_keys(target, old, &full))
+    }
+
     /// Tells the key indexes how many rows are to come, so that many are looked up in one pass.
     pub(super) fn expect_keys(&mut self, rows: &RowSet) -> Result<()> {
         let changes_keys = matches!(self.plan.kind, ModifyKind::Insert | ModifyKind::Merge);

@@ -36,7 +36,7 @@ pub(super) fn change(run: &Run<'_>, plan: &Modify) -> Result<Option<Streamed>> {
     let Some(target) = plan.target() else { return Ok(None) };
     let is_streamed = match plan.kind {
         ModifyKind::Insert => !matches!(plan.input.kind, NodeKind::Values { .. }),
-        ModifyKind::Update => plan.marks.is_empty() && keeps_keys(plan, target),
+        ModifyKind::Update => plan.marks.is_empty() && plan.copies.is_empty() && keeps_keys(plan, target),
         ModifyKind::Delete | ModifyKind::Merge => false,
     };
     if !is_streamed || !is_possible(run, plan)? {
