@@ -265,7 +265,8 @@ pub(crate) fn run_into(
     let losses = storage::losses();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         produce(&run, &plan.root, &Output::new(sink, order))?;
-        plan.changing.iter().try_for_each(|index| run.shared(*index).map(|_| ()))?;
+        // The last one first, as PostgreSQL has it.
+        plan.changing.iter().rev().try_for_each(|index| run.shared(*index).map(|_| ()))?;
         crate::deferred::settle_parts(&run)
     }));
     match outcome {
