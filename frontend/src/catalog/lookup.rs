@@ -1,6 +1,7 @@
 //! Names to objects along the search path, over the user's catalog and the built-in rows.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ecow::EcoString;
 use types::Oid;
@@ -18,8 +19,9 @@ impl Catalog {
     }
     /// Returns a new oid.
     pub fn allocate_oid(&mut self) -> Oid {
-        let oid = self.next_oid;
-        self.next_oid += 1;
+        let oid = self.oids.fetch_max(self.next_oid, Ordering::Relaxed).max(self.next_oid);
+        let oid = self.oids.fetch_add(1, Ordering::Relaxed).max(oid);
+        self.next_oid = oid + 1;
         oid
     }
     /// Returns the oid of a schema.

@@ -4,6 +4,7 @@
 //! it at commit. Serializable: the image is stored with the data.
 
 pub mod builtin;
+pub mod delta;
 pub mod deparse;
 pub mod dependency;
 mod index;
@@ -15,6 +16,7 @@ pub mod type_names;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use ecow::EcoString;
 use serde::{Deserialize, Serialize};
@@ -35,8 +37,11 @@ pub use storage_settings::{ColumnSettings, ReplicaIdentity};
 pub struct Catalog {
     /// Grows with every published change.
     pub version: u64,
-    /// The next oid to hand out (from 16384).
+    /// An oid from which on none was handed out when it was stored (from 16384).
     pub next_oid: Oid,
+    /// The next oid to hand out, of all transactions.
+    #[serde(skip)]
+    pub oids: Arc<AtomicU32>,
     /// Schemas by oid, `public` included.
     pub schemas: BTreeMap<Oid, EcoString>,
     /// Relations by oid (user's only; system relations come from the built-in rows).

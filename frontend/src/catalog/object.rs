@@ -7,7 +7,7 @@ use types::{Oid, TypeRef};
 use super::relation::Constraint;
 
 /// A schema's facts beside its name.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchemaFacts {
     /// Role that owns it; 0 stands for the bootstrap superuser.
     pub owner: Oid,
@@ -151,7 +151,7 @@ pub struct Role {
 }
 
 /// A membership in a role.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     /// `pg_auth_members.oid`.
     pub oid: Oid,

@@ -1,7 +1,7 @@
 //! What all sessions share: the store, the catalog decoded from it, memory, the list of sessions.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use executor::context::MemoryPool;
 use parking_lot::Mutex;
@@ -42,6 +42,8 @@ pub struct Engine {
     pub outcomes: super::outcomes::Outcomes,
     /// The last catalog image and what it decodes to.
     decoded: Mutex<Option<(Arc<Vec<u8>>, Arc<Catalog>)>>,
+    /// The next oid to hand out.
+    oids: Arc<AtomicU32>,
 }
 
 impl Engine {
@@ -66,6 +68,7 @@ impl Engine {
             started_at: super::clock::now(),
             stopping: AtomicBool::new(false),
             samples: SampleCache::default(),
+            oids: Arc::default(),
             sequences: super::sequences::Sequences::default(),
             snapshots: super::snapshots::Snapshots::default(),
             decoded: Mutex::default(),
@@ -83,7 +86,10 @@ impl Engine {
         {
             return Ok(Arc::clone(catalog));
         }
-        let catalog = Arc::new(decode(image)?);
+        let mut catalog = decode(image)?;
+        self.oids.fetch_max(catalog.next_oid, Ordering::Relaxed);
+        catalog.oids = Arc::clone(&self.oids);
+        let catalog = Arc::new(catalog);
         *decoded = Some((Arc::clone(image), Arc::clone(&catalog)));
         Ok(catalog)
     }

@@ -2,6 +2,7 @@
 
 pub mod access;
 mod blocks;
+mod catalog_changes;
 pub mod clock;
 pub mod engine;
 mod in_use;

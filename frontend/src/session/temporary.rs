@@ -58,7 +58,10 @@ impl Session {
                         storage.truncate(table)?;
                     }
                 }
-                Persistence::Temporary(OnCommit::Drop) => self.drop_temporary(&relation)?,
+                Persistence::Temporary(OnCommit::Drop) => {
+                    self.change_own()?;
+                    self.drop_temporary(&relation)?;
+                }
                 Persistence::Temporary(OnCommit::Preserve)
                 | Persistence::Permanent
                 | Persistence::Unlogged => {}
@@ -94,7 +97,7 @@ impl Session {
         let Some(schema) = self.open()?.catalog.schema_oid(&name) else { return Ok(()) };
         let catalog = Arc::clone(&self.open()?.catalog);
         if catalog.relations.values().any(|relation| relation.schema == schema) {
-            self.claim_catalog()?;
+            self.change_own()?;
             for relation in catalog.relations.values().filter(|relation| relation.schema == schema) {
                 self.drop_temporary(relation)?;
             }
@@ -110,12 +113,12 @@ impl Session {
         }
         self.backend.cancel.reset();
         if !self.engine.store.prepared_transactions().is_empty()
-            && self.open()?.storage.lock().lock_catalog(WaitPolicy::NoWait)? == Acquired::No
+            && self.open()?.storage.lock().lock_publication(WaitPolicy::NoWait)? == Acquired::No
         {
             // Who ends the prepared transaction drops what is left behind.
             return Ok(());
         }
-        self.claim_catalog()?;
+        self.change_own()?;
         let catalog = Arc::clone(&self.open()?.catalog);
         let Some(schema) = catalog.schema_oid(&name) else { return Ok(()) };
         for relation in catalog.relations.values().filter(|relation| relation.schema == schema) {
@@ -149,7 +152,9 @@ fn drop_with_sequences(catalog: &mut Catalog, oid: Oid) {
 /// Those of the storage.
 pub fn drop_left_behind(engine: &Engine) -> Result<()> {
     let mut storage = engine.store.begin();
-    if storage.lock_catalog(WaitPolicy::NoWait)? == Acquired::No {
+    if storage.lock_catalog(WaitPolicy::NoWait)? == Acquired::No
+        || storage.lock_publication(WaitPolicy::NoWait)? == Acquired::No
+    {
         return Ok(());
     }
     storage.refresh_tables();

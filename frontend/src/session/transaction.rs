@@ -2,14 +2,15 @@
 //!
 //! Each statement runs in a transaction; without BEGIN it is an implicit one that ends with the statement (with the
 //! whole message for several statements, with Sync in the extended protocol). READ COMMITTED: each statement moves
-//! the snapshot forward. Changes of the catalog live in the transaction's own overlay; the first one claims
-//! the catalog for this session until the transaction ends.
+//! the snapshot forward. Changes of the catalog live in the transaction's own overlay, which is brought onto what others
+//! have committed before each statement and at the commit. The first change of something that others could change, too,
+//! claims the catalog for this session until the transaction ends; new tables and temporary ones do without.
 
 use std::sync::Arc;
 
 use executor::deferred::{DeferredChecks, DeferredPoint};
 use parking_lot::Mutex;
-use storage::{IsolationLevel, Savepoint, WaitPolicy};
+use storage::{IsolationLevel, Savepoint};
 use types::{PgError, Result, SqlState};
 
 use super::engine::Engine;
@@ -18,6 +19,7 @@ use super::snapshots::Exports;
 use super::waiter::SessionWaiter;
 use super::{Session, clock};
 use crate::catalog::Catalog;
+use crate::catalog::delta::Delta;
 
 /// An open transaction.
 pub struct Open {
@@ -29,6 +31,12 @@ pub struct Open {
     pub(super) catalog_image: Arc<Vec<u8>>,
     /// Whether `catalog` holds changes of this transaction.
     pub(super) catalog_changed: bool,
+    /// Which they are.
+    pub(super) delta: Delta,
+    /// Whether others wait before they change the catalog.
+    pub(super) catalog_claimed: bool,
+    /// Whether the statement changes nothing of the catalog but what others do not touch.
+    pub(super) changes_own: bool,
     /// `now()`.
     pub started_at: i64,
     /// BEGIN was executed (else it is an implicit transaction).
@@ -76,6 +84,8 @@ pub(super) struct NamedSavepoint {
     /// What the catalog was read from.
     pub(super) catalog_image: Arc<Vec<u8>>,
     pub(super) catalog_changed: bool,
+    pub(super) delta: Delta,
+    pub(super) catalog_claimed: bool,
     pub(super) settings: SettingsPoint,
     pub(super) deferred: DeferredPoint,
 }
@@ -93,6 +103,9 @@ impl Open {
             catalog,
             catalog_image: image,
             catalog_changed: false,
+            delta: Delta::default(),
+            catalog_claimed: false,
+            changes_own: false,
             started_at: clock::now(),
             explicit: false,
             implicit_block: false,
@@ -120,7 +133,8 @@ impl Open {
         Concurrency { level, optimistic }: Concurrency,
         keep_rows: bool,
     ) -> Result<()> {
-        let mut storage = self.storage.lock();
+        let storage = Arc::clone(&self.storage);
+        let mut storage = storage.lock();
         if keep_rows {
             storage.refresh_tables();
         } else {
@@ -128,11 +142,7 @@ impl Open {
         }
         storage.set_isolation(level);
         storage.set_optimistic(optimistic);
-        if !self.catalog_changed && !storage.has_catalog_image(&self.catalog_image) {
-            self.catalog_image = storage.catalog_image();
-            self.catalog = engine.catalog(&self.catalog_image)?;
-        }
-        Ok(())
+        self.rebase(engine, &storage)
     }
 }
 
@@ -181,6 +191,7 @@ impl Session {
                 if open.pipelined && !open.in_block() {
                     return self.begin_implicit_block().and_then(|()| self.begin_statement());
                 }
+                open.changes_own = false;
                 // REPEATABLE READ and SERIALIZABLE keep one snapshot.
                 let keep_rows = concurrency.level != IsolationLevel::ReadCommitted && open.used;
                 open.refresh(&self.engine, concurrency, keep_rows)?;
@@ -313,34 +324,6 @@ impl Session {
         result
     }
 
-    /// Changes the catalog in this transaction.
-    ///
-    /// # Errors
-    /// Those of `change`; then nothing is changed.
-    pub fn change_catalog<T>(&mut self, change: impl FnOnce(&mut Catalog) -> Result<T>) -> Result<T> {
-        self.claim_catalog()?;
-        let open = self.open_mut()?;
-        let mut catalog = Catalog::clone(&open.catalog);
-        let result = change(&mut catalog)?;
-        catalog.version += 1;
-        super::kept_indexes::follow(open, &catalog)?;
-        open.catalog = Arc::new(catalog);
-        open.catalog_changed = true;
-        Ok(result)
-    }
-
-    /// Waits until no other transaction changes the catalog and looks at its newest state.
-    ///
-    /// # Errors
-    /// When the statement is canceled while it waits.
-    pub fn claim_catalog(&mut self) -> Result<()> {
-        if self.open()?.catalog_changed {
-            return Ok(());
-        }
-        self.open()?.storage.lock().lock_catalog(WaitPolicy::Wait)?;
-        self.refresh_after_wait()
-    }
-
     /// Commits the open transaction, or rolls a failed one back. Returns whether it was committed.
     ///
     /// # Errors
@@ -360,8 +343,9 @@ impl Session {
             return Ok(false);
         }
         let prepared = self.before_commit();
-        let Some(open) = self.transaction.take() else { return Ok(true) };
-        let committed = prepared.and_then(|()| self.commit_storage(&open));
+        let Some(mut open) = self.transaction.take() else { return Ok(true) };
+        let published = prepared.and_then(|()| open.publish(&self.engine));
+        let committed = published.and_then(|()| self.commit_storage(&open));
         if committed.is_err() {
             self.give_up(&open);
         }
@@ -384,9 +368,6 @@ impl Session {
 
     fn commit_storage(&self, open: &Open) -> Result<()> {
         let mut storage = open.storage.lock();
-        if open.catalog_changed {
-            storage.set_catalog_image(super::engine::encode(&open.catalog)?);
-        }
         if storage.has_writes() || storage.is_tracked() {
             storage.set_asynchronous(self.view().asynchronous_commit);
             storage.commit_in_place()?;

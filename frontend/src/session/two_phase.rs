@@ -40,8 +40,9 @@ impl Session {
             self.rollback();
         }
         checked?;
-        let Some(open) = self.transaction.take() else { return Ok(false) };
-        let prepared = self.prepare_storage(&open, gid);
+        let Some(mut open) = self.transaction.take() else { return Ok(false) };
+        // Nobody else changes the catalog until the prepared transaction ends: it has all of it.
+        let prepared = open.publish(&self.engine).and_then(|()| self.prepare_storage(&open, gid));
         self.end(open, prepared.is_ok());
         // Its storage belongs to nobody now.
         self.forget_idle();
@@ -68,7 +69,8 @@ impl Session {
     fn has_touched_temporary(&self) -> Result<bool> {
         let open = self.open()?;
         let before = self.engine.catalog(&self.engine.store.begin().catalog_image())?;
-        if open.catalog_changed && temporary(&before) != temporary(&open.catalog) {
+        let touched = [temporary(&before), temporary(&open.catalog)];
+        if open.delta.relations().any(|oid| touched.iter().any(|oids| oids.contains(&oid))) {
             return Ok(true);
         }
         let storage = open.storage.lock();
@@ -81,9 +83,6 @@ impl Session {
 
     fn prepare_storage(&self, open: &Open, gid: &str) -> Result<()> {
         let mut storage = open.storage.lock();
-        if open.catalog_changed {
-            storage.set_catalog_image(super::engine::encode(&open.catalog)?);
-        }
         let about = PreparedTransaction {
             gid: gid.to_owned(),
             xid: 0,

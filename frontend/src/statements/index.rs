@@ -10,8 +10,10 @@ use types::{PgError, Result, SqlState};
 
 use super::table::{self, resolve};
 use crate::analyzer::ddl::{index, names, options};
+use crate::catalog::delta::name_taken;
 use crate::catalog::{Index, Relation, RelationKind, unique_index_column};
 use crate::session::Session;
+use crate::session::names::Found;
 
 /// The most columns of an index (`INDEX_MAX_KEYS`).
 const KEYS_MAX: usize = 32;
@@ -24,6 +26,9 @@ pub(super) fn create(session: &mut Session, statement: &IndexStmt) -> Result<Str
     let Some(name) = &statement.relation else { return Err(PgError::internal("CREATE INDEX on nothing")) };
     let mode = if statement.concurrent { TableLockMode::ShareUpdateExclusive } else { TableLockMode::Share };
     table::lock_named(session, name, mode)?;
+    if let Some(Found::User(relation)) = table::lookup(session, name)? {
+        session.change_own_if_temporary(&relation)?;
+    }
     session.claim_catalog()?;
     let tag = || Ok("CREATE INDEX".to_owned());
     let relation = resolve(session, name)?;
@@ -43,6 +48,12 @@ pub(super) fn create(session: &mut Session, statement: &IndexStmt) -> Result<Str
     let taken = |session: &Session, name: &str| -> Result<bool> {
         Ok(session.open()?.catalog.is_relation_name_taken(relation.schema, name))
     };
+    if !statement.idxname.is_empty()
+        && session.claim_name(relation.schema, &statement.idxname)?
+        && taken(session, &statement.idxname)?
+    {
+        return Err(name_taken(&statement.idxname, relation.schema, false));
+    }
     if !statement.idxname.is_empty() && taken(session, &statement.idxname)? {
         let message = format!("relation \"{}\" already exists", statement.idxname);
         if statement.if_not_exists {

@@ -15,7 +15,9 @@ use crate::session::names::Found;
 pub(super) fn create(session: &mut Session, statement: &CreateSeqStmt) -> Result<String> {
     let Some(name) = &statement.sequence else { return Err(PgError::internal("CREATE SEQUENCE of nothing")) };
     let tag = || Ok("CREATE SEQUENCE".to_owned());
-    let Some(place) = table::place(session, name, None, statement.if_not_exists)? else { return tag() };
+    let Some(place) = table::place(session, name, None, statement.if_not_exists, false)? else {
+        return tag();
+    };
     let (oid, options) = table::with_context(session, |context, allocate| {
         let options = sequence_options(context, &statement.options, None, oids::INT8, false)?;
         Ok((allocate(), options))

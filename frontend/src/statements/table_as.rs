@@ -68,7 +68,8 @@ fn fill(
 ) -> Result<String> {
     let Some(name) = &into.rel else { return Err(PgError::internal("CREATE TABLE AS without a name")) };
     let on_commit = table::on_commit(into.on_commit);
-    let Some(place) = table::place(session, name, on_commit, exists_ok)? else {
+    session.change_own()?;
+    let Some(place) = table::place(session, name, on_commit, exists_ok, true)? else {
         return Ok("CREATE TABLE AS".to_owned());
     };
     let columns = columns(into, planned)?;

@@ -68,7 +68,7 @@ pub(super) fn create(session: &mut Session, source: &Source, statement: &ViewStm
             Relation::clone(&existing)
         }
         None => {
-            let Some(place) = table::place(session, &name, None, false)? else {
+            let Some(place) = table::place(session, &name, None, false, true)? else {
                 return Err(PgError::internal("a view name that is neither free nor taken"));
             };
             Relation {

@@ -75,7 +75,9 @@ fn target(catalog: &Catalog, tag: LockTag) -> Vec<(&'static str, Datum)> {
     };
     let mut columns = vec![("database", oid(DATABASE_OID))];
     match tag {
-        LockTag::Key(..) | LockTag::Catalog => columns.push(("locktype", Datum::text("object"))),
+        LockTag::Key(..) | LockTag::Catalog | LockTag::Publication => {
+            columns.push(("locktype", Datum::text("object")))
+        }
         LockTag::Table(table) => {
             columns.extend([("locktype", Datum::text("relation")), ("relation", relation_of(table.0))]);
         }

@@ -37,6 +37,8 @@ pub enum LockTag {
     Key(u64, u64),
     /// The right to change the catalog.
     Catalog,
+    /// The right to commit a changed catalog.
+    Publication,
 }
 
 /// A number of the user's choice.
@@ -363,7 +365,7 @@ fn shown(tag: LockTag) -> String {
             format!("tuple ({},{}) of relation", row.0 >> 11, (row.0 & 0x7ff) + 1)
         }
         LockTag::Key(index, key) => format!("key {key:x} of index {index}"),
-        LockTag::Catalog => "the catalog".to_owned(),
+        LockTag::Catalog | LockTag::Publication => "the catalog".to_owned(),
         LockTag::Advisory(AdvisoryKey::One(key)) => {
             format!("advisory lock [5,{},{},1]", (key as u64) >> 32, key as u32)
         }

@@ -87,6 +87,14 @@ impl Transaction {
         self.lock(LockTag::Catalog, Mode::Advisory { shared: false, session: false }, policy)
     }
 
+    /// Takes the right to commit a changed catalog, until the end of the transaction.
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn lock_publication(&mut self, policy: WaitPolicy) -> Result<Acquired> {
+        self.lock(LockTag::Publication, Mode::Advisory { shared: false, session: false }, policy)
+    }
+
     /// Returns whether the transaction has a lock on a table.
     pub fn has_locked(&self, table: TableId) -> bool {
         self.locks.tags().any(|tag| tag == LockTag::Table(table))
@@ -100,9 +108,10 @@ impl Transaction {
                 (false, LockTag::Row(..) | LockTag::Turn(..) | LockTag::Key(..)) => {
                     Err(StorageError::OptimisticConflict)
                 }
-                (false, LockTag::Table(_) | LockTag::Catalog | LockTag::Advisory(_)) => {
-                    Err(StorageError::OptimisticCatalog)
-                }
+                (
+                    false,
+                    LockTag::Table(_) | LockTag::Catalog | LockTag::Publication | LockTag::Advisory(_),
+                ) => Err(StorageError::OptimisticCatalog),
             };
         }
         self.store.locks().acquire(self.store.waits(), session, tag, mode, policy)

@@ -1,14 +1,17 @@
 //! CREATE TABLE: where a relation goes, the relation itself, its sequences.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use executor::context::SessionAccess;
-use pg_query::protobuf::{CreateStmt, OnCommitAction, RangeVar};
+use pg_query::NodeEnum;
+use pg_query::protobuf::{ConstrType, CreateStmt, Node, OnCommitAction, RangeVar};
 use storage::ColumnDefinition;
 use types::{Oid, PgError, PhysicalType, Result, SqlState, TypeRef, oids};
 
 use super::shown_name;
 use crate::analyzer::{AnalyzerContext, ddl};
+use crate::catalog::delta::name_taken;
 use crate::catalog::{Catalog, OnCommit, Persistence, Relation, RelationKind};
 use crate::session::Session;
 use crate::session::names;
@@ -29,7 +32,10 @@ pub fn create(session: &mut Session, statement: &CreateStmt) -> Result<String> {
     };
     let tag = || Ok("CREATE TABLE".to_owned());
     let on_commit = on_commit(statement.oncommit);
-    let Some(place) = place(session, name, on_commit, statement.if_not_exists)? else { return tag() };
+    if is_alone(statement) {
+        session.change_own()?;
+    }
+    let Some(place) = place(session, name, on_commit, statement.if_not_exists, true)? else { return tag() };
     let (relation, sequences, comments) = with_context(session, |context, allocate| {
         let relation = Relation {
             oid: allocate(),
@@ -52,6 +58,21 @@ pub fn create(session: &mut Session, statement: &CreateStmt) -> Result<String> {
     tag()
 }
 
+/// Returns whether a new table has nothing to do with another one.
+fn is_alone(statement: &CreateStmt) -> bool {
+    let is_foreign = |node: &Node| match &node.node {
+        Some(NodeEnum::Constraint(constraint)) => constraint.contype() == ConstrType::ConstrForeign,
+        Some(_) | None => false,
+    };
+    statement.inh_relations.is_empty()
+        && statement.of_typename.is_none()
+        && statement.table_elts.iter().all(|element| match &element.node {
+            Some(NodeEnum::ColumnDef(column)) => !column.constraints.iter().any(is_foreign),
+            Some(NodeEnum::Constraint(_)) => !is_foreign(element),
+            Some(_) | None => false,
+        })
+}
+
 /// Runs an analysis that allocates oids; they are taken from the catalog when it succeeds.
 ///
 /// # Errors
@@ -62,8 +83,8 @@ pub fn with_context<T>(
 ) -> Result<T> {
     session.claim_catalog()?;
     let access = session.access()?;
-    let mut next_oid = access.catalog.next_oid;
-    let first = next_oid;
+    let oids = Arc::clone(&access.catalog.oids);
+    let mut last = None;
     let search_path: Vec<ecow::EcoString> = access.search_path().iter().map(ecow::EcoString::from).collect();
     let context = AnalyzerContext {
         catalog: &access.catalog,
@@ -73,13 +94,14 @@ pub fn with_context<T>(
         io: access.io(),
     };
     let mut allocate = || {
-        next_oid += 1;
-        next_oid - 1
+        let oid = oids.fetch_add(1, Ordering::Relaxed);
+        last = Some(oid);
+        oid
     };
     let result = analyze(&context, &mut allocate)?;
-    if next_oid != first {
+    if let Some(last) = last {
         session.change_catalog(|catalog| {
-            catalog.next_oid = next_oid;
+            catalog.next_oid = catalog.next_oid.max(last + 1);
             Ok(())
         })?;
     }
@@ -113,7 +135,7 @@ pub fn on_commit(action: i32) -> Option<OnCommit> {
     }
 }
 
-/// Returns where a new relation goes; `None` when a relation of that name exists and that is allowed (a notice is queued
+/// Returns where a new relation goes, which `has_type` of its rows or not; `None` when a relation of that name exists and that is allowed (a notice is queued
 /// then).
 ///
 /// # Errors
@@ -123,6 +145,7 @@ pub fn place(
     name: &RangeVar,
     on_commit: Option<OnCommit>,
     exists_ok: bool,
+    has_type: bool,
 ) -> Result<Option<Place>> {
     session.claim_catalog()?;
     let location = usize::try_from(name.location).ok();
@@ -145,7 +168,13 @@ pub fn place(
     } else {
         permanent_schema(session, name)?
     };
+    let waited = !temporary && session.claim_name(schema, &name.relname)?;
     let catalog = Arc::clone(&session.open()?.catalog);
+    if waited && is_taken(&catalog, schema, &name.relname) {
+        let other = catalog.relation_in(schema, &name.relname);
+        let types = has_type && other.is_some_and(|other| !matches!(other.kind, RelationKind::Sequence(_)));
+        return Err(name_taken(&name.relname, schema, types));
+    }
     if !is_taken(&catalog, schema, &name.relname) {
         return Ok(Some(Place { schema, persistence }));
     }

@@ -29,6 +29,9 @@ pub fn drop(session: &mut Session, statement: &DropStmt) -> Result<String> {
             lock_linked(session, &name, cascade)?;
         }
     }
+    if statement.remove_type() == ObjectType::ObjectTable {
+        change_own_if_temporary(session, statement)?;
+    }
     session.claim_catalog()?;
     let kind = match statement.remove_type() {
         ObjectType::ObjectTable => "table",
@@ -63,6 +66,18 @@ pub fn drop(session: &mut Session, statement: &DropStmt) -> Result<String> {
     }
     drop_objects(session, &roots, cascade)?;
     Ok(format!("DROP {}", kind.to_uppercase()))
+}
+
+/// Says that nobody else is concerned, if all tables of a statement are temporary ones of the session.
+fn change_own_if_temporary(session: &mut Session, statement: &DropStmt) -> Result<()> {
+    let temporary = session.open()?.catalog.schema_oid(&session.temporary_schema_name());
+    for object in &statement.objects {
+        match lookup(session, &range_var(&words(object))?)? {
+            Some(Found::User(relation)) if Some(relation.schema) == temporary => {}
+            Some(_) | None => return Ok(()),
+        }
+    }
+    session.change_own()
 }
 
 /// Locks the tables whose foreign keys go with a table: those that it refers to and, with `cascade`, that refer to it.

@@ -24,6 +24,9 @@ use crate::session::names::Found;
 /// ALTER TABLE.
 pub fn alter(session: &mut Session, statement: &AlterTableStmt) -> Result<String> {
     let Some(name) = &statement.relation else { return Err(PgError::internal("ALTER of nothing")) };
+    if let Some(Found::User(relation)) = lookup(session, name)? {
+        session.change_own_if_temporary(&relation)?;
+    }
     session.claim_catalog()?;
     let tag = match statement.objtype() {
         ObjectType::ObjectIndex => "ALTER INDEX",
