@@ -11,6 +11,9 @@ use crate::disk::SimulatedDisk;
 use crate::model::{self, History, Model, TABLES, by_value, columns, find, key, new_row, vectors};
 use crate::random::Random;
 
+/// Tables of more rows are not replaced as a whole.
+const REPLACED_MAX: usize = 12_000;
+
 /// How long and how heavy a script is.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
@@ -340,6 +343,7 @@ impl Script {
                     }
                 }
                 10..=15 => self.update_or_delete(transaction, work, table)?,
+                16 => self.replace_all(transaction, work, table)?,
                 _ => {
                     let count = 1 + self.random.below(20);
                     for (id, value, name) in self.rows(count) {
@@ -372,6 +376,30 @@ impl Script {
         writer.finish(transaction)?;
         let model = work.table(table);
         model.rows.extend(rows.into_iter().map(|(id, value, name)| (id, (value, name))));
+        Ok(())
+    }
+
+    /// Puts newer versions of all rows of a table, unless they are many, into segments.
+    fn replace_all(&mut self, transaction: &mut Transaction, work: &mut Model, table: u64) -> Result<()> {
+        let ids: Vec<i64> = work.table(table).rows.keys().copied().collect();
+        if ids.len() > REPLACED_MAX {
+            return Ok(());
+        }
+        let mut writer = transaction.bulk_writer(TableId(table))?;
+        for part in ids.chunks(2048) {
+            let (mut old, mut new) = (Vec::with_capacity(part.len()), Vec::with_capacity(part.len()));
+            for &id in part {
+                let row = find(transaction, table, id)?;
+                let row = row.unwrap_or_else(|| panic!("table {table}: row {id} is not found"));
+                let outcome = transaction.end_row_keeping_keys(TableId(table), row)?;
+                assert_eq!(outcome, WriteOutcome::Done(row));
+                old.push(row);
+                new.push((id, self.random.below(50) as i64, self.name()));
+            }
+            writer.append_successors(&vectors(&new), &old)?;
+            work.table(table).rows.extend(new.into_iter().map(|(id, value, name)| (id, (value, name))));
+        }
+        writer.finish(transaction)?;
         Ok(())
     }
 
