@@ -76,7 +76,9 @@ impl Worker for LockingWorker<'_> {
                 Locked::Dropped => continue,
                 Locked::Same => same.push(lane as u16),
                 Locked::Newer(rows) => {
-                    if self.flush(&batch, &mut same)? == Flow::Stop || self.push_again(rows)? == Flow::Stop {
+                    if self.flush(&batch, &mut same)? == Flow::Stop
+                        || self.push_again(rows, &batch, lane)? == Flow::Stop
+                    {
                         return Ok(Flow::Stop);
                     }
                 }
@@ -103,17 +105,35 @@ impl LockingWorker<'_> {
         }
     }
 
-    /// Computes the input over some rows and pushes what it gives.
-    fn push_again(&mut self, rows: OnlyRows) -> Result<Flow> {
-        let input = &self.locking.plan.input;
+    /// Computes the input over some rows and pushes what becomes of a lane of `batch`.
+    fn push_again(&mut self, rows: OnlyRows, batch: &Batch, lane: usize) -> Result<Flow> {
+        let plan = self.locking.plan;
+        let input = &plan.input;
+        let mut before = vec![Datum::Null; input.output.len()];
+        for position in &plan.copies {
+            if let (Some(place), Some(vector), Some(ty)) =
+                (before.get_mut(*position), batch.columns.get(*position), input.output.get(*position))
+            {
+                *place = datum_at(vector, lane, *ty)?;
+            }
+        }
         let again = collect_rows(&self.locking.run.over_rows(rows), input)?.rows(&input.output)?;
-        let Some(first) = again.into_iter().next() else { return Ok(Flow::Continue) };
+        let Some(first) = again.into_iter().find(|again| plan.has_same_copies(again, &before)) else {
+            return Ok(Flow::Continue);
+        };
         for batch in RowSet::from_rows(&[first], &input.output)?.batches {
             if self.next.push(batch)? == Flow::Stop {
                 return Ok(Flow::Stop);
             }
         }
         Ok(Flow::Continue)
+    }
+}
+
+impl LockRows {
+    /// Returns whether two rows are made of the same rows that have no ids.
+    pub(crate) fn has_same_copies(&self, one: &[Datum], other: &[Datum]) -> bool {
+        self.copies.iter().all(|position| one.get(*position) == other.get(*position))
     }
 }
 

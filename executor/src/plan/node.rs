@@ -173,6 +173,8 @@ pub struct LockRows {
     pub locks: Vec<RowLock>,
     /// The other tables of the query: a row that somebody has replaced meanwhile meets the same rows of them again.
     pub kept: Vec<ScanMark>,
+    /// Positions of what is used of rows that have no ids, as those of VALUES: they are to be the same again, too.
+    pub copies: Vec<usize>,
     /// Whether a row is locked only when the one before has been taken (below a LIMIT).
     pub one_by_one: bool,
     /// The working table that has the rows of the input already ([`crate::unlocked`]).

@@ -209,8 +209,11 @@ fn lock_row(
         Locked::Newer(rows) => {
             let run = point.run.over_rows(rows);
             let mut wants_more = true;
-            input.rows(&PointRun { run: &run, declined: Cell::new(false) }, &mut |row| {
-                wants_more = visit(row)?;
+            input.rows(&PointRun { run: &run, declined: Cell::new(false) }, &mut |again| {
+                if !plan.has_same_copies(again, row) {
+                    return Ok(true);
+                }
+                wants_more = visit(again)?;
                 Ok(false)
             })?;
             Ok(wants_more)

@@ -37,7 +37,7 @@ impl Lowering<'_> {
 
     /// Lowers the locking of rows.
     pub(super) fn lock_rows(&mut self, plan: &Logical, needed: &ColumnSet, rows: f64) -> Result<Lowered> {
-        let Logical::LockRows { input, locks, kept } = plan else {
+        let Logical::LockRows { input, locks, kept, copies } = plan else {
             return Err(PgError::internal("lowering: not a lock of rows"));
         };
         let mut below = needed.clone();
@@ -63,6 +63,7 @@ impl Lowering<'_> {
         let locks = LockRows {
             locks: locks.collect::<Result<_>>()?,
             kept: kept.iter().filter_map(mark).collect(),
+            copies: copies.iter().filter_map(mark).map(|mark| mark.position).collect(),
             input: Box::new(input.node),
             one_by_one: false,
             held: None,

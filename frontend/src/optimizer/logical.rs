@@ -142,6 +142,8 @@ pub enum Logical {
         locks: Vec<(Expr, RowMark)>,
         /// Row ids of the other tables.
         kept: Vec<Expr>,
+        /// What is used of rows that have no ids.
+        copies: Vec<Expr>,
     },
 }
 

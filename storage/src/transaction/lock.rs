@@ -79,6 +79,18 @@ impl Transaction {
         self.lock(LockTag::Key(index, key), mode, policy)
     }
 
+    /// Returns how many locks there are, for [`Self::unlock_keys_to`].
+    pub fn locks_len(&self) -> usize {
+        self.locks.len()
+    }
+
+    /// Gives back the locks after the first `len`, all of which are on keys that were not taken after all.
+    pub fn unlock_keys_to(&mut self, len: usize) {
+        if self.locks.tags().skip(len).all(|tag| matches!(tag, LockTag::Key(..))) {
+            self.unlock_to(len);
+        }
+    }
+
     /// Takes the right to change the catalog, until the end of the transaction.
     ///
     /// # Errors

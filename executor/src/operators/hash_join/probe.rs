@@ -96,7 +96,7 @@ impl<'a> Prober<'a> {
         }
     }
 
-    /// Pushes pairs, then (for outer joins) lanes without partner.
+    /// Pushes pairs.
     fn push_pairs(&mut self, batch: &Batch, pairs: &Pairs) -> Result<Flow> {
         let whole = pairs.lanes.len() == batch.len
             && pairs.lanes.iter().enumerate().all(|(index, lane)| index == usize::from(*lane));
@@ -348,11 +348,8 @@ impl Prober<'_> {
                 join.mark(row);
             }
         }
-        if self.push_pairs(batch, &pairs)? == Flow::Stop {
-            return Ok(Flow::Stop);
-        }
         if join.plan.kind == JoinKind::BuildOuter {
-            return Ok(Flow::Continue);
+            return self.push_pairs(batch, &pairs);
         }
         let mut matched = vec![false; batch.len];
         for &lane in &pairs.lanes {
@@ -360,6 +357,52 @@ impl Prober<'_> {
         }
         let open: Vec<u16> =
             live_lanes(batch).iter().copied().filter(|&lane| !matched[usize::from(lane)]).collect();
-        self.push_unmatched(batch, open)
+        if open.is_empty() {
+            self.push_pairs(batch, &pairs)
+        } else if pairs.lanes.is_empty() {
+            self.push_unmatched(batch, open)
+        } else {
+            self.push_padded(batch, &padded(pairs, &open))
+        }
     }
+
+    /// Pushes pairs of which some have no row of the build side, in the order of the lanes.
+    fn push_padded(&mut self, batch: &Batch, pairs: &Pairs) -> Result<Flow> {
+        let width = self.join.probe_types.len();
+        for (lanes, rows) in pairs.lanes.chunks(VECTOR_LANES).zip(pairs.rows.chunks(VECTOR_LANES)) {
+            self.join.run.context.cancel.check()?;
+            let any: Vec<u32> = rows.iter().map(|&row| if row == NO_ROW { 0 } else { row }).collect();
+            let is_there = Bitmap::from_bools(rows.iter().map(|&row| row != NO_ROW));
+            let column = |&position: &usize| {
+                if position < width {
+                    return self.candidate_column(batch, position, lanes, rows);
+                }
+                let found = self.candidate_column(batch, position, lanes, &any);
+                let validity = match &found.validity {
+                    None => is_there.clone(),
+                    Some(valid) => {
+                        Bitmap::from_bools((0..rows.len()).map(|at| is_there.get(at) && valid.get(at)))
+                    }
+                };
+                Vector::flat(found.values().clone(), Some(validity))
+            };
+            let columns = self.join.plan.projection.iter().map(column).collect();
+            if self.next.push(Batch::new(columns, lanes.len()))? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+/// Stands for a row of the build side where a lane has none.
+const NO_ROW: u32 = u32::MAX;
+
+/// Adds lanes without partner to pairs, in the order of the lanes.
+fn padded(pairs: Pairs, open: &[u16]) -> Pairs {
+    let matched = pairs.lanes.into_iter().zip(pairs.rows);
+    let mut all: Vec<(u16, u32)> = matched.chain(open.iter().map(|&lane| (lane, NO_ROW))).collect();
+    all.sort_by_key(|(lane, _)| *lane);
+    let (lanes, rows) = all.into_iter().unzip();
+    Pairs { lanes, rows }
 }

@@ -116,6 +116,12 @@ impl<'r> Changer<'r> {
         self.run.state.changed.lock().insert((table, row.0))
     }
 
+    /// Takes back what [`Self::claim`] has marked: somebody else has changed the row.
+    pub(super) fn disclaim(&self, row: RowId) {
+        let table = self.plan.target().map_or(0, |target| target.table);
+        self.run.state.changed.lock().remove(&(table, row.0));
+    }
+
     /// Returns the current version of a stored row.
     pub(super) fn stored_row(&self, target: usize, row: RowId) -> Result<Vec<Datum>> {
         let table = self.tables.get(target).ok_or_else(|| PgError::internal("a row of no table"))?;

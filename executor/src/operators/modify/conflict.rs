@@ -20,8 +20,13 @@ impl Statement<'_> {
     ) -> Result<()> {
         self.changer.check_row(0, &mut new)?;
         let arbiters = conflict.arbiters.as_deref();
+        let locks = self.changer.run.context.transaction()?.lock().locks_len();
         loop {
-            let id = match self.changer.conflicting(0, &new, arbiters)? {
+            let holder = self.changer.conflicting(0, &new, arbiters)?;
+            if holder.is_some() {
+                self.changer.run.context.transaction()?.lock().unlock_keys_to(locks);
+            }
+            let id = match holder {
                 Some(Holder::Stored(id)) => id,
                 Some(Holder::Fresh) if conflict.update.is_some() => {
                     return Err(integrity::conflict_row_twice());
@@ -32,7 +37,10 @@ impl Statement<'_> {
                         return Err(self.deferrable_key().unwrap_or_else(|| PgError::internal("no key")));
                     }
                     Ok(made) => return self.changed(Change::inserted(made, new, "INSERT"), input),
-                    Err(other) => other,
+                    Err(other) => {
+                        self.changer.run.context.transaction()?.lock().unlock_keys_to(locks);
+                        other
+                    }
                 },
             };
             let Some(update) = &conflict.update else {

@@ -435,6 +435,7 @@ impl Changer<'_> {
                     }
                     Ok(changed)
                 };
+                let mut refers = false;
                 for (id, row) in children {
                     let taken = self.take_child(foreign, *id, row, (&bytes, Some(&reset)))?;
                     let Some((id, row, changed)) = taken else { continue };
@@ -443,12 +444,10 @@ impl Changer<'_> {
                         ReferenceKey::Bytes(after) if after == bytes
                     );
                     // The defaults are the key that has just gone (`ri_set`).
-                    if same && !found.parents.contains_key(&bytes) {
-                        return self.still_referenced(foreign, old, false);
-                    }
+                    refers = refers || (same && !found.parents.contains_key(&bytes));
                     self.update(foreign.child, id, &row, changed)?;
                 }
-                Ok(())
+                if refers { self.still_referenced(foreign, old, false) } else { Ok(()) }
             }
         }
     }

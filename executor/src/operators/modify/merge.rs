@@ -45,25 +45,15 @@ impl Statement<'_> {
                 }
                 (MergeAction::Update(exprs), Some((id, old))) => {
                     let new = values(exprs)?;
-                    if !self.changer.claim(id) {
-                        return Err(integrity::merge_row_twice());
-                    }
-                    match self.changer.take(0, id, Some((&old, &new)))? {
-                        Taken::Yes => {}
-                        Taken::Gone => return self.merge_again(None, input),
-                        Taken::Newer(newest) => return self.merge_again(Some(newest), input),
+                    if let Some(newest) = self.merge_take(id, Some((&old, &new)))? {
+                        return self.merge_again(newest, input);
                     }
                     let new = self.changer.update(0, id, &old, new)?;
                     Change { old: Some((id, old)), new: Some(new), action: "UPDATE" }
                 }
                 (MergeAction::Delete, Some((id, old))) => {
-                    if !self.changer.claim(id) {
-                        return Err(integrity::merge_row_twice());
-                    }
-                    match self.changer.take(0, id, None)? {
-                        Taken::Yes => {}
-                        Taken::Gone => return self.merge_again(None, input),
-                        Taken::Newer(newest) => return self.merge_again(Some(newest), input),
+                    if let Some(newest) = self.merge_take(id, None)? {
+                        return self.merge_again(newest, input);
                     }
                     self.changer.delete(0, id, &old)?;
                     Change { old: Some((id, old)), new: None, action: "DELETE" }
@@ -73,6 +63,24 @@ impl Statement<'_> {
             return self.changed(change, input);
         }
         Ok(())
+    }
+
+    /// Takes a target row, once. Returns what it has become where somebody else was first: `Some(None)` when it is gone.
+    fn merge_take(
+        &mut self,
+        id: RowId,
+        change: Option<(&[Datum], &[Datum])>,
+    ) -> Result<Option<Option<RowId>>> {
+        if !self.changer.claim(id) {
+            return Err(integrity::merge_row_twice());
+        }
+        let newest = match self.changer.take(0, id, change)? {
+            Taken::Yes => return Ok(None),
+            Taken::Gone => None,
+            Taken::Newer(newest) => Some(newest),
+        };
+        self.changer.disclaim(id);
+        Ok(Some(newest))
     }
 
     /// Handles a pair again whose target row somebody else has replaced (by `newest`) or deleted meanwhile. Where the

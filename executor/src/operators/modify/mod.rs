@@ -184,10 +184,14 @@ impl Statement<'_> {
             match self.changer.take(0, id, change)? {
                 Taken::Yes => return Ok(Some((id, input))),
                 Taken::Gone => return Ok(None),
-                Taken::Newer(newest) => match self.recheck_newest(newest, &input)? {
-                    Some((_, again)) => input = again,
-                    None => return Ok(None),
-                },
+                Taken::Newer(newest) => {
+                    // It may meet another row of the other tables that it goes together with still.
+                    self.changer.disclaim(id);
+                    match self.recheck_newest(newest, &input)? {
+                        Some((_, again)) => input = again,
+                        None => return Ok(None),
+                    }
+                }
             }
         }
     }

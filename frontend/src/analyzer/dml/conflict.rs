@@ -9,7 +9,7 @@ use types::errors::integrity;
 use types::{PgError, Result, SqlState};
 
 use super::Changed;
-use super::target::Happens;
+use super::target::{Happens, Touched};
 use crate::analyzer::raw;
 use crate::analyzer::state::{Analyzer, Clause, at, error};
 use crate::analyzer::{ExpressionUse, node_expression};
@@ -27,7 +27,8 @@ impl Analyzer<'_> {
             return Err(error(SqlState::SYNTAX_ERROR, message, at(clause.location))
                 .with_hint("For example, ON CONFLICT (column_name)."));
         }
-        let (targets, _) = self.targets_of(&table.relation, Happens { arrives: false, goes: false }, None)?;
+        let (targets, _) =
+            self.targets_of(&table.relation, Happens { arrives: false, goes: false }, Touched::default())?;
         let keys = targets.first().map_or(&[][..], |target| &target.keys);
         let exclusions = targets.first().map_or(&[][..], |target| &target.exclusions);
         let arbiters = match &clause.infer {

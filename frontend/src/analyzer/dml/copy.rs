@@ -7,7 +7,7 @@ use executor::plan::{InputShape, Modify, ModifyKind, NodeKind, Plan, PlanNode};
 use pg_query::NodeEnum;
 use types::{Result, TypeRef, oids};
 
-use super::target::Happens;
+use super::target::{Happens, Touched};
 use crate::analyzer::state::Analyzer;
 use crate::analyzer::{AnalyzerContext, ExpressionUse, node_expression};
 use crate::catalog::Relation;
@@ -29,7 +29,7 @@ pub fn copy_plan(
 ) -> Result<Option<Plan>> {
     let analyzer = Analyzer::new(context);
     let (targets, foreign_keys) =
-        analyzer.targets_of(relation, Happens::of(ModifyKind::Insert, false), None)?;
+        analyzer.targets_of(relation, Happens { arrives: true, goes: false }, Touched::default())?;
     let stored = crate::statements::stored_indexes(relation);
     let plain = targets.first().is_some_and(|target| {
         target.checks.is_empty()

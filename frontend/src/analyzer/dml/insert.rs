@@ -40,7 +40,7 @@ impl Analyzer<'_> {
         let shape = InputShape { new: Some(0), ..InputShape::default() };
         self.finish_modify(
             table,
-            Parts { kind: ModifyKind::Insert, touched: None, source, input, shape, returning },
+            Parts { kind: ModifyKind::Insert, assigned: None, source, input, shape, returning },
         )
     }
 

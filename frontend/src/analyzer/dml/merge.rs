@@ -99,7 +99,7 @@ impl Analyzer<'_> {
             self.returning_over(merge.returning_clause.as_ref(), &table, source_items, Vec::new())?;
         self.finish_modify(
             table,
-            Parts { kind: ModifyKind::Merge, touched: None, source, input, shape, returning },
+            Parts { kind: ModifyKind::Merge, assigned: None, source, input, shape, returning },
         )
     }
 

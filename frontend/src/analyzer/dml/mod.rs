@@ -12,6 +12,7 @@ mod insert;
 mod merge;
 mod returning;
 mod target;
+mod touched;
 mod update;
 pub(super) mod view;
 
@@ -30,7 +31,7 @@ use super::state::{Analyzer, NamespaceItem, SystemIds, at, error};
 use super::walk;
 use crate::catalog::{Relation, RelationKind};
 use crate::query::{Distinct, FromItem, Modify, OutputColumn, Query, QueryBody, Returning, Select, WideRow};
-use target::Happens;
+use touched::Touches;
 use view::ViewLayer;
 
 /// The table that a statement changes.
@@ -58,8 +59,8 @@ pub(super) struct PlacedTable {
 /// The parts of a statement that all kinds have.
 struct Parts {
     kind: ModifyKind,
-    /// The columns that UPDATE gives new values; none: all may get some.
-    touched: Option<Vec<usize>>,
+    /// The columns that UPDATE gives new values.
+    assigned: Option<Vec<usize>>,
     source: Query,
     input: Vec<Expr>,
     shape: InputShape,
@@ -204,12 +205,13 @@ impl Analyzer<'_> {
 
     /// Puts the parts together. Columns of the source that actions and RETURNING use become further input columns.
     fn finish_modify(&mut self, mut table: Changed<'_>, parts: Parts) -> Result<Modify> {
-        let Parts { kind, touched, mut source, mut input, mut shape, returning } = parts;
+        let Parts { kind, assigned, mut source, mut input, mut shape, returning } = parts;
         let level = self.level();
         let subqueries = std::mem::take(&mut level.subqueries);
-        let updates = level.conflict.as_ref().is_some_and(|conflict| conflict.update.is_some());
-        let happens = Happens::of(kind, updates);
-        let (mut targets, foreign_keys) = self.targets_of(&table.relation, happens, touched.as_deref())?;
+        let update = level.conflict.as_ref().and_then(|conflict| conflict.update.as_ref());
+        let touches = Touches::new(kind, assigned, update, &level.arms, &table);
+        let (mut targets, foreign_keys) =
+            self.targets_of(&table.relation, touches.happens, touches.columns())?;
         if let (Some(view), Some(target)) = (&table.view, targets.first_mut()) {
             target.check_options = view.checks.clone();
         }

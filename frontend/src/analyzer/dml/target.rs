@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ecow::EcoString;
 use executor::expr::{ColumnId, Expr, ExprKind};
-use executor::plan::{ForeignKey, ModifyKind, ReferentialAction, Target, TargetColumn, TargetKey};
+use executor::plan::{ForeignKey, ReferentialAction, Target, TargetColumn, TargetKey};
 use types::{Datum, PgError, Result};
 
 use crate::analyzer::ddl::index::parenthesized;
@@ -27,15 +27,11 @@ pub(super) struct Happens {
     pub(super) goes: bool,
 }
 
-impl Happens {
-    /// Returns what a statement does to its table; `updates` for ON CONFLICT DO UPDATE.
-    pub(super) fn of(kind: ModifyKind, updates: bool) -> Self {
-        match kind {
-            ModifyKind::Insert => Self { arrives: true, goes: updates },
-            ModifyKind::Update | ModifyKind::Merge => Self { arrives: true, goes: true },
-            ModifyKind::Delete => Self { arrives: false, goes: true },
-        }
-    }
+/// The columns that get new values, and those whose values go; none: all may.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Touched<'a> {
+    pub(super) arriving: Option<&'a [usize]>,
+    pub(super) going: Option<&'a [usize]>,
 }
 
 /// The tables found so far.
@@ -49,13 +45,12 @@ struct Reached {
 }
 
 impl Analyzer<'_> {
-    /// Returns the targets of a statement on `relation` and the foreign keys between them. `touched`: the columns that get
-    /// new values; none: all may.
+    /// Returns the targets of a statement on `relation` and the foreign keys between them.
     pub(super) fn targets_of(
         &self,
         relation: &Arc<Relation>,
         happens: Happens,
-        touched: Option<&[usize]>,
+        touched: Touched<'_>,
     ) -> Result<(Vec<Target>, Vec<ForeignKey>)> {
         let mut reached = Reached {
             relations: vec![Arc::clone(relation)],
@@ -63,14 +58,15 @@ impl Analyzer<'_> {
             defaults: Vec::new(),
             work: Vec::new(),
         };
-        match touched {
-            Some(_) => self.reach(&mut reached, (0, relation), happens, touched)?,
-            None => reached.work.push((0, happens)),
+        if touched.arriving.is_some() || touched.going.is_some() {
+            self.reach(&mut reached, (0, relation), happens, touched)?;
+        } else {
+            reached.work.push((0, happens));
         }
         let mut next = 0;
         while let Some((position, happens)) = reached.work.get(next).copied() {
             if let Some(relation) = reached.relations.get(position).cloned() {
-                self.reach(&mut reached, (position, &relation), happens, None)?;
+                self.reach(&mut reached, (position, &relation), happens, Touched::default())?;
             }
             next += 1;
         }
@@ -92,13 +88,13 @@ impl Analyzer<'_> {
         reached: &mut Reached,
         (position, relation): (usize, &Arc<Relation>),
         happens: Happens,
-        touched: Option<&[usize]>,
+        touched: Touched<'_>,
     ) -> Result<()> {
-        let touches = |column: usize| touched.is_none_or(|touched| touched.contains(&column));
+        let among = |touched: Option<&[usize]>, column| touched.is_none_or(|all| all.contains(&column));
         let nothing = Happens { arrives: false, goes: false };
         if happens.arrives {
             for (constraint, key) in relation.foreign_keys().filter(|(constraint, _)| constraint.enforced) {
-                if !key.columns.iter().any(|column| touches(*column)) {
+                if !key.columns.iter().any(|column| among(touched.arriving, *column)) {
                     continue;
                 }
                 let Some(parent) = self.context.catalog.relation(key.table) else { continue };
@@ -120,7 +116,8 @@ impl Analyzer<'_> {
         for child in referencing {
             for (constraint, key) in child.foreign_keys() {
                 let mut referenced = key.referenced.iter().filter_map(|attnum| relation.position_of(*attnum));
-                if key.table != relation.oid || !constraint.enforced || !referenced.any(touches) {
+                let is_touched = referenced.any(|column| among(touched.going, column));
+                if key.table != relation.oid || !constraint.enforced || !is_touched {
                     continue;
                 }
                 let happens = child_happens(key);

@@ -42,10 +42,8 @@ impl Analyzer<'_> {
         };
         let old = columns_of(&table, &found);
         let values = self.set_list(&update.target_list, &table, &old)?;
-        let is_computed = table.relation.columns.iter().any(|column| column.generated.is_some());
-        let touched =
+        let assigned =
             values.iter().enumerate().filter(|(_, value)| value.is_some()).map(|(at, _)| at).collect();
-        let touched = (!is_computed).then_some(touched);
         let new = values.into_iter().zip(&old).map(|(value, old)| value.unwrap_or_else(|| old.clone()));
         let mut exprs: Vec<Expr> = new.collect();
         let width = exprs.len();
@@ -57,7 +55,7 @@ impl Analyzer<'_> {
         let returning = self.returning(update.returning_clause.as_ref(), &table, found.items)?;
         self.finish_modify(
             table,
-            Parts { kind: ModifyKind::Update, touched, source, input, shape, returning },
+            Parts { kind: ModifyKind::Update, assigned: Some(assigned), source, input, shape, returning },
         )
     }
 
@@ -80,7 +78,7 @@ impl Analyzer<'_> {
         let returning = self.returning(delete.returning_clause.as_ref(), &table, found.items)?;
         self.finish_modify(
             table,
-            Parts { kind: ModifyKind::Delete, touched: None, source, input, shape, returning },
+            Parts { kind: ModifyKind::Delete, assigned: None, source, input, shape, returning },
         )
     }
 

@@ -115,13 +115,18 @@ pub(super) fn row_ids(item: &FromItem, found: &mut Vec<ColumnId>) {
     }
 }
 
-/// Adds the columns of what has no row ids in an item of FROM, and does not depend on other items.
-pub(super) fn columns_without_ids(item: &FromItem, found: &mut Vec<(ColumnId, TypeRef)>) {
+/// Adds the columns of what has no row ids in an item of FROM, and does not depend on other items; `padded`: even where
+/// an outer join may put NULL in their place.
+pub(super) fn columns_without_ids(item: &FromItem, padded: bool, found: &mut Vec<(ColumnId, TypeRef)>) {
     let is_alone = |function: &FromFunction| function.args.iter().all(|arg| columns_of(arg).is_empty());
     match item {
         FromItem::Join(join) => {
-            columns_without_ids(&join.left, found);
-            columns_without_ids(&join.right, found);
+            if padded || matches!(join.kind, JoinType::Inner | JoinType::Left) {
+                columns_without_ids(&join.left, padded, found);
+            }
+            if padded || matches!(join.kind, JoinType::Inner | JoinType::Right) {
+                columns_without_ids(&join.right, padded, found);
+            }
         }
         FromItem::Subquery { query, lateral: false, .. } => {
             found.extend(query.output.iter().map(|column| (column.id, column.ty)));

@@ -226,7 +226,24 @@ fn lock_rows(plan: Logical, query: &Query) -> Logical {
     }
     kept.retain(|id| query.row_marks.iter().all(|mark| mark.row_id != *id));
     let kept = kept.into_iter().map(column).collect();
-    Logical::LockRows { input: Box::new(plan), locks, kept }
+    let copies = columns_of_copies(query, false).into_iter().map(|(id, ty)| Expr::column(id, ty)).collect();
+    Logical::LockRows { input: Box::new(plan), locks, kept, copies }
+}
+
+/// Returns the columns that a query uses of those items of FROM whose rows have no ids, as those of VALUES; `padded`: even
+/// where an outer join may put NULL in their place.
+fn columns_of_copies(query: &Query, padded: bool) -> Vec<(ColumnId, TypeRef)> {
+    let QueryBody::Select(select) = &query.body else { return Vec::new() };
+    let mut columns = Vec::new();
+    select.from.iter().for_each(|item| from::columns_without_ids(item, padded, &mut columns));
+    let mut used = Vec::new();
+    let mut note = |expr: &Expr| used.extend(from::columns_of(expr));
+    select.filter.iter().for_each(&mut note);
+    select.targets.iter().for_each(|(_, expr)| note(expr));
+    query.order_by.iter().for_each(|key| note(&key.expr));
+    select.from.iter().for_each(|item| from::each_condition(item, &mut note));
+    columns.retain(|(id, _)| used.contains(id));
+    columns
 }
 
 fn output_exprs(output: &[OutputColumn]) -> Vec<Expr> {

@@ -69,15 +69,10 @@ fn mark_scans(modify: &Modify, target: Option<u32>, exprs: &mut Vec<Expr>) -> Ve
 
 /// Adds what a statement uses of the rows beside the target that have no ids to the input's columns. Returns where.
 fn copy_rows(modify: &Modify, target: Option<u32>, exprs: &mut Vec<Expr>) -> Vec<usize> {
-    let (Some(_), QueryBody::Select(select)) = (target, &modify.source.body) else { return Vec::new() };
-    let mut columns = Vec::new();
-    select.from.iter().for_each(|item| super::from::columns_without_ids(item, &mut columns));
-    let mut used = Vec::new();
-    let mut note = |expr: &Expr| used.extend(super::from::columns_of(expr));
-    select.filter.iter().for_each(&mut note);
-    select.targets.iter().for_each(|(_, expr)| note(expr));
-    select.from.iter().for_each(|item| super::from::each_condition(item, &mut note));
-    columns.retain(|(id, _)| used.contains(id));
+    if target.is_none() {
+        return Vec::new();
+    }
+    let columns = super::columns_of_copies(&modify.source, true);
     let first = exprs.len();
     exprs.extend(columns.into_iter().map(|(id, ty)| Expr::column(id, ty)));
     (first..exprs.len()).collect()

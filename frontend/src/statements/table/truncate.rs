@@ -35,10 +35,12 @@ pub fn truncate(session: &mut Session, statement: &TruncateStmt) -> Result<Strin
             if !cascade {
                 return Err(referenced(&table, &child));
             }
+            session.lock_tables(std::slice::from_ref(&child), TableLockMode::AccessExclusive)?;
             session.notice(
                 SqlState::SUCCESSFUL_COMPLETION,
                 format!("truncate cascades to table \"{}\"", child.name),
             );
+            session.require_unused(&child, "TRUNCATE")?;
             add(&mut tables, child);
         }
         next += 1;

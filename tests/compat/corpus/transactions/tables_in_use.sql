@@ -61,3 +61,16 @@ rollback to a;
 set constraints all immediate;
 alter table u add column w int;
 rollback;
+-- Tables that TRUNCATE reaches by foreign keys.
+CREATE TABLE reached (id int PRIMARY KEY);
+CREATE TABLE reaching (id int REFERENCES reached DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO reached VALUES (1);
+BEGIN;
+DECLARE w CURSOR FOR SELECT * FROM reaching;
+TRUNCATE reached CASCADE;
+ROLLBACK;
+BEGIN;
+INSERT INTO reaching VALUES (1);
+TRUNCATE reached CASCADE;
+ROLLBACK;
+TRUNCATE reached CASCADE;

@@ -4,9 +4,11 @@
 //! Both servers play it (`stage.rs`): each next step of a session that does not wait; what is compared are the answers,
 //! which steps block and when they go on, and what is left in the tables. What the reference itself does not repeat is
 //! left out: who of several is let go on first, or found in a deadlock. A difference is shrunk by leaving out sessions
-//! and steps as long as there is one, and printed as a script for `surus-compat isolation`.
+//! and steps as long as there is one, and printed as a script for `surus-compat isolation`. Who of SERIALIZABLE
+//! transactions is refused is no difference; that those that commit are serializable is found out (`serial.rs`).
 
 pub mod generate;
+mod serial;
 mod stage;
 mod statement;
 
@@ -20,6 +22,7 @@ pub use stage::Played;
 use crate::isolation::Script;
 use crate::run::Scratch;
 use crate::url::ServerUrl;
+use serial::Verdict;
 use stage::Server;
 
 /// What to run.
@@ -63,6 +66,11 @@ pub struct Findings {
     pub identical: u64,
     /// How many the reference does not repeat.
     pub unrepeatable: u64,
+    /// SERIALIZABLE: in how many others were refused than on the reference, and some order of those that committed
+    /// answers the same.
+    pub serializable: u64,
+    /// The same, where no order could be tried.
+    pub unknown: Vec<u64>,
     /// The differences, by seed.
     pub differences: Vec<Difference>,
 }
@@ -123,18 +131,14 @@ fn work(
         }
         let seed = options.seed.wrapping_add(number);
         let script = generate::script(seed, options.levels);
-        let found = match pair.play(&script)? {
-            None => Some(None),
-            Some(first) if pair.repeats(&script, &first.0)? => {
-                Some(Some(pair.shrunk(options, script, first)?))
-            }
-            Some(_) => None,
-        };
+        let found = pair.find(options, script)?;
         let mut findings = findings.lock().map_err(|_| "a stage panicked".to_owned())?;
         match found {
-            Some(None) => findings.identical += 1,
-            None => findings.unrepeatable += 1,
-            Some(Some((script, (expected, actual)))) => {
+            Found::Identical => findings.identical += 1,
+            Found::Unrepeatable => findings.unrepeatable += 1,
+            Found::Refused(Verdict::Unknown) => findings.unknown.push(seed),
+            Found::Refused(Verdict::Serializable | Verdict::Anomaly) => findings.serializable += 1,
+            Found::Different(script, expected, actual) => {
                 let difference = Difference { seed, script, expected, actual };
                 progress(Some(&difference));
                 findings.differences.push(difference);
@@ -144,7 +148,32 @@ fn work(
     }
 }
 
+/// What came out of one script.
+enum Found {
+    Identical,
+    Unrepeatable,
+    /// Others were refused by SSI.
+    Refused(Verdict),
+    Different(Script, Played, Played),
+}
+
 impl Pair {
+    fn find(&mut self, options: &InterleaveOptions, script: Script) -> Result<Found, String> {
+        let Some(first) = self.play(&script)? else { return Ok(Found::Identical) };
+        if options.levels == Levels::Serializable && is_refusal(&first.0, &first.1) {
+            return Ok(match serial::verdict(&mut self.reference, &script, &first.1)? {
+                // A wrong order of steps would not be found again by leaving out some.
+                Verdict::Anomaly => Found::Different(script, first.0, first.1),
+                verdict @ (Verdict::Serializable | Verdict::Unknown) => Found::Refused(verdict),
+            });
+        }
+        if !self.repeats(&script, &first.0)? {
+            return Ok(Found::Unrepeatable);
+        }
+        let (script, (expected, actual)) = self.shrunk(options, script, first)?;
+        Ok(Found::Different(script, expected, actual))
+    }
+
     /// Plays a script on both at the same time; returns what they did when it is not the same.
     fn play(&mut self, script: &Script) -> Result<Option<(Played, Played)>, String> {
         let Self { reference, target } = self;
@@ -186,6 +215,7 @@ impl Pair {
             );
             for candidate in candidates {
                 if let Some(different) = self.play(&candidate)?
+                    && (options.levels == Levels::Snapshots || !is_refusal(&different.0, &different.1))
                     && self.repeats(&candidate, &different.0)?
                 {
                     (script, found, changed) = (candidate, different, true);
@@ -196,6 +226,14 @@ impl Pair {
         script.permutations[0] = found.0.order.clone();
         Ok((script, found))
     }
+}
+
+/// Returns whether the first difference is that a transaction is refused or is not.
+fn is_refusal(expected: &Played, actual: &Played) -> bool {
+    let first = expected.lines.iter().zip(&actual.lines).find(|(wanted, line)| wanted != line);
+    first.is_some_and(|(wanted, line)| {
+        [wanted, line].iter().any(|line| line.contains("could not serialize access due to read/write"))
+    })
 }
 
 /// The steps that begin and end a transaction, to be left out together.

@@ -99,6 +99,34 @@ impl Server {
         let order = stage.play(script);
         Ok(Played { lines: stage.lines, order })
     }
+
+    /// Does `parts` of `script` one after the other; returns which of them answered what it was not to.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub fn serially<'a>(
+        &mut self,
+        script: &Script,
+        parts: impl Iterator<Item = &'a Vec<(String, Option<String>)>>,
+    ) -> Result<Option<usize>, String> {
+        for sql in script.teardown.iter().chain(&script.setup) {
+            self.admin.run(sql, Mode::Simple, None);
+        }
+        let mut client = connect(&self.url, self.timeout)?;
+        client.run(&settings(&self.schema), Mode::Simple, None);
+        for sql in script.sessions.first().into_iter().flat_map(|session| &session.begin) {
+            client.run(sql, Mode::Simple, None);
+        }
+        for (index, part) in parts.enumerate() {
+            for (sql, wanted) in part {
+                let outcome = client.run(sql, Mode::Simple, None);
+                if wanted.as_ref().is_some_and(|wanted| *wanted != told(sql, &outcome)) {
+                    return Ok(Some(index));
+                }
+            }
+        }
+        Ok(None)
+    }
 }
 
 fn settings(schema: &str) -> String {

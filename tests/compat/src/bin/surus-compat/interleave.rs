@@ -52,6 +52,14 @@ pub fn run(command: &Interleave) -> Result<bool, String> {
         findings.differences.iter().map(|difference| difference.seed).collect::<Vec<_>>(),
         findings.unrepeatable
     );
+    if command.serializable {
+        sayln!(
+            "{} refuse others than the reference, and are serializable; {} refuse others, and could not be tried (seeds {:?})",
+            findings.serializable,
+            findings.unknown.len(),
+            findings.unknown
+        );
+    }
     Ok(findings.differences.is_empty())
 }
 
