@@ -277,7 +277,7 @@ impl Stage {
             }
             match self.is_blocked(session) {
                 Some(true) => return self.clients[session].answered(SETTLING),
-                Some(false) if start.elapsed() < PATIENCE * 3 => {}
+                Some(false) if start.elapsed() < PATIENCE * 6 => {}
                 None if start.elapsed() < PATIENCE => {}
                 Some(false) | None => return false,
             }

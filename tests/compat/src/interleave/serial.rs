@@ -72,25 +72,36 @@ fn answers(played: &Played) -> BTreeMap<&str, &str> {
 fn committed(script: &Script, answers: &BTreeMap<&str, &str>) -> Option<Vec<Transaction>> {
     let mut transactions = Vec::new();
     for session in script.sessions.iter().filter(|session| session.name != CHECK) {
-        let mut open: Option<Transaction> = None;
+        let mut open: Option<Vec<(&str, &str)>> = None;
         for (step, sql) in &session.steps {
             let answer = *answers.get(step.as_str())?;
             if sql.starts_with("BEGIN") {
                 open = Some(Vec::new());
             }
             // Outside of a transaction the level would be another one.
-            open.as_mut()?.push(repeated(sql, answer)?);
+            open.as_mut()?.push((sql, answer));
             if sql == "COMMIT" || sql == "ROLLBACK" {
                 let transaction = open.take()?;
                 if answer.starts_with("COMMIT") {
-                    transactions
-                        .push((script.permutations[0].iter().position(|name| name == step), transaction));
+                    let position = script.permutations[0].iter().position(|name| name == step);
+                    transactions.push((position, repeatable(&transaction)?));
                 }
             }
         }
     }
     transactions.sort_by_key(|(position, _)| *position);
     Some(transactions.into_iter().map(|(_, transaction)| transaction).collect())
+}
+
+/// How a transaction is done again; `None` when that cannot be.
+fn repeatable(transaction: &[(&str, &str)]) -> Option<Transaction> {
+    let has_no_order = |sql: &str| sql.starts_with("DECLARE") && !sql.contains("ORDER BY");
+    let takes_some = |sql: &str| sql.starts_with("FETCH 1") || sql.contains("CURRENT OF");
+    let any = |is: &dyn Fn(&str) -> bool| transaction.iter().any(|(sql, _)| is(sql));
+    if any(&has_no_order) && any(&takes_some) {
+        return None;
+    }
+    transaction.iter().map(|(sql, answer)| repeated(sql, answer)).collect()
 }
 
 /// How a statement is done again, and the answer it must have.
@@ -105,9 +116,8 @@ fn repeated(sql: &str, answer: &str) -> Option<(String, Option<String>)> {
         return Some(("SELECT 1 / 0".to_owned(), None));
     }
     let changes_tables = ["TRUNCATE", "ALTER", "CREATE", "DROP"].iter().any(|word| sql.starts_with(word));
-    let has_no_order = sql.starts_with("DECLARE") && !sql.contains("ORDER BY");
     let skips = sql.contains("SKIP LOCKED");
-    if changes_tables || has_no_order || (skips && !sql.starts_with("SELECT")) {
+    if changes_tables || (skips && !sql.starts_with("SELECT")) {
         return None;
     }
     let depends = skips || sql.contains("pg_try_advisory");
