@@ -18,12 +18,11 @@ pub(crate) mod strings;
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arrow_buffer::Buffer;
-use kernels::vector::{Bitmap, Values, Vector};
-use rayon::prelude::*;
+use kernels::vector::{Bitmap, VECTOR_LANES, Values, Vector};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -31,6 +30,7 @@ use crate::disk::{SegmentSink, SegmentStore, guard};
 use crate::error::{Result, StorageError};
 use crate::heap::group::INCONSISTENT;
 use crate::heap::system::UNKNOWN_ORIGIN;
+use crate::processors;
 use crate::sketch::Sketch;
 use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, SEGMENT_ROW_GROUPS};
 use crate::zone_map::ZoneMap;
@@ -90,13 +90,7 @@ impl SegmentWriter {
         columns: &[(Values, Option<Bitmap>)],
     ) -> Result<()> {
         assert!(!self.is_full());
-        let encoded: Vec<EncodedChunk> = columns
-            .par_iter()
-            .zip(definitions)
-            .map(|((values, validity), definition)| {
-                encode_chunk(values, validity.as_ref(), definition.is_ordered())
-            })
-            .collect();
+        let encoded = encode_columns(definitions, columns);
         let mut entries = Vec::with_capacity(encoded.len());
         for (chunk, sketch) in encoded.into_iter().zip(&mut self.footer.sketches) {
             let aligned = self.position.next_multiple_of(CHUNK_ALIGNMENT);
@@ -129,6 +123,45 @@ impl SegmentWriter {
         self.sink.finish()?;
         Segment::open(store, &self.name)
     }
+}
+
+/// A tuning constant: values of a column for which threads are worth it.
+const PARALLEL_VALUES_MIN: usize = 4 * VECTOR_LANES;
+
+/// Encodes a row group's columns, each by one of some threads. They are threads of their own: whoever writes rows may be a
+/// worker of a query with a lock that the other workers want, and must not be given their work while it waits.
+fn encode_columns(
+    definitions: &[ColumnDefinition],
+    columns: &[(Values, Option<Bitmap>)],
+) -> Vec<EncodedChunk> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let (Some((values, validity)), Some(definition)) = (columns.get(at), definitions.get(at)) else {
+                return done;
+            };
+            done.push((at, encode_chunk(values, validity.as_ref(), definition.is_ordered())));
+        }
+    };
+    let is_large = columns.first().is_some_and(|(values, _)| values.len() >= PARALLEL_VALUES_MIN);
+    let threads = if is_large { processors::count().min(columns.len()) } else { 1 };
+    let mut encoded = std::thread::scope(|scope| {
+        let helper = || {
+            // The writer's thread may be kept on one processor.
+            processors::release_thread();
+            work()
+        };
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(helper)).collect();
+        let mut encoded = work();
+        for helper in helpers {
+            encoded.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        encoded
+    });
+    encoded.sort_unstable_by_key(|(at, _)| *at);
+    encoded.into_iter().map(|(_, chunk)| chunk).collect()
 }
 
 /// An open segment.

@@ -282,6 +282,28 @@ impl Transaction {
         self.end(&heap, row, RowLockMode::NoKeyUpdate)
     }
 
+    /// As [`Self::end_row_keeping_keys`] where nobody else is or was at the row: otherwise nothing is done, and the outcome
+    /// is [`WriteOutcome::WouldBlock`].
+    ///
+    /// # Errors
+    /// Those of a transaction at SERIALIZABLE that has to give way.
+    pub fn try_end_row_keeping_keys(&mut self, table: TableId, row: RowId) -> Result<WriteOutcome> {
+        let heap = Arc::clone(&self.table(table)?.heap);
+        let stamp = self.stamp()?;
+        let own = (xid_of(stamp), self.command);
+        match heap.try_end(row, own, RowLockMode::NoKeyUpdate, true, self.store.xids()) {
+            EndAttempt::Ended => {
+                self.undo.push(Undo::Ended(Arc::clone(&heap), row));
+                self.track_end(&heap, row)?;
+                Ok(WriteOutcome::Done(row))
+            }
+            EndAttempt::Own => Ok(WriteOutcome::SelfModified),
+            EndAttempt::InFlight(_) | EndAttempt::Locked | EndAttempt::Replaced(_) | EndAttempt::Deleted => {
+                Ok(WriteOutcome::WouldBlock)
+            }
+        }
+    }
+
     /// Ends a row version.
     fn end(&mut self, heap: &Arc<Heap>, row: RowId, mode: RowLockMode) -> Result<WriteOutcome> {
         self.go_on_with(heap.id, row);

@@ -344,13 +344,6 @@ impl<'r> Changer<'r> {
         Ok(taken(outcome))
     }
 
-    /// Ends the current version of a row, which is to be replaced by one with the same values in all unique keys.
-    pub(super) fn take_keeping_keys(&self, target: usize, id: RowId) -> Result<Taken> {
-        let table = self.tables.get(target).ok_or_else(|| PgError::internal("a row of no table"))?;
-        let table = TableId(table.target.table);
-        Ok(taken(self.run.context.transaction()?.lock().end_row_keeping_keys(table, id)?))
-    }
-
     /// Replaces a row that was taken and returns the new one as stored.
     pub(super) fn update(
         &mut self,

@@ -5,11 +5,11 @@
 use std::ops::ControlFlow;
 
 use kernels::vector::Vector;
-use storage::{BulkWriter, ColumnDefinition, ROW_GROUP_ROWS, RowId, TableId};
+use storage::{BulkWriter, ColumnDefinition, ROW_GROUP_ROWS, RowId, TableId, WriteOutcome};
 use types::{PgError, Result, TypeRef};
 
 use super::bulk::{is_possible, refusal, row_ids, violates_not_null};
-use super::changer::{Changer, Taken};
+use super::changer::Changer;
 use super::stored::to_storage;
 use super::{Statement, lookup};
 use crate::batch::{Batch, gather};
@@ -43,11 +43,10 @@ pub(super) fn change(run: &Run<'_>, plan: &Modify) -> Result<Option<Streamed>> {
         return Ok(None);
     }
     run.keep_table(target.table)?;
-    let mut stream = Stream { run, plan, target, held: RowSet::default(), writer: None };
-    let updating = plan.kind == ModifyKind::Update;
-    // Whoever waits for a row does so on the session's thread.
-    let single = run.with_outer(run.outer.to_vec());
-    produce(if updating { &single } else { run }, &plan.input, &Output::new(&mut stream, Order::Sorted))?;
+    let mut stream =
+        Stream { run, plan, target, held: RowSet::default(), writer: None, contested: Vec::new() };
+    produce(run, &plan.input, &Output::new(&mut stream, Order::Sorted))?;
+    stream.replace_contested()?;
     let Stream { held, writer, .. } = stream;
     let Some(writing) = writer else { return Ok(Some(Streamed::Few(held))) };
     let finished = writing.rows.finish(&mut run.context.transaction()?.lock());
@@ -79,6 +78,8 @@ struct Stream<'r> {
     /// The first rows, as long as nothing is changed.
     held: RowSet,
     writer: Option<Writing>,
+    /// Rows, by batch and lane, that others are at or have replaced: whoever waits does so on the session's thread.
+    contested: Vec<(Batch, Vec<usize>)>,
 }
 
 struct Writing {
@@ -145,37 +146,47 @@ impl Stream<'_> {
 
     /// Puts the new versions of rows in the place of the old ones.
     fn replace(&mut self, batch: &Batch, position: usize, vectors: Vec<Vector>) -> Result<()> {
-        let (run, plan) = (self.run, self.plan);
         let ids =
             batch.columns.get(position).ok_or_else(|| PgError::internal("an update without row ids"))?;
         let ids = row_ids(ids)?;
-        let changer = Changer::new(run, plan)?;
         let mut taken = Vec::with_capacity(ids.len());
-        let mut newer = Vec::new();
-        for (lane, id) in ids.iter().enumerate() {
-            match changer.take_keeping_keys(0, *id)? {
-                Taken::Yes => taken.push(lane as u32),
-                Taken::Gone => {}
-                Taken::Newer(newest) => newer.push((lane, newest)),
+        let mut contested = Vec::new();
+        {
+            let mut transaction = self.run.context.transaction()?.lock();
+            for (lane, id) in ids.iter().enumerate() {
+                match transaction.try_end_row_keeping_keys(TableId(self.target.table), *id)? {
+                    WriteOutcome::Done(_) => taken.push(lane as u32),
+                    WriteOutcome::SelfModified => {}
+                    WriteOutcome::WouldBlock
+                    | WriteOutcome::ConcurrentlyUpdated(_)
+                    | WriteOutcome::ConcurrentlyDeleted => contested.push(lane),
+                }
             }
         }
+        if !contested.is_empty() {
+            self.contested.push((batch.clone(), contested));
+        }
         if taken.len() == ids.len() {
-            self.writing()?.rows.append_successors(&vectors, &ids)?;
-        } else {
-            let vectors: Vec<Vector> = vectors.iter().map(|vector| gather(vector, &taken)).collect();
-            let ids: Vec<RowId> = taken.iter().map(|lane| ids[*lane as usize]).collect();
-            self.writing()?.rows.append_successors(&vectors, &ids)?;
+            return Ok(self.writing()?.rows.append_successors(&vectors, &ids)?);
         }
-        if newer.is_empty() {
-            return Ok(());
-        }
-        let mut statement = Statement { changer, plan, returned: Vec::new(), input: None, single: true };
-        let rows = rows_of(batch, &plan.input.output)?;
-        for (lane, newest) in newer {
-            let input = rows.get(lane).map(Vec::as_slice).unwrap_or_default();
-            let Some((_, again)) = statement.recheck_newest(newest, input)? else { continue };
-            let Some((id, input)) = statement.take(again)? else { continue };
-            self.append_row(id, &input)?;
+        let vectors: Vec<Vector> = vectors.iter().map(|vector| gather(vector, &taken)).collect();
+        let ids: Vec<RowId> = taken.iter().map(|lane| ids[*lane as usize]).collect();
+        Ok(self.writing()?.rows.append_successors(&vectors, &ids)?)
+    }
+
+    /// Puts new versions in the place of rows that others were at, once they are done with them.
+    fn replace_contested(&mut self) -> Result<()> {
+        let (run, plan) = (self.run, self.plan);
+        for (batch, lanes) in std::mem::take(&mut self.contested) {
+            let changer = Changer::new(run, plan)?;
+            let mut statement = Statement { changer, plan, returned: Vec::new(), input: None, single: true };
+            let rows = rows_of(&batch, &plan.input.output)?;
+            for input in lanes.into_iter().filter_map(|lane| rows.get(lane)) {
+                run.context.cancel.check()?;
+                if let Some((id, input)) = statement.take(input.clone())? {
+                    self.append_row(id, &input)?;
+                }
+            }
         }
         Ok(())
     }
