@@ -207,8 +207,7 @@ impl<'r> Changer<'r> {
     /// Inserts a row and returns it as stored.
     pub(super) fn insert(&mut self, target: usize, mut row: Vec<Datum>) -> Result<(RowId, Vec<Datum>)> {
         self.check_row(target, &mut row)?;
-        self.take_keys(target, None, &row)?;
-        let id = self.store(target, None, &row)?;
+        let id = self.store_with_keys(target, None, &row)?;
         self.check_exclusions(target, id, None, &row)?;
         self.check_options(target, &row)?;
         self.child_event(target, None, &row);
@@ -353,8 +352,7 @@ impl<'r> Changer<'r> {
         mut new: Vec<Datum>,
     ) -> Result<(RowId, Vec<Datum>)> {
         self.check_row(target, &mut new)?;
-        self.take_keys(target, Some((id, old)), &new)?;
-        let newer = self.store(target, Some((id, old)), &new)?;
+        let newer = self.store_with_keys(target, Some((id, old)), &new)?;
         self.check_exclusions(target, newer, Some(old), &new)?;
         self.check_options(target, &new)?;
         self.parent_event(target, old, Some(&new));
@@ -383,16 +381,9 @@ impl<'r> Changer<'r> {
         Ok(())
     }
 
-    /// Registers the keys of a new row, those of the row it replaces being free.
-    fn take_keys(&mut self, target: usize, old: Option<(RowId, &[Datum])>, new: &[Datum]) -> Result<()> {
-        match self.try_keys(target, old, new)? {
-            Some(violated) => Err(self.first_violation(target, violated, old, new)),
-            None => Ok(()),
-        }
-    }
-
-    /// As [`Self::take_keys`]; returns the key that another row has, and the error.
-    fn try_keys(
+    /// Registers the keys of a new row, those of the row it replaces being free. Returns the key that another row has, and
+    /// the error.
+    pub(super) fn try_keys(
         &mut self,
         target: usize,
         old: Option<(RowId, &[Datum])>,

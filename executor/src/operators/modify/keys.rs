@@ -317,6 +317,30 @@ impl Changer<'_> {
         Ok(keeps_keys(target, old, &full))
     }
 
+    /// Stores a new row, or the newer version of one that was taken, and takes its keys: in the order of the indexes, so
+    /// that the first of them is waited for or fails first, where storage keeps the first ones.
+    pub(super) fn store_with_keys(
+        &mut self,
+        target: usize,
+        old: Option<(RowId, &[Datum])>,
+        new: &[Datum],
+    ) -> Result<RowId> {
+        let keys = &self.table(target)?.keys;
+        let stored = keys.iter().take_while(|key| key.stored).count();
+        if stored == 0 || keys.iter().skip(stored).any(|key| key.stored) {
+            return match self.try_keys(target, old, new)? {
+                Some(violated) => Err(self.first_violation(target, violated, old, new)),
+                None => self.store(target, old, new),
+            };
+        }
+        let made = self.store(target, old, new)?;
+        self.table(target)?.keys.iter_mut().for_each(|key| key.expect(made));
+        match self.try_keys(target, old, new)? {
+            Some((_, error)) => Err(error),
+            None => Ok(made),
+        }
+    }
+
     /// Tells the key indexes how many rows are to come, so that many are looked up in one pass.
     pub(super) fn expect_keys(&mut self, rows: &RowSet) -> Result<()> {
         let changes_keys = matches!(self.plan.kind, ModifyKind::Insert | ModifyKind::Merge);
