@@ -41,6 +41,7 @@ pub(super) fn run(session: &mut Session, statement: &ClusterStmt) -> Result<Stri
                 )?,
                 name => named(&relation, name)?,
             };
+            session.require_unused(&relation, "CLUSTER")?;
             check(&index)?;
             one(session, &relation, index.oid)?;
         }

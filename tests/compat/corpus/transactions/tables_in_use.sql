@@ -74,3 +74,15 @@ INSERT INTO reaching VALUES (1);
 TRUNCATE reached CASCADE;
 ROLLBACK;
 TRUNCATE reached CASCADE;
+-- CLUSTER.
+BEGIN;
+DECLARE w CURSOR FOR SELECT * FROM reached;
+CLUSTER reached USING reached_pkey;
+ROLLBACK;
+BEGIN;
+INSERT INTO reached VALUES (1);
+INSERT INTO reaching VALUES (1);
+CLUSTER reached USING reached_pkey;
+DELETE FROM reached;
+CLUSTER reached USING reached_pkey;
+ROLLBACK;
