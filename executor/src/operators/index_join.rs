@@ -18,7 +18,7 @@ use crate::batch::Batch;
 use crate::convert::{datum_at, null_vector};
 use crate::execute::Run;
 use crate::expr::{Expr, ExprKind};
-use crate::plan::{IndexJoin, IndexScan, JoinKind, NodeKind, PlanNode};
+use crate::plan::{IndexJoin, JoinKind, NodeKind, PlanNode};
 use crate::rows::RowEvaluator;
 use crate::vectors::VectorExpr;
 
@@ -28,7 +28,6 @@ const PAIRS: usize = kernels::vector::VECTOR_LANES;
 struct Join<'a> {
     run: &'a Run<'a>,
     plan: &'a IndexJoin,
-    scan: &'a IndexScan,
     /// `None` where the inner scan runs for each outer row.
     lookup: Option<IndexLookup<'a>>,
     bindings: Vec<VectorExpr>,
@@ -59,7 +58,6 @@ pub(super) fn produce(run: &Run<'_>, _node: &PlanNode, plan: &IndexJoin, stage: 
     let join = Join {
         run,
         plan,
-        scan,
         lookup,
         bindings: VectorExpr::compile_all(run, plan.bindings.iter().map(|(_, expr)| expr))?,
         condition: plan
@@ -172,7 +170,7 @@ impl Part<'_> {
                 if self.rows.len() >= PAIRS && self.flush(usize::from(lane), next)? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }
-                if join.scan.one_row || join.first_settles {
+                if lookup.one_row || join.first_settles {
                     return Ok(Flow::Continue);
                 }
             }

@@ -227,7 +227,7 @@ impl Lookup {
             };
         }
         let transaction = run.context.transaction()?;
-        if self.single {
+        if self.single && !transaction.lock().may_see_keys_twice() {
             let mut key = Buffer::new();
             for value in &self.prefix {
                 match value.datum(run, outer)? {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use types::{Datum, Oid};
 
-use super::Transaction;
+use super::{IsolationLevel, Transaction};
 use crate::error::Result;
 use crate::heap::row::{NewRow, StoredRow};
 use crate::heap::{RowState, SystemColumns};
@@ -146,6 +146,12 @@ impl Transaction {
             return self.index_rows(table, index, &IndexRange::key(key.to_vec()), false)?.next_row();
         }
         find_unique(&self.table(table)?.heap, index, key, self.view())
+    }
+
+    /// Returns whether a unique key may belong to two rows that the transaction sees: one of its snapshot that somebody has
+    /// deleted since, and one that it has made itself.
+    pub fn may_see_keys_twice(&self) -> bool {
+        self.isolation != IsolationLevel::ReadCommitted && self.xid().is_some()
     }
 
     /// Returns whether an index keeps the keys of a table apart.

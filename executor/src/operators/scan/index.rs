@@ -39,7 +39,7 @@ pub(in super::super) fn produce_index(
     for range in &ranges {
         lookup.add_rows(range, &mut rows)?;
     }
-    if ranges.len() > 1 || !plan.one_row {
+    if ranges.len() > 1 || !lookup.one_row {
         rows.sort_unstable();
     }
     let bytes = (rows.len() * size_of::<RowId>()) as u64;
@@ -60,6 +60,8 @@ pub(crate) struct IndexLookup<'a> {
     plan: &'a IndexScan,
     types: &'a [TypeRef],
     definition: IndexDefinition,
+    /// Whether a range has one row at most.
+    pub(crate) one_row: bool,
 }
 
 impl<'a> IndexLookup<'a> {
@@ -70,7 +72,8 @@ impl<'a> IndexLookup<'a> {
             .table
             .index(IndexId(plan.index))
             .ok_or_else(|| PgError::internal(format!("the storage has no index \"{}\"", plan.index_name)))?;
-        Ok(Self { scanner, plan, types: &node.output, definition })
+        let one_row = plan.one_row && !run.context.transaction()?.lock().may_see_keys_twice();
+        Ok(Self { scanner, plan, types: &node.output, definition, one_row })
     }
 
     /// Returns the ranges to look into, in the order of the index.
@@ -88,7 +91,7 @@ impl<'a> IndexLookup<'a> {
         let mut cursor = self.cursor(range)?;
         while let Some(row) = cursor.next_row()? {
             rows.push(row);
-            if self.plan.one_row {
+            if self.one_row {
                 break;
             }
             if rows.len().is_multiple_of(ROWS) {
