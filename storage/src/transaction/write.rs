@@ -1,5 +1,6 @@
 //! Changing rows: insert, update, delete; waiting for whoever is at the same row or key.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use kernels::vector::Vector;
@@ -181,10 +182,22 @@ impl Transaction {
         let stamp = self.stamp()?;
         let tracked = self.is_tracked().then(|| row.clone());
         let optimistic = self.optimistic;
-        let accepts = |other: RowId, holder: Holder| optimistic && heap.is_begun_by(other, holder);
+        let accepted = Cell::new(None);
+        let accepts = |other: RowId, holder: Holder| {
+            let accepts = optimistic && heap.is_begun_by(other, holder);
+            if let (true, Holder::InFlight(xid)) = (accepts, holder) {
+                accepted.set(Some(xid));
+            }
+            accepts
+        };
         let placed = heap.insert(row, stamp, self.store.xids(), first, &accepts)?;
         if let Placed::Row(id) = placed {
             self.undo.push(Undo::Inserted(Arc::clone(heap), id));
+            // Whoever has the key, too, may have committed while it was looked for: then this transaction cannot.
+            let is_over = |xid| self.store.xids().get(xid).is_none_or(|state| state.is_over());
+            if accepted.get().is_some_and(is_over) {
+                return Err(StorageError::OptimisticConflict);
+            }
         }
         // A key that is taken, too, may be one that others have looked for: that they come before this is said rather.
         if let (Some(row), Placed::Row(_) | Placed::Conflict(_, Holder::Row(_))) = (tracked, &placed) {
