@@ -377,7 +377,8 @@ impl Graph {
         node.read_only |= !wrote;
         for out in std::mem::take(&mut node.outs) {
             let Some(other) = self.nodes.get_mut(&out) else { continue };
-            if other.is_committed() && !node.read_only {
+            // One that may commit, but has not ended, may be seen already, and takes this edge away when it ends.
+            if other.is_prepared() && !node.read_only {
                 let earliest = node.earliest_out.unwrap_or(NONE).min(other.prepared);
                 node.earliest_out = Some(earliest);
             }
