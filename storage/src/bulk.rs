@@ -17,7 +17,7 @@ use crate::segment::{Segment, SegmentWriter};
 use crate::store::Store;
 use crate::table::{ColumnDefinition, ROW_GROUP_ROWS, RowId, TableId};
 use crate::transaction::{Ages, NewKeys, Transaction};
-use crate::version::check_rows;
+use crate::version::{check_rows, counted_rows};
 
 /// A tuning constant: fewer rows than this are kept in memory and journaled, not written as a segment.
 const SEGMENT_ROWS_MIN: usize = 8192;
@@ -114,6 +114,7 @@ impl BulkWriter {
             let builders = self.segments.builders.into_iter();
             let mut vectors: Vec<Vector> = builders.map(ColumnBuilder::finish_vector).collect();
             let origins = vectors.pop().map(|origins| origins.to_flat());
+            let vectors = counted_rows(vectors, self.rows as usize);
             let rows = transaction.insert_rows(self.table, &vectors)?;
             if let Some(Values::I32(origins)) = origins.as_ref().map(Vector::values) {
                 transaction.set_origins(self.table, &rows, origins)?;
@@ -166,7 +167,9 @@ impl SegmentsWriter {
         let mut from = 0;
         while from < rows {
             let count = (rows - from).min(ROW_GROUP_ROWS - self.buffered());
-            for (builder, vector) in self.builders.iter_mut().zip(vectors.iter().chain([&origins])) {
+            for (builder, vector) in
+                self.builders.iter_mut().zip(vectors.iter().take(self.columns.len()).chain([&origins]))
+            {
                 builder.append(vector, from, count)?;
             }
             from += count;

@@ -50,4 +50,5 @@ pub use transaction::{
     WriteOutcome,
 };
 pub use verify::{Report, verify, verify_in};
+pub use version::counted_rows;
 pub use zone_map::ZoneMap;

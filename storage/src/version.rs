@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kernels::vector::Vector;
+use kernels::vector::{Values, Vector};
 
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;
@@ -108,9 +108,19 @@ impl StoreVersion {
     }
 }
 
-/// Checks vectors against columns before anything is done with them.
+/// Completes the vectors of rows that are to be stored: those of a table without columns are told by a vector that counts
+/// them.
+pub fn counted_rows(mut vectors: Vec<Vector>, rows: usize) -> Vec<Vector> {
+    if vectors.is_empty() && rows > 0 {
+        vectors.push(Vector::constant(Values::I32(vec![0].into()), rows));
+    }
+    vectors
+}
+
+/// Checks vectors against columns before anything is done with them. Rows without columns come as [`counted_rows`].
 pub(crate) fn check_rows(columns: &[ColumnDefinition], vectors: &[Vector]) -> Result<usize> {
-    if vectors.len() != columns.len() {
+    let counts_only = columns.is_empty() && vectors.len() == 1;
+    if vectors.len() != columns.len() && !counts_only {
         return Err(StorageError::Misuse(format!(
             "{} vectors for a table of {} columns",
             vectors.len(),

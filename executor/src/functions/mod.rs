@@ -133,6 +133,7 @@ const TOPICS: &[&[FunctionEntry]] = &[
     hashes::TABLE,
     identifiers::TABLE,
     integers::TABLE,
+    json::assign::TABLE,
     json::build::TABLE,
     json::change::TABLE,
     json::each::TABLE,

@@ -52,6 +52,9 @@ pub struct Modify {
     pub conflict: Option<Conflict>,
     /// WHEN clauses of MERGE.
     pub arms: Vec<MergeArm>,
+    /// WITH CHECK OPTION of the views that the statement goes through: name, and condition over the wide row of a new row
+    /// alone.
+    pub check_options: Vec<(EcoString, Expr)>,
     /// RETURNING over the wide row; the node returns rows only when set, otherwise one row with one int8, the number
     /// of rows changed.
     pub returning: Option<Vec<Expr>>,
@@ -91,8 +94,6 @@ pub struct Target {
     pub keys: Vec<TargetKey>,
     /// Exclusion constraints, and keys WITHOUT OVERLAPS.
     pub exclusions: Vec<TargetExclusion>,
-    /// WITH CHECK OPTION of the views that the statement goes through: name and condition.
-    pub check_options: Vec<(EcoString, Expr)>,
 }
 
 /// A column of a target.
@@ -284,7 +285,8 @@ impl Modify {
     }
     /// Calls `visit` on each expression over the wide row.
     pub fn for_each_wide_expr<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
-        wide_exprs(self.conflict.as_ref(), &self.arms, self.returning.as_deref(), visit);
+        let returning = self.returning.as_deref();
+        wide_exprs(self.conflict.as_ref(), &self.arms, &self.check_options, returning, visit);
     }
 }
 
@@ -292,6 +294,7 @@ impl Modify {
 pub fn wide_exprs<'a>(
     conflict: Option<&'a Conflict>,
     arms: &'a [MergeArm],
+    check_options: &'a [(EcoString, Expr)],
     returning: Option<&'a [Expr]>,
     visit: &mut dyn FnMut(&'a Expr),
 ) {
@@ -305,6 +308,7 @@ pub fn wide_exprs<'a>(
             MergeAction::Update(values) | MergeAction::Insert(values) => values.iter().for_each(&mut *visit),
         }
     }
+    check_options.iter().for_each(|(_, condition)| visit(condition));
     returning.unwrap_or_default().iter().for_each(visit);
 }
 
@@ -312,6 +316,7 @@ pub fn wide_exprs<'a>(
 pub fn wide_exprs_mut(
     conflict: Option<&mut Conflict>,
     arms: &mut [MergeArm],
+    check_options: &mut [(EcoString, Expr)],
     returning: Option<&mut [Expr]>,
     visit: &mut dyn FnMut(&mut Expr),
 ) {
@@ -327,5 +332,6 @@ pub fn wide_exprs_mut(
             }
         }
     }
+    check_options.iter_mut().for_each(|(_, condition)| visit(condition));
     returning.unwrap_or_default().iter_mut().for_each(visit);
 }

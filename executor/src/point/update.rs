@@ -127,7 +127,7 @@ impl PointUpdate {
         let [target] = plan.targets.as_slice() else { return None };
         let demands_nothing = target.generated.is_empty()
             && target.checks.is_empty()
-            && target.check_options.is_empty()
+            && plan.check_options.is_empty()
             && target.columns.iter().all(|column| column.computed.is_none())
             && plan.foreign_keys.is_empty()
             && plan.marks.is_empty();

@@ -250,6 +250,10 @@ impl Analyzer<'_> {
             return Ok(None);
         }
         if clause.iter().all(|node| node.node.is_none()) {
+            if targets.iter().all(|target| target.junk) {
+                let message = "SELECT DISTINCT must have at least one column";
+                return Err(error(SqlState::SYNTAX_ERROR, message, None));
+            }
             for target in targets.iter().filter(|target| !target.junk) {
                 let ty = if target.expr.ty.oid == oids::UNKNOWN { oids::TEXT } else { target.expr.ty.oid };
                 self.equality(ty, target.location)?;

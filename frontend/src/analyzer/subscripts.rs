@@ -103,7 +103,7 @@ impl Analyzer<'_> {
     ) -> Result<Expr> {
         let value = self.resolved(value, location)?;
         if value.ty.oid == oids::JSONB {
-            return self.jsonb_subscript(value, steps, location);
+            return self.jsonb_subscript(value, steps);
         }
         let element = type_subscript(value.ty.oid);
         let Some(element) = element else {
@@ -214,19 +214,27 @@ impl Analyzer<'_> {
     }
 
     /// `jsonb[subscript]`: the same as `#>` with the subscripts as text.
-    fn jsonb_subscript(
-        &mut self,
-        value: Expr,
-        steps: &[pg_query::protobuf::Node],
-        location: Location,
-    ) -> Result<Expr> {
+    fn jsonb_subscript(&mut self, value: Expr, steps: &[pg_query::protobuf::Node]) -> Result<Expr> {
+        let (path, _) = self.jsonb_path(steps)?;
+        let kind = ExprKind::Array { elements: path, element_type: oids::TEXT };
+        let path = Expr { kind, ty: plain(oids::TEXT_ARRAY) };
+        let function = builtin()
+            .functions_by_name("jsonb_extract_path")
+            .next()
+            .ok_or_else(|| types::PgError::internal("no function jsonb_extract_path"))?;
+        Ok(self.call(function.reference(function.name.clone()), vec![value, path], oids::JSONB))
+    }
+
+    /// Returns jsonb's subscripts as text, and whether the first is an integer (`jsonb_subscript_transform`).
+    pub(super) fn jsonb_path(&mut self, steps: &[pg_query::protobuf::Node]) -> Result<(Vec<Expr>, bool)> {
         let mut path = Vec::with_capacity(steps.len());
+        let mut first_is_integer = false;
         for step in steps {
             let Some(NodeEnum::AIndices(indices)) = &step.node else { continue };
             if indices.is_slice {
                 let message = "jsonb subscript does not support slices";
-                let at = raw::inner(&indices.uidx).and_then(raw::location).or(location);
-                return Err(error(SqlState::DATATYPE_MISMATCH, message, at));
+                let bound = raw::inner(&indices.uidx).or_else(|| raw::inner(&indices.lidx));
+                return Err(error(SqlState::DATATYPE_MISMATCH, message, bound.and_then(raw::location)));
             }
             let Some(node) = raw::inner(&indices.uidx) else { continue };
             let at = raw::location(node);
@@ -242,21 +250,16 @@ impl Analyzer<'_> {
             let Some(index) = index else {
                 let message = format!("subscript type {} is not supported", type_name(source));
                 return Err(error(SqlState::DATATYPE_MISMATCH, message, at)
-                    .with_detail("jsonb subscript must be coercible to either integer or text."));
+                    .with_hint("jsonb subscript must be coercible to either integer or text."));
             };
+            first_is_integer |= number && path.is_empty();
             path.push(if number {
                 Expr { kind: ExprKind::CoerceViaIo(Box::new(index)), ty: target }
             } else {
                 index
             });
         }
-        let kind = ExprKind::Array { elements: path, element_type: oids::TEXT };
-        let path = Expr { kind, ty: plain(oids::TEXT_ARRAY) };
-        let function = builtin()
-            .functions_by_name("jsonb_extract_path")
-            .next()
-            .ok_or_else(|| types::PgError::internal("no function jsonb_extract_path"))?;
-        Ok(self.call(function.reference(function.name.clone()), vec![value, path], oids::JSONB))
+        Ok((path, first_is_integer))
     }
 }
 

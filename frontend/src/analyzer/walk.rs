@@ -22,7 +22,7 @@ pub(super) fn for_each_expr<'a>(query: &'a Query, visit: &mut dyn FnMut(&'a Expr
             for_each_expr(&modify.source, visit);
             modify.input.iter().for_each(&mut *visit);
             let returned = modify.returning.as_ref().map(|returning| returning.exprs.as_slice());
-            wide_exprs(modify.conflict.as_ref(), &modify.arms, returned, visit);
+            wide_exprs(modify.conflict.as_ref(), &modify.arms, &modify.check_options, returned, visit);
         }
         QueryBody::Values { rows, .. } => rows.iter().flatten().for_each(visit),
         QueryBody::SetOperation(operation) => {
@@ -81,7 +81,13 @@ pub(super) fn for_each_expr_mut(query: &mut Query, visit: &mut dyn FnMut(&mut Ex
             for_each_expr_mut(&mut modify.source, visit);
             modify.input.iter_mut().for_each(&mut *visit);
             let returned = modify.returning.as_mut().map(|returning| returning.exprs.as_mut_slice());
-            wide_exprs_mut(modify.conflict.as_mut(), &mut modify.arms, returned, visit);
+            wide_exprs_mut(
+                modify.conflict.as_mut(),
+                &mut modify.arms,
+                &mut modify.check_options,
+                returned,
+                visit,
+            );
         }
         QueryBody::Values { rows, .. } => rows.iter_mut().flatten().for_each(visit),
         QueryBody::SetOperation(operation) => {

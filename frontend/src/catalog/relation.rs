@@ -115,6 +115,17 @@ pub enum CheckOption {
     Cascaded,
 }
 
+impl CheckOption {
+    /// Returns what a view's options say.
+    pub fn of(options: &[EcoString]) -> Option<Self> {
+        options.iter().find_map(|option| match option.as_str() {
+            "check_option=local" => Some(Self::Local),
+            "check_option=cascaded" => Some(Self::Cascaded),
+            _ => None,
+        })
+    }
+}
+
 /// How long a relation lives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Persistence {

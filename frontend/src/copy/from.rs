@@ -149,7 +149,7 @@ impl Sink<'_> {
     pub(super) fn push(&mut self, loaded: Loaded) -> Result<()> {
         match self {
             Sink::Bulk(writer, _, lines, rows) => {
-                writer.append(&loaded.vectors)?;
+                writer.append(&storage::counted_rows(loaded.vectors, loaded.rows as usize))?;
                 lines.push(*rows, loaded.line_numbers);
                 *rows += loaded.rows;
             }

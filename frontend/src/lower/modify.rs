@@ -30,6 +30,7 @@ impl Lowering<'_> {
             target_scan: plan.target_scan,
             conflict: lowered.conflict,
             arms: lowered.arms,
+            check_options: lowered.check_options,
             returning: lowered.returning,
         };
         self.finish(NodeKind::Modify(Box::new(modify)), plan.columns.clone(), rows)

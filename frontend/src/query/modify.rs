@@ -1,5 +1,6 @@
 //! Analyzed statements that change a table.
 
+use ecow::EcoString;
 use executor::expr::{ColumnId, Expr};
 use executor::plan::{Conflict, ForeignKey, InputShape, MergeArm, ModifyKind, Target};
 use types::{TypeRef, oids};
@@ -23,15 +24,17 @@ pub struct Modify {
     pub targets: Vec<Target>,
     /// Foreign keys between the targets.
     pub foreign_keys: Vec<ForeignKey>,
-    /// Ids of the wide row (see [`executor::plan::Modify`]) that `conflict`, `arms` and `returning` are over.
+    /// Ids of the wide row (see [`executor::plan::Modify`]) that `conflict`, `arms`, `check_options` and `returning` are over.
     pub row: WideRow,
     /// ON CONFLICT.
     pub conflict: Option<Conflict>,
     /// WHEN clauses of MERGE.
     pub arms: Vec<MergeArm>,
+    /// WITH CHECK OPTION of the views that the statement goes through: name and condition.
+    pub check_options: Vec<(EcoString, Expr)>,
     /// RETURNING.
     pub returning: Option<Returning>,
-    /// Subqueries of `conflict`, `arms` and `returning`.
+    /// Subqueries of `conflict`, `arms`, `check_options` and `returning`.
     pub subqueries: Vec<Query>,
     /// Id of the number of rows, the result without RETURNING.
     pub count: ColumnId,

@@ -29,7 +29,7 @@ pub(super) fn run(
     params: &[Datum],
     destination: &mut Destination<'_>,
 ) -> Result<String> {
-    let (options, analyze) = options(statement)?;
+    let (options, analyze, generic) = options(statement)?;
     let mut inner = source.inner();
     if let NodeEnum::CreateTableAsStmt(_) | NodeEnum::DeclareCursorStmt(_) = inner.node()? {
         if analyze && matches!(inner.node()?, NodeEnum::CreateTableAsStmt(_)) {
@@ -55,8 +55,11 @@ pub(super) fn run(
     ) {
         return Err(PgError::not_supported("EXPLAIN of this statement"));
     }
-    let params = bound.as_deref().unwrap_or(params);
-    let planned = query::plan(session, &inner, params)?;
+    let params = if generic { &[] } else { bound.as_deref().unwrap_or(params) };
+    let planned = match generic {
+        true => query::plan_generic(session, &inner)?,
+        false => query::plan(session, &inner, params)?,
+    };
     let report = if analyze {
         super::refuse_plan(session, &planned, inner.node()?)?;
         let access = session.access()?;
@@ -73,7 +76,8 @@ pub(super) fn run(
     Ok("EXPLAIN".to_owned())
 }
 
-fn options(statement: &ExplainStmt) -> Result<(Options, bool)> {
+/// Returns what to show, and whether ANALYZE and GENERIC_PLAN are given.
+fn options(statement: &ExplainStmt) -> Result<(Options, bool, bool)> {
     let mut options = Options::default();
     let mut analyze = false;
     let (mut timing, mut wal, mut serialize, mut generic) = (false, false, false, false);
@@ -114,10 +118,7 @@ fn options(statement: &ExplainStmt) -> Result<(Options, bool)> {
         let message = "EXPLAIN options ANALYZE and GENERIC_PLAN cannot be used together";
         return Err(PgError::new(SqlState::INVALID_PARAMETER_VALUE, message));
     }
-    if generic {
-        return Err(PgError::not_supported("EXPLAIN (GENERIC_PLAN)"));
-    }
-    Ok((options, analyze))
+    Ok((options, analyze, generic))
 }
 
 /// Reads the SERIALIZE option: whether results are to be turned into their wire form, which happens anyway.

@@ -248,12 +248,24 @@ pub fn result_columns(statement: &Statement) -> Option<Vec<FieldDescription>> {
 /// # Errors
 /// The analyzer's and the optimizer's.
 pub fn plan(session: &mut Session, source: &Source, params: &[Datum]) -> Result<Planned> {
+    plan_text(session, source, params, params.is_empty())
+}
+
+/// As [`plan`], without values of the parameters, whose types are to be found out.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_generic(session: &mut Session, source: &Source) -> Result<Planned> {
+    plan_text(session, source, &[], false)
+}
+
+fn plan_text(session: &mut Session, source: &Source, params: &[Datum], fixed: bool) -> Result<Planned> {
     let types = session.param_types(params.len());
     loop {
         let access = session.access()?;
         let node = source.node()?;
         let current = super::current_of::resolve(session, node, true)?;
-        let analyzed = analyze(&access, current.as_ref().unwrap_or(node), &types, false)?;
+        let analyzed = analyze(&access, current.as_ref().unwrap_or(node), &types, fixed)?;
         let planned = plan_statement(session, &analyzed.statement, params)?;
         if !session.lock_planned(&planned)? {
             return Ok(planned);

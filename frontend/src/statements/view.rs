@@ -117,11 +117,7 @@ fn check_option(statement: &ViewStmt, options: &mut Vec<ecow::EcoString>) -> Opt
     if let Some(written) = written {
         options.push(format!("check_option={written}").into());
     }
-    options.iter().find_map(|option| match option.as_str() {
-        "check_option=local" => Some(CheckOption::Local),
-        "check_option=cascaded" => Some(CheckOption::Cascaded),
-        _ => None,
-    })
+    CheckOption::of(options)
 }
 
 /// Returns what a view depends on.

@@ -107,7 +107,7 @@ impl Transaction {
         let rows = check_rows(heap.columns(), vectors)?;
         let mut ids = Vec::with_capacity(rows);
         for lane in 0..rows {
-            let row = heap.layout.encode(vectors, lane)?;
+            let row = heap.layout.encode(&vectors[..heap.columns().len()], lane)?;
             ids.push(self.insert_into(&heap, &row).map_err(|error| error.at_row(lane as u64))?);
         }
         Ok(ids)

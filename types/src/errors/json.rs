@@ -86,6 +86,19 @@ pub fn path_not_an_integer(position: usize, element: &str) -> PgError {
         format!("path element at position {position} is not an integer: \"{element}\""),
     )
 }
+/// `path element at position 1 is out of range: -3`
+pub fn path_out_of_range(position: usize, index: i64) -> PgError {
+    misuse(format!("path element at position {position} is out of range: {index}"))
+}
+/// A path that goes on below a scalar.
+pub fn key_of_scalar() -> PgError {
+    misuse("cannot replace existing key")
+        .with_detail("The path assumes key is a composite object, but it is a scalar value.")
+}
+/// `j[NULL] = ...`
+pub fn null_subscript() -> PgError {
+    PgError::new(SqlState::NULL_VALUE_NOT_ALLOWED, "jsonb subscript in assignment must not be null")
+}
 /// `path element at position 1 is null`
 pub fn path_null(position: usize) -> PgError {
     PgError::new(SqlState::NULL_VALUE_NOT_ALLOWED, format!("path element at position {position} is null"))

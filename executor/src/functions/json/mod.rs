@@ -1,5 +1,6 @@
 //! Functions on json and jsonb.
 //!
+//! * `assign`: assignment to subscripts
 //! * `write`: values of any type as JSON
 //! * `build`: to_json, json_build_*, json_object
 //! * `get`: elements, paths, lengths, types, comparison, casts
@@ -9,6 +10,7 @@
 //! * `populate`: JSON to records
 //! * `standard`: what SQL/JSON syntax calls
 
+pub(super) mod assign;
 pub(super) mod build;
 pub(super) mod change;
 pub(super) mod each;

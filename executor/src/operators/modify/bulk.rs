@@ -40,7 +40,7 @@ pub(super) fn is_possible(run: &Run<'_>, plan: &Modify) -> Result<bool> {
 
 fn is_plain(run: &Run<'_>, plan: &Modify, target: &Target) -> Result<bool> {
     let computed = target.columns.iter().filter(|column| column.computed.is_some()).count();
-    let demands = computed + target.generated.len() + target.checks.len() + target.check_options.len();
+    let demands = computed + target.generated.len() + target.checks.len() + plan.check_options.len();
     let indexes = lookup::current(run, target.table)?.indexes();
     let stored_key = target.keys.iter().all(|key| keeps(&indexes, key.index));
     Ok(plan.returning.is_none()
@@ -69,6 +69,7 @@ fn insert(run: &Run<'_>, plan: &Modify, target: &Target, rows: &RowSet) -> Resul
         let vectors = columns
             .map(|((vector, definition), column)| to_storage(vector, definition, column.ty))
             .collect::<Result<Vec<_>>>()?;
+        let vectors = storage::counted_rows(vectors, batch.len);
         let inserted = run.context.transaction()?.lock().insert(TableId(target.table), &vectors);
         match inserted {
             Ok(inserted) => count += inserted as i64,

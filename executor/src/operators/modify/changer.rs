@@ -12,8 +12,8 @@ use types::{Datum, Oid, PgError, Result, TypeRef};
 use super::exclusion::Excluder;
 use super::foreign::Event;
 use super::keys::{Holder, KeyIndex, keeps_all_keys};
-use super::lookup;
 use super::settle::Time;
+use super::{lookup, wide};
 use crate::execute::Run;
 use crate::plan::{Modify, Target};
 use crate::rows::RowEvaluator;
@@ -166,12 +166,15 @@ impl<'r> Changer<'r> {
     }
 
     fn check_options(&mut self, target: usize, row: &[Datum]) -> Result<()> {
-        let evaluator = self.evaluator();
-        let run = self.run;
-        let table = self.table(target)?;
-        for (view, condition) in &table.target.check_options {
-            if !evaluator.is_true(condition, row)? {
-                return Err(integrity::check_option_violated(view, &failing_row(run, row, table.target)));
+        if target != 0 || self.plan.check_options.is_empty() {
+            return Ok(());
+        }
+        let (evaluator, run) = (self.evaluator(), self.run);
+        let table = self.table(target)?.target;
+        let wide = wide::assemble(None, Some((None, row)), "", table.columns.len(), &[]);
+        for (view, condition) in &self.plan.check_options {
+            if !evaluator.is_true(condition, &wide)? {
+                return Err(integrity::check_option_violated(view, &failing_row(run, row, table)));
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use storage::{RowId, RowLockMode};
 use types::errors::integrity;
-use types::{Datum, PgError, Result};
+use types::{Datum, PgError, Result, SqlState};
 
 use super::Statement;
 use super::changer::{Change, Taken, name_of};
@@ -19,7 +19,9 @@ impl Statement<'_> {
         input: &[Datum],
     ) -> Result<()> {
         self.changer.check_row(0, &mut new)?;
-        let arbiters = conflict.arbiters.as_deref();
+        let deferrable = if conflict.arbiters.is_none() { self.deferrable_key() } else { None };
+        let earlier = deferrable.as_ref().map(|(_, earlier)| earlier.as_slice());
+        let arbiters = conflict.arbiters.as_deref().or(earlier);
         let locks = self.changer.run.context.transaction()?.lock().locks_len();
         loop {
             let holder = self.changer.conflicting(0, &new, arbiters)?;
@@ -32,16 +34,15 @@ impl Statement<'_> {
                     return Err(integrity::conflict_row_twice());
                 }
                 Some(Holder::Fresh) => return Ok(()),
-                None => match self.changer.insert_unless(0, &new, arbiters)? {
-                    Ok(_) if arbiters.is_none() && self.deferrable_key().is_some() => {
-                        return Err(self.deferrable_key().unwrap_or_else(|| PgError::internal("no key")));
+                None => {
+                    match self.insert_unless(&new, arbiters, deferrable.as_ref().map(|(error, _)| error))? {
+                        Ok(made) => return self.changed(Change::inserted(made, new, "INSERT"), input),
+                        Err(other) => {
+                            self.changer.run.context.transaction()?.lock().unlock_keys_to(locks);
+                            other
+                        }
                     }
-                    Ok(made) => return self.changed(Change::inserted(made, new, "INSERT"), input),
-                    Err(other) => {
-                        self.changer.run.context.transaction()?.lock().unlock_keys_to(locks);
-                        other
-                    }
-                },
+                }
             };
             let Some(update) = &conflict.update else {
                 return self.changer.require_visible(0, id);
@@ -57,13 +58,35 @@ impl Statement<'_> {
         }
     }
 
-    /// Returns the error of a row that no key is in the way of, if some key cannot say so.
-    fn deferrable_key(&self) -> Option<PgError> {
+    /// Inserts a row that no key is in the way of. `refusal` is the error of coming to a key that cannot say so.
+    fn insert_unless(
+        &mut self,
+        new: &[Datum],
+        arbiters: Option<&[usize]>,
+        refusal: Option<&PgError>,
+    ) -> Result<std::result::Result<RowId, RowId>> {
+        let outcome = self.changer.insert_unless(0, new, arbiters);
+        match (outcome, refusal) {
+            (outcome, None) => outcome,
+            (Ok(Ok(_)), Some(refusal)) => Err(refusal.clone()),
+            (Err(error), Some(refusal)) if error.sqlstate() == SqlState::UNIQUE_VIOLATION => {
+                Err(refusal.clone())
+            }
+            (outcome, Some(_)) => outcome,
+        }
+    }
+
+    /// Returns the error of coming to the first deferrable key, if there is one, and the keys that are looked at before
+    /// it (`ExecCheckIndexConstraints` goes by the oids of the indexes).
+    fn deferrable_key(&self) -> Option<(PgError, Vec<usize>)> {
         let target = self.plan.target()?;
-        let keys = target.keys.iter().filter(|key| key.deferrable).map(|key| &key.name);
-        let exclusions = target.exclusions.iter().filter(|exclusion| exclusion.deferrable);
-        let name = keys.chain(exclusions.map(|exclusion| &exclusion.name)).next()?;
-        Some(integrity::deferrable_arbiter(name_of(target), name))
+        let keys = target.keys.iter().map(|key| (key.index, key.deferrable, &key.name));
+        let exclusions = target.exclusions.iter().map(|key| (key.index, key.deferrable, &key.name));
+        let all = keys.chain(exclusions);
+        let (first, _, name) =
+            all.clone().filter(|(_, deferrable, _)| *deferrable).min_by_key(|(index, ..)| *index)?;
+        let earlier = all.enumerate().filter(|(_, (index, ..))| *index < first).map(|(position, _)| position);
+        Some((integrity::deferrable_arbiter(name_of(target), name), earlier.collect()))
     }
 
     /// Does DO UPDATE on a row that is locked.

@@ -130,7 +130,8 @@ impl Stream<'_> {
     fn stored(&mut self, batch: &Batch, new: usize) -> Result<Vec<Vector>> {
         let target = self.target;
         let columns = batch.columns.iter().skip(new).zip(&self.writing()?.stored).zip(&target.columns);
-        columns.map(|((vector, stored), column)| to_storage(vector, stored, column.ty)).collect()
+        let vectors = columns.map(|((vector, stored), column)| to_storage(vector, stored, column.ty));
+        Ok(storage::counted_rows(vectors.collect::<Result<_>>()?, batch.len))
     }
 
     /// Raises the error of the first row that has a null where none may be.

@@ -14,6 +14,9 @@ use crate::catalog::builtin::CastContext;
 use crate::catalog::type_names::type_name;
 use crate::catalog::{ColumnInfo, Relation};
 
+/// Subscripts of an array, at most (`MAXDIM`).
+const ARRAY_DIMENSIONS_MAX: usize = 6;
+
 impl Analyzer<'_> {
     /// Converts a value to the type of the column it is assigned to.
     pub(super) fn assign(&mut self, expr: Expr, column: &ColumnInfo, location: Location) -> Result<Expr> {
@@ -64,11 +67,21 @@ impl Analyzer<'_> {
             }
             return Err(unsupported("assignment to a field", column_location));
         };
-        if indirection.iter().any(|part| !matches!(part.node, Some(NodeEnum::AIndices(_)))) {
-            return Err(unsupported("assignment to a field of an array element", column_location));
+        let further = indirection.iter().position(|part| !matches!(part.node, Some(NodeEnum::AIndices(_))));
+        if let Some(at) = further {
+            let Some(NodeEnum::String(field)) = &indirection[at].node else {
+                return Err(unsupported("assignment to all fields", column_location));
+            };
+            let ty = part_type(column.ty, &indirection[..at]).unwrap_or(column.ty);
+            return self.refuse_field(&ColumnInfo { ty, ..column.clone() }, &field.sval, column_location);
         }
         if column.ty.oid == oids::JSONB {
-            return Err(unsupported("assignment to a part of a jsonb value", column_location));
+            let (path, array_expected) = self.jsonb_path(indirection)?;
+            let value = self.part_value(value, column, column.ty, location, column_location)?;
+            let array_expected = Expr::constant(Datum::Bool(array_expected), plain(oids::BOOL));
+            let mut args = vec![base, value, array_expected];
+            args.extend(path);
+            return Ok(assignment("surus_jsonb_assign", args, column.ty));
         }
         let Some(wanted) = part_type(column.ty, indirection) else {
             let message = format!(
@@ -79,18 +92,14 @@ impl Analyzer<'_> {
             let place = column_location.filter(|_| !matches!(base.kind, ExprKind::Const(_)));
             return Err(error(SqlState::DATATYPE_MISMATCH, message, place));
         };
-        let source = value.ty.oid;
-        let converted = self.coerce_to_target(value, wanted, CastContext::Assignment, location)?;
-        let value = converted.ok_or_else(|| {
+        if indirection.len() > ARRAY_DIMENSIONS_MAX {
             let message = format!(
-                "subscripted assignment to \"{}\" requires type {} but expression is of type {}",
-                column.name,
-                type_name(wanted.oid),
-                type_name(source)
+                "number of array dimensions ({}) exceeds the maximum allowed ({ARRAY_DIMENSIONS_MAX})",
+                indirection.len()
             );
-            error(SqlState::DATATYPE_MISMATCH, message, column_location)
-                .with_hint("You will need to rewrite or cast the expression.")
-        })?;
+            return Err(PgError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+        }
+        let value = self.part_value(value, column, wanted, location, column_location)?;
         let is_slice = slice(indirection);
         let int4 = plain(oids::INT4);
         let mut shape = String::new();
@@ -115,14 +124,30 @@ impl Analyzer<'_> {
         let text = plain(oids::TEXT);
         let mut args = vec![base, value, Expr::constant(Datum::text(shape), text)];
         args.extend(bounds);
-        let function = FunctionRef {
-            oid: 0,
-            prosrc: "surus_array_assign".into(),
-            name: "array assignment".into(),
-            strict: false,
-            volatility: Volatility::Immutable,
-        };
-        Ok(Expr { kind: ExprKind::Call { function, args, input_collation: 0 }, ty: column.ty })
+        Ok(assignment("surus_array_assign", args, column.ty))
+    }
+
+    /// Converts what is assigned to a part of a column to that part's type.
+    fn part_value(
+        &mut self,
+        value: Expr,
+        column: &ColumnInfo,
+        wanted: TypeRef,
+        location: Location,
+        column_location: Location,
+    ) -> Result<Expr> {
+        let source = value.ty.oid;
+        let converted = self.coerce_to_target(value, wanted, CastContext::Assignment, location)?;
+        converted.ok_or_else(|| {
+            let message = format!(
+                "subscripted assignment to \"{}\" requires type {} but expression is of type {}",
+                column.name,
+                type_name(wanted.oid),
+                type_name(source)
+            );
+            error(SqlState::DATATYPE_MISMATCH, message, column_location)
+                .with_hint("You will need to rewrite or cast the expression.")
+        })
     }
 
     fn refuse_field(&self, column: &ColumnInfo, field: &str, location: Location) -> Result<Expr> {
@@ -149,7 +174,7 @@ impl Analyzer<'_> {
         let relation = &table.relation;
         let mut values: Vec<Option<Expr>> = vec![None; relation.columns.len()];
         let mut whole = vec![false; relation.columns.len()];
-        let mut row: Option<Expr> = None;
+        let mut row: Option<(Expr, Vec<Location>)> = None;
         let mut explicit = vec![false; relation.columns.len()];
         for node in list {
             let Some(NodeEnum::ResTarget(target)) = &node.node else { continue };
@@ -161,7 +186,9 @@ impl Analyzer<'_> {
                 NodeEnum::MultiAssignRef(multiple) => self.multi_assigned(multiple, &mut row)?,
                 value => Assigned::Node(value),
             };
-            explicit[position] |= !matches!(value, Assigned::Node(NodeEnum::SetToDefault(_)));
+            // A view without a default of its own gives NULL, and that is a value for the table.
+            explicit[position] |=
+                table.view.is_some() || !matches!(value, Assigned::Node(NodeEnum::SetToDefault(_)));
             let (expr, value_location) = match value {
                 Assigned::Node(NodeEnum::SetToDefault(default)) => {
                     let place = at(default.location);
@@ -170,7 +197,7 @@ impl Analyzer<'_> {
                         Some(_) => return Err(default_for_field(location)),
                         None => {}
                     }
-                    (self.default_of(relation, position)?, place)
+                    (self.updated_default(table, target, position)?, place)
                 }
                 Assigned::Node(node) => {
                     (self.within(Clause::Update, |analyzer| analyzer.expr(node))?, raw::location(node))
@@ -200,11 +227,25 @@ impl Analyzer<'_> {
         Ok(values)
     }
 
+    /// Returns what DEFAULT means in SET.
+    fn updated_default(&self, table: &Changed<'_>, target: &ResTarget, position: usize) -> Result<Expr> {
+        let own = |view: &super::ViewLayer| {
+            let column = view.relation.column_position(&target.name)?;
+            view.relation.columns.get(column)?.default.clone()
+        };
+        match &table.view {
+            Some(view) if own(view).is_none() => {
+                Ok(Expr::constant(Datum::Null, table.relation.columns[position].ty))
+            }
+            Some(_) | None => self.default_of(&table.relation, position),
+        }
+    }
+
     /// Returns the item of a row or of a subquery that a column of `(a, b) = ...` gets.
     fn multi_assigned<'n>(
         &mut self,
         multiple: &'n MultiAssignRef,
-        row: &mut Option<Expr>,
+        row: &mut Option<(Expr, Vec<Location>)>,
     ) -> Result<Assigned<'n>> {
         let mismatch = |location| {
             let message = "number of columns does not match number of values";
@@ -234,9 +275,12 @@ impl Analyzer<'_> {
                     let record = plain(oids::RECORD);
                     let comparison = Expr { kind: ExprKind::Row(fields.collect(), Vec::new()), ty: record };
                     let usage = SubqueryUse::Row { comparison: Box::new(comparison) };
-                    *row = Some(self.subquery(query, usage, record));
+                    let places =
+                        query.output.iter().map(|column| self.output_locations.get(&column.id).copied());
+                    let places = places.map(Option::flatten).collect();
+                    *row = Some((self.subquery(query, usage, record), places));
                 }
-                let Some(source) = row.clone() else {
+                let Some((source, places)) = row.clone() else {
                     return Err(PgError::internal("a row that is not there"));
                 };
                 let ty = match &source.kind {
@@ -251,7 +295,8 @@ impl Analyzer<'_> {
                 let ty = ty.ok_or_else(|| PgError::internal("a row without its item"))?;
                 let index = u32::try_from(index).unwrap_or(u32::MAX);
                 let field = Expr { kind: ExprKind::Field { arg: Box::new(source), index }, ty };
-                Ok(Assigned::Expr(field, location))
+                let place = places.get(index as usize).copied().flatten();
+                Ok(Assigned::Expr(field, place.or(location)))
             }
             source => Err(error(
                 SqlState::FEATURE_NOT_SUPPORTED,
@@ -260,6 +305,18 @@ impl Analyzer<'_> {
             )),
         }
     }
+}
+
+/// Returns a call of a function that replaces a part of its first argument.
+fn assignment(prosrc: &str, args: Vec<Expr>, ty: TypeRef) -> Expr {
+    let function = FunctionRef {
+        oid: 0,
+        prosrc: prosrc.into(),
+        name: "array assignment".into(),
+        strict: false,
+        volatility: Volatility::Immutable,
+    };
+    Expr { kind: ExprKind::Call { function, args, input_collation: 0 }, ty }
 }
 
 /// What is assigned: an expression as written, or one that is analyzed already.
@@ -298,7 +355,7 @@ pub(super) fn default_for_field(location: Location) -> PgError {
     error(SqlState::FEATURE_NOT_SUPPORTED, "cannot set a subfield to DEFAULT", location)
 }
 
-fn is_system_column(name: &str) -> bool {
+pub(super) fn is_system_column(name: &str) -> bool {
     matches!(name, "ctid" | "xmin" | "xmax" | "cmin" | "cmax" | "tableoid")
 }
 

@@ -14,7 +14,7 @@ use crate::analyzer::raw;
 use crate::analyzer::state::{Analyzer, Clause, at, error};
 use crate::analyzer::{ExpressionUse, node_expression};
 use crate::catalog::IndexKey;
-use crate::catalog::builtin::operator_class;
+use crate::catalog::builtin::{BTREE, operator_class, operator_class_by_name};
 use crate::optimizer::access::implication::implies;
 use crate::optimizer::expressions::conjuncts;
 
@@ -54,6 +54,7 @@ impl Analyzer<'_> {
         let own = self.row_item(table, &table.name, &table.row.old, false)?;
         let mut excluded = self.row_item(table, &"excluded".into(), &table.row.new, true)?;
         excluded.alias = Some("excluded".into());
+        excluded.system = None;
         self.level().items = vec![own];
         self.level().items.push(excluded);
         let base: Vec<Expr> = table
@@ -83,26 +84,28 @@ impl Analyzer<'_> {
         updates: bool,
     ) -> Result<Vec<usize>> {
         let relation = &table.relation;
+        let named = table.view.as_ref().map_or(relation, |view| &view.relation);
         if !infer.conname.is_empty() {
             let found = keys.iter().position(|key| key.constraint && key.name == infer.conname.as_str());
             let excluding = exclusions.iter().position(|exclusion| exclusion.name == infer.conname.as_str());
             return match (found, excluding) {
+                _ if table.view.is_some() => Err(no_constraint(&infer.conname, &named.name)),
                 (Some(position), _) => Ok(vec![position]),
                 (None, Some(_)) if updates => {
                     let message = "ON CONFLICT DO UPDATE not supported with exclusion constraints";
                     Err(PgError::new(SqlState::WRONG_OBJECT_TYPE, message))
                 }
                 (None, Some(position)) => Ok(vec![keys.len() + position]),
-                (None, None) => {
-                    let message = format!(
-                        "constraint \"{}\" for table \"{}\" does not exist",
-                        infer.conname, relation.name
-                    );
-                    Err(error(SqlState::UNDEFINED_OBJECT, message, None))
-                }
+                (None, None) => Err(no_constraint(&infer.conname, &named.name)),
             };
         }
-        let positions: Vec<ColumnId> = (0..).take(relation.columns.len()).map(ColumnId).collect();
+        let positions: Vec<ColumnId> = (0..).take(named.columns.len()).map(ColumnId).collect();
+        let over_table = |mut expr: Expr| {
+            if let Some(view) = &table.view {
+                view.expand(&mut expr);
+            }
+            expr
+        };
         let (mut wanted, mut demands): (Vec<Expr>, Vec<Inference>) = (Vec::new(), Vec::new());
         for node in &infer.index_elems {
             let Some(NodeEnum::IndexElem(element)) = &node.node else { continue };
@@ -116,29 +119,26 @@ impl Analyzer<'_> {
             }
             demands.push(self.inference(element)?);
             wanted.push(match raw::inner(&element.expr) {
-                Some(node) => {
-                    node_expression(node, ExpressionUse::Index, relation, &positions, self.context)?.1
-                }
+                Some(node) => over_table(
+                    node_expression(node, ExpressionUse::Index, named, &positions, self.context)?.1,
+                ),
                 None => {
-                    let position = match &table.view {
-                        Some(view) => view
-                            .relation
-                            .column_position(&element.name)
-                            .and_then(|column| view.columns.get(column))
-                            .and_then(|column| column.base),
-                        None => relation.column_position(&element.name),
-                    };
+                    let position = named.column_position(&element.name);
+                    if position.is_none() && super::assign::is_system_column(&element.name) {
+                        return Err(no_arbiter());
+                    }
                     let position = position.ok_or_else(|| {
                         let message = format!("column \"{}\" does not exist", element.name);
                         error(SqlState::UNDEFINED_COLUMN, message, at(infer.location))
                     })?;
-                    Expr::column(ColumnId(position as u32), relation.columns[position].ty)
+                    over_table(Expr::column(ColumnId(position as u32), named.columns[position].ty))
                 }
             });
         }
         let filter = match raw::inner(&infer.where_clause) {
             Some(node) => {
-                Some(node_expression(node, ExpressionUse::Check, relation, &positions, self.context)?.1)
+                let usage = ExpressionUse::Predicate;
+                Some(over_table(node_expression(node, usage, named, &positions, self.context)?.1))
             }
             None => None,
         };
@@ -160,13 +160,22 @@ impl Analyzer<'_> {
         let found = keys.iter().enumerate().filter(|(_, key)| by_key(key));
         let found: Vec<usize> = found.map(|(position, _)| position).collect();
         if found.is_empty() {
-            return Err(PgError::new(
-                SqlState::INVALID_COLUMN_REFERENCE,
-                "there is no unique or exclusion constraint matching the ON CONFLICT specification",
-            ));
+            return Err(no_arbiter());
         }
         Ok(found)
     }
+}
+
+fn no_constraint(name: &str, table: &str) -> PgError {
+    let message = format!("constraint \"{name}\" for table \"{table}\" does not exist");
+    PgError::new(SqlState::UNDEFINED_OBJECT, message)
+}
+
+fn no_arbiter() -> PgError {
+    PgError::new(
+        SqlState::INVALID_COLUMN_REFERENCE,
+        "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+    )
 }
 
 /// What an inference element says beside what is indexed.
@@ -189,6 +198,12 @@ impl Analyzer<'_> {
         let names = raw::strings(&element.collation);
         let collation = if names.is_empty() { None } else { Some(self.collation(&names, None)?) };
         let class = raw::strings(&element.opclass).last().map(|name| EcoString::from(*name));
+        if let Some(name) = &class {
+            operator_class_by_name(BTREE, name).ok_or_else(|| {
+                let message = format!("operator class \"{name}\" does not exist for access method \"btree\"");
+                PgError::new(SqlState::UNDEFINED_OBJECT, message)
+            })?;
+        }
         Ok(Inference { collation, class })
     }
 }

@@ -71,6 +71,7 @@ pub fn copy_plan(
         input: Box::new(input),
         conflict: None,
         arms: Vec::new(),
+        check_options: Vec::new(),
         returning: None,
     };
     let root = node(NodeKind::Modify(Box::new(modify)), vec![TypeRef::plain(oids::INT8)]);

@@ -36,6 +36,9 @@ impl Analyzer<'_> {
         if let Some(clause) = &insert.on_conflict_clause {
             self.on_conflict(clause, &table)?;
         }
+        if let Some(view) = &table.view {
+            view.refuse_defaults()?;
+        }
         let returning = self.returning(insert.returning_clause.as_ref(), &table, Vec::new())?;
         let shape = InputShape { new: Some(0), ..InputShape::default() };
         self.finish_modify(

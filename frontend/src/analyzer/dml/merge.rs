@@ -22,7 +22,7 @@ impl Analyzer<'_> {
         if let Some(with) = &merge.with_clause {
             if with.recursive {
                 let message = "WITH RECURSIVE is not supported for MERGE statement";
-                return Err(error(SqlState::FEATURE_NOT_SUPPORTED, message, at(with.location)));
+                return Err(PgError::new(SqlState::SYNTAX_ERROR, message));
             }
             self.with_clause(with)?;
         }
@@ -188,6 +188,9 @@ impl Analyzer<'_> {
                 (&mut row, &mut explicit),
                 Clause::Values,
             )?;
+        }
+        if let Some(view) = &table.view {
+            view.refuse_defaults()?;
         }
         self.override_values(clause.r#override, relation, &explicit, &mut row)?;
         let mut values = Vec::with_capacity(row.len());

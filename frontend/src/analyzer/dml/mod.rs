@@ -101,7 +101,12 @@ impl Analyzer<'_> {
         let name = alias.map_or(named.name.clone(), |alias| alias.aliasname.as_str().into());
         let (relation, view) = match named.kind {
             RelationKind::View { .. } => {
-                let (relation, view) = self.view_layer(&named, change, 0)?;
+                let (relation, mut view) = self.view_layer(&named, change, 0)?;
+                if view.checks_with_subqueries() {
+                    // The conditions are looked at twice, so their subqueries need ids twice.
+                    let (_, again) = self.view_layer(&named, change, view::VIEW_DEPTH_MAX)?;
+                    (view.checks, view.check_subqueries) = (again.checks, again.subqueries);
+                }
                 (relation, Some(view))
             }
             _ => (named, None),
@@ -207,14 +212,11 @@ impl Analyzer<'_> {
     fn finish_modify(&mut self, mut table: Changed<'_>, parts: Parts) -> Result<Modify> {
         let Parts { kind, assigned, mut source, mut input, mut shape, returning } = parts;
         let level = self.level();
-        let subqueries = std::mem::take(&mut level.subqueries);
+        let mut subqueries = std::mem::take(&mut level.subqueries);
         let update = level.conflict.as_ref().and_then(|conflict| conflict.update.as_ref());
         let touches = Touches::new(kind, assigned, update, &level.arms, &table);
-        let (mut targets, foreign_keys) =
-            self.targets_of(&table.relation, touches.happens, touches.columns())?;
-        if let (Some(view), Some(target)) = (&table.view, targets.first_mut()) {
-            target.check_options = view.checks.clone();
-        }
+        let (targets, foreign_keys) = self.targets_of(&table.relation, touches.happens, touches.columns())?;
+        let check_options = check_options(&table, &mut subqueries);
         let mut modify = Modify {
             kind,
             ctes: self.finish_ctes(),
@@ -226,6 +228,7 @@ impl Analyzer<'_> {
             row: WideRow::default(),
             conflict: None,
             arms: Vec::new(),
+            check_options,
             returning,
             subqueries,
             count: self.new_id(),
@@ -233,9 +236,9 @@ impl Analyzer<'_> {
         self.take_actions(&mut modify);
         let mut used = Vec::new();
         let returned = modify.returning.as_ref().map(|returning| returning.exprs.as_slice());
-        executor::plan::wide_exprs(modify.conflict.as_ref(), &modify.arms, returned, &mut |expr| {
-            walk::columns(expr, &modify.subqueries, &mut used);
-        });
+        let mut note = |expr: &Expr| walk::columns(expr, &modify.subqueries, &mut used);
+        let conflict = modify.conflict.as_ref();
+        executor::plan::wide_exprs(conflict, &modify.arms, &modify.check_options, returned, &mut note);
         shape.extra = input.len();
         let made: Vec<ColumnId> = table.row.made().into_iter().map(|(id, _)| id).collect();
         let types = source_columns(&source);
@@ -298,6 +301,21 @@ impl Analyzer<'_> {
         source.subqueries = std::mem::take(&mut self.level().subqueries);
         source
     }
+}
+
+/// Returns the conditions of WITH CHECK OPTION over the new row; their subqueries follow those that are there.
+fn check_options(table: &Changed<'_>, subqueries: &mut Vec<Query>) -> Vec<(EcoString, Expr)> {
+    let Some(view) = &table.view else { return Vec::new() };
+    let ids: Vec<ColumnId> = table.row.new.iter().map(|(id, _)| *id).collect();
+    let known = subqueries.len();
+    let conditions = view.checks.iter().map(|(name, condition)| {
+        let mut condition = view::over(condition, &ids);
+        view::shift_subqueries(&mut condition, known);
+        (name.clone(), condition)
+    });
+    let conditions = conditions.collect();
+    subqueries.extend(view.check_subqueries.iter().map(|query| view::query_over(query, &ids)));
+    conditions
 }
 
 /// Refuses to change what is not a table (`CheckValidResultRel`).

@@ -3,9 +3,10 @@
 use ecow::EcoString;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{ReturningClause, ReturningOptionKind};
-use types::{PgError, Result, SqlState};
+use types::{Result, SqlState};
 
 use super::Changed;
+use crate::analyzer::raw;
 use crate::analyzer::state::{Analyzer, Clause, Location, NamespaceItem, at, error};
 use crate::query::{OutputColumn, Returning};
 
@@ -54,7 +55,8 @@ impl Analyzer<'_> {
         }
         let targets = self.within(Clause::Returning, |analyzer| analyzer.targets(&clause.exprs))?;
         if targets.is_empty() {
-            return Err(PgError::new(SqlState::SYNTAX_ERROR, "RETURNING must have at least one column"));
+            let message = "RETURNING must have at least one column";
+            return Err(error(SqlState::SYNTAX_ERROR, message, raw::list_location(&clause.exprs)));
         }
         let mut output = Vec::with_capacity(targets.len());
         let mut exprs = Vec::with_capacity(targets.len());

@@ -207,7 +207,6 @@ impl Analyzer<'_> {
             checks,
             keys,
             exclusions,
-            check_options: Vec::new(),
         })
     }
 

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use ecow::EcoString;
 use executor::expr::{ColumnId, Expr, ExprKind};
 use pg_query::NodeEnum;
-use pg_query::protobuf::{RangeVar, SelectStmt, SetOperation};
+use pg_query::protobuf::{Node, RangeVar, SelectStmt, SetOperation};
 use types::errors::views::{ViewChange, view_column_not_updatable, view_not_updatable};
 use types::{PgError, Result};
 
 use crate::analyzer::state::{Analyzer, Clause, Level, SystemIds};
 use crate::analyzer::{raw, walk};
-use crate::catalog::{CheckOption, Relation, RelationKind};
+use crate::catalog::{CheckOption, Generated, Relation, RelationKind};
 use crate::query::Query;
 
-/// Views inside views, at most.
-const VIEW_DEPTH_MAX: u32 = 100;
+/// Views inside views, at most. A depth from here on is that of a second look at the same view.
+pub(super) const VIEW_DEPTH_MAX: u32 = 100;
 /// Numbers that the subqueries of one view may take; those of a statement are below.
 const NUMBERS: u32 = 1 << 24;
 
@@ -35,6 +35,8 @@ pub(in crate::analyzer) struct ViewLayer {
     pub(super) checks: Vec<(EcoString, Expr)>,
     /// Subqueries that `filters` name by index.
     pub(super) subqueries: Vec<Query>,
+    /// Subqueries that `checks` name by index.
+    pub(super) check_subqueries: Vec<Query>,
 }
 
 /// A column of a view.
@@ -50,6 +52,32 @@ pub(in crate::analyzer) struct ViewColumn {
 }
 
 impl ViewLayer {
+    /// Fails where a column that takes no value has a default, which INSERT would give it.
+    pub(super) fn refuse_defaults(&self) -> Result<()> {
+        for (position, column) in self.relation.columns.iter().enumerate() {
+            if column.default.is_some() {
+                self.position(position, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns an expression over the view's positions into one over the table's.
+    pub(super) fn expand(&self, expr: &mut Expr) {
+        if let ExprKind::Column(id) = &expr.kind
+            && let Some(column) = self.columns.get(id.0 as usize)
+        {
+            *expr = column.value.clone();
+            return;
+        }
+        expr.for_each_child_mut(&mut |child| self.expand(child));
+    }
+
+    /// Returns whether a condition of WITH CHECK OPTION holds a subquery.
+    pub(super) fn checks_with_subqueries(&self) -> bool {
+        self.checks.iter().any(|(_, check)| has_subquery(check))
+    }
+
     /// Returns the table's position of a view's column that is assigned to.
     pub(super) fn position(&self, column: usize, insert: bool) -> Result<usize> {
         let found = self.columns.get(column).ok_or_else(|| PgError::internal("a view without its column"))?;
@@ -73,12 +101,7 @@ pub(in crate::analyzer) fn updatable_columns(
     view: &Arc<Relation>,
 ) -> Result<Vec<bool>> {
     let (_, layer) = analyzer.view_layer(view, ViewChange::Update, 0)?;
-    let columns: Vec<bool> = layer.columns.iter().map(|column| column.base.is_some()).collect();
-    if !columns.contains(&true) {
-        let why = "Views that have no updatable columns are not automatically updatable.";
-        return Err(view_not_updatable(&view.name, ViewChange::Update, why));
-    }
-    Ok(columns)
+    Ok(layer.columns.iter().map(|column| column.base.is_some()).collect())
 }
 
 /// Returns an expression with positions replaced by ids.
@@ -129,7 +152,7 @@ impl Analyzer<'_> {
         let RelationKind::View { definition, check_option } = &view.kind else {
             return Err(PgError::internal("a view that is none"));
         };
-        if depth >= VIEW_DEPTH_MAX {
+        if depth % VIEW_DEPTH_MAX + 1 == VIEW_DEPTH_MAX {
             return Err(PgError::not_supported("views nested so deep"));
         }
         let parsed = crate::parser::parse(definition)?;
@@ -144,6 +167,9 @@ impl Analyzer<'_> {
         analyzer.number_from(NUMBERS.saturating_mul(depth + 1));
         analyzer.levels.push(Level::new());
         let (base, mut layer, own) = analyzer.layer_here(view, select, range, change, depth)?;
+        if change != ViewChange::Delete && layer.columns.iter().all(|column| column.base.is_none()) {
+            return Err(refuse("Views that have no updatable columns are not automatically updatable."));
+        }
         let own: Vec<(EcoString, Expr)> = own.into_iter().map(|filter| (view.name.clone(), filter)).collect();
         match check_option {
             Some(CheckOption::Local) => layer.checks.extend(own.iter().cloned()),
@@ -155,9 +181,6 @@ impl Analyzer<'_> {
                 }
             }
             None => {}
-        }
-        if layer.checks.iter().any(|(_, check)| has_subquery(check)) {
-            return Err(PgError::not_supported("WITH CHECK OPTION over a subquery"));
         }
         layer.filters.extend(own);
         Ok((base, layer))
@@ -195,8 +218,13 @@ impl Analyzer<'_> {
             }
             None => {
                 let computed = self.computed_columns(&base, &positions)?;
+                let is_virtual = |position: usize| {
+                    base.columns
+                        .get(position)
+                        .is_some_and(|column| column.generated == Some(Generated::Virtual))
+                };
                 let value = |position: usize, ty| {
-                    let found = computed.iter().find(|(at, _)| *at == position);
+                    let found = computed.iter().find(|(at, _)| *at == position && is_virtual(*at));
                     found.map_or_else(|| Expr::column(positions[position], ty), |(_, value)| value.clone())
                 };
                 let columns = base.columns.iter().enumerate();
@@ -216,6 +244,12 @@ impl Analyzer<'_> {
         if alias.is_none() {
             item.schema = Some(below.schema);
         }
+        let bases: Vec<Option<usize>> = match &inner {
+            Some(inner) => inner.columns.iter().map(|column| column.base).collect(),
+            None => (0..base.columns.len()).map(Some).collect(),
+        };
+        let named: Vec<(EcoString, Option<usize>)> =
+            item.columns.iter().map(|column| column.name.clone()).zip(bases).collect();
         self.level().items.push(item);
         let targets = self.within(Clause::Select, |analyzer| analyzer.targets(&select.target_list))?;
         let level = self.level();
@@ -242,10 +276,15 @@ impl Analyzer<'_> {
         let names = view.columns.iter().map(|column| column.name.clone());
         let columns = names
             .zip(targets)
-            .map(|(name, target)| {
+            .zip(&select.target_list)
+            .map(|((name, target), written)| {
                 let base = match &target.expr.kind {
                     ExprKind::Column(id) if (id.0 as usize) < base.columns.len() => Some(id.0 as usize),
-                    _ => None,
+                    // A virtual column is its expression already.
+                    _ => {
+                        let wanted = plain_name(written);
+                        named.iter().find(|(known, _)| Some(known.as_str()) == wanted).and_then(|(_, base)| *base)
+                    }
                 };
                 let system = matches!(&target.expr.kind,
                     ExprKind::Call { function, .. } if function.oid == 0 && function.prosrc.starts_with("surus_"));
@@ -260,7 +299,15 @@ impl Analyzer<'_> {
         let relation = Arc::clone(view);
         Ok((
             with_defaults(base, view, &columns),
-            ViewLayer { relation, change, columns, filters, checks, subqueries },
+            ViewLayer {
+                relation,
+                change,
+                columns,
+                filters,
+                checks,
+                subqueries,
+                check_subqueries: Vec::new(),
+            },
             filter.into_iter().collect(),
         ))
     }
@@ -281,6 +328,13 @@ fn with_defaults(base: Arc<Relation>, view: &Relation, columns: &[ViewColumn]) -
         }
     }
     Arc::new(changed)
+}
+
+/// Returns the column that a target is, if it is nothing else.
+fn plain_name(target: &Node) -> Option<&str> {
+    let Some(NodeEnum::ResTarget(target)) = &target.node else { return None };
+    let Some(NodeEnum::ColumnRef(reference)) = raw::inner(&target.val) else { return None };
+    raw::strings(&reference.fields).last().copied()
 }
 
 /// Returns the one table of a view's SELECT, or why there is none (`view_query_is_auto_updatable`).

@@ -24,6 +24,7 @@ pub use classes::{
 pub use functions::{
     Aggregate, AggregateKind, Cast, CastContext, CastMethod, Function, FunctionKind, ParameterMode, body_key,
 };
+pub(crate) use operators::BTREE;
 pub use operators::{DefaultOperators, FamilyMember, Operator};
 pub use types::{Type, TypeKind};
 

@@ -7,7 +7,7 @@ use ecow::EcoString;
 use types::Oid;
 
 /// `pg_am.oid` of btree.
-const BTREE: Oid = 403;
+pub(crate) const BTREE: Oid = 403;
 /// `pg_am.oid` of hash.
 const HASH: Oid = 405;
 

@@ -40,6 +40,7 @@ impl Planner<'_> {
             extra: ids(modify.row.extra.clone()),
             conflict: modify.conflict.clone(),
             arms: modify.arms.clone(),
+            check_options: modify.check_options.clone(),
             returning: modify.returning.as_ref().map(|returning| returning.exprs.clone()),
             columns: output.iter().map(|column| column.id).collect(),
         };

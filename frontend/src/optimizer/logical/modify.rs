@@ -1,5 +1,6 @@
 //! A statement that changes a table, as an operator that returns the rows of its RETURNING.
 
+use ecow::EcoString;
 use executor::expr::{ColumnId, Expr};
 use executor::plan::{
     Conflict, ForeignKey, InputShape, MergeArm, ModifyKind, ScanMark, Target, wide_exprs, wide_exprs_mut,
@@ -36,6 +37,8 @@ pub struct LogicalModify {
     pub conflict: Option<Conflict>,
     /// WHEN clauses, over the wide row.
     pub arms: Vec<MergeArm>,
+    /// WITH CHECK OPTION, over the wide row.
+    pub check_options: Vec<(EcoString, Expr)>,
     /// RETURNING, over the wide row.
     pub returning: Option<Vec<Expr>>,
     /// Result columns.
@@ -46,15 +49,22 @@ impl LogicalModify {
     /// Calls `visit` on each expression.
     pub fn for_each_expr<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
         self.exprs.iter().for_each(&mut *visit);
-        wide_exprs(self.conflict.as_ref(), &self.arms, self.returning.as_deref(), visit);
+        let returning = self.returning.as_deref();
+        wide_exprs(self.conflict.as_ref(), &self.arms, &self.check_options, returning, visit);
     }
     /// Calls `visit` on each expression for change.
     pub fn for_each_expr_mut(&mut self, visit: &mut dyn FnMut(&mut Expr)) {
         self.exprs.iter_mut().for_each(&mut *visit);
-        wide_exprs_mut(self.conflict.as_mut(), &mut self.arms, self.returning.as_deref_mut(), visit);
+        self.for_each_wide_expr_mut(visit);
     }
     /// Calls `visit` on each expression over the wide row for change.
     pub fn for_each_wide_expr_mut(&mut self, visit: &mut dyn FnMut(&mut Expr)) {
-        wide_exprs_mut(self.conflict.as_mut(), &mut self.arms, self.returning.as_deref_mut(), visit);
+        wide_exprs_mut(
+            self.conflict.as_mut(),
+            &mut self.arms,
+            &mut self.check_options,
+            self.returning.as_deref_mut(),
+            visit,
+        );
     }
 }

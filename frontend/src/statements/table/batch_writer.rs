@@ -38,7 +38,8 @@ impl BatchWriter {
     /// For a value that the column cannot hold.
     pub(crate) fn stored(&self, batch: &Batch) -> Result<Vec<Vector>> {
         let columns = batch.columns.iter().zip(self.stored.iter()).zip(&self.types);
-        columns.map(|((vector, stored), ty)| to_storage(vector, stored, *ty)).collect()
+        let vectors = columns.map(|((vector, stored), ty)| to_storage(vector, stored, *ty));
+        Ok(storage::counted_rows(vectors.collect::<Result<_>>()?, batch.len))
     }
 }
 

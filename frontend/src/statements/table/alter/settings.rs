@@ -8,7 +8,7 @@ use types::{PgError, Result, SqlState};
 
 use super::{attributes, put};
 use crate::analyzer::ddl::options;
-use crate::catalog::{Index, Persistence, Relation, RelationKind};
+use crate::catalog::{CheckOption, Index, Persistence, Relation, RelationKind};
 use crate::session::Session;
 use crate::statements::cluster;
 
@@ -45,6 +45,14 @@ pub(super) fn index_options(
     put(session, changed)
 }
 
+/// WITH CHECK OPTION of a view follows its options.
+fn keep_check_option(changed: &mut Relation) {
+    let wanted = CheckOption::of(&changed.options);
+    if let RelationKind::View { check_option, .. } = &mut changed.kind {
+        *check_option = wanted;
+    }
+}
+
 /// Everything that is no column and no constraint.
 pub(super) fn set(session: &mut Session, table: &Arc<Relation>, command: &AlterTableCmd) -> Result<()> {
     let mut changed = Relation::clone(table);
@@ -55,10 +63,12 @@ pub(super) fn set(session: &mut Session, table: &Arc<Relation>, command: &AlterT
                 _ => options::table_options(list(command))?,
             };
             changed.options = options::changed(&table.options, set);
+            keep_check_option(&mut changed);
             put(session, changed)
         }
         Kind::AtResetRelOptions => {
             changed.options = without(&table.options, &options::option_names(list(command)));
+            keep_check_option(&mut changed);
             put(session, changed)
         }
         Kind::AtChangeOwner => {
