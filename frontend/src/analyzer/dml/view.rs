@@ -274,15 +274,20 @@ impl Analyzer<'_> {
         }
         let own = std::mem::take(&mut self.level().subqueries);
         let names = view.columns.iter().map(|column| column.name.clone());
+        // A whole row stands for several columns, under their names.
+        let written = Some(&select.target_list).filter(|written| written.len() == targets.len());
         let columns = names
             .zip(targets)
-            .zip(&select.target_list)
-            .map(|((name, target), written)| {
+            .enumerate()
+            .map(|(position, (name, target))| {
                 let base = match &target.expr.kind {
                     ExprKind::Column(id) if (id.0 as usize) < base.columns.len() => Some(id.0 as usize),
                     // A virtual column is its expression already.
                     _ => {
-                        let wanted = plain_name(written);
+                        let wanted = match written {
+                            Some(written) => written.get(position).and_then(plain_name),
+                            None => Some(target.name.as_str()),
+                        };
                         named.iter().find(|(known, _)| Some(known.as_str()) == wanted).and_then(|(_, base)| *base)
                     }
                 };
