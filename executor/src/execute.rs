@@ -13,7 +13,7 @@ use types::{Datum, PgError, Result};
 
 use crate::batch::Batch;
 use crate::context::QueryContext;
-use crate::operators::{Flow, RowSet, Stage, Worker, collect_rows, produce};
+use crate::operators::{ActiveParts, Flow, RowSet, Stage, Worker, collect_rows, produce};
 use crate::output::{Order, Output};
 use crate::plan::{Plan, PlanNode};
 
@@ -98,6 +98,8 @@ type SharedRows = Arc<Mutex<Option<Arc<RowSet>>>>;
 #[derive(Default)]
 pub(crate) struct RunState {
     shared: Mutex<HashMap<u32, SharedRows>>,
+    /// Shared plans that change or lock rows.
+    pub(crate) parts: ActiveParts,
     pub(crate) subplans: crate::rows::SubplanCache,
     counters: Mutex<HashMap<u32, Arc<Counter>>>,
     /// Tables as they were before the statement changed them, or when it was declared.
@@ -119,15 +121,22 @@ struct Counter {
 }
 
 impl RunState {
+    /// Returns the state of a statement that begins.
+    fn of(plan: &Plan) -> Self {
+        Self { parts: ActiveParts::of(plan), ..Self::default() }
+    }
     /// Returns the state of a statement that sees these tables as they were.
-    pub(crate) fn over(tables: HashMap<u64, TableScan>) -> Self {
-        Self { kept: Mutex::new(tables), ..Self::default() }
+    pub(crate) fn over(plan: &Plan, tables: HashMap<u64, TableScan>) -> Self {
+        Self { kept: Mutex::new(tables), ..Self::of(plan) }
     }
 }
 
 impl<'a> Run<'a> {
-    /// Returns the rows of shared plan `index`, running it on first use.
+    /// Returns the rows of shared plan `index`, running it on first use; those so far of one that runs.
     pub(crate) fn shared(&self, index: u32) -> Result<Arc<RowSet>> {
+        if let Some(rows) = self.state.parts.rows_so_far(index) {
+            return Ok(Arc::new(rows));
+        }
         let slot = Arc::clone(self.state.shared.lock().entry(index).or_default());
         let mut slot = slot.lock();
         if let Some(rows) = &*slot {
@@ -141,6 +150,14 @@ impl<'a> Run<'a> {
         let rows = Arc::new(collect_rows(self, node)?);
         *slot = Some(Arc::clone(&rows));
         Ok(rows)
+    }
+    /// Returns whether the rows of shared plan `index` are there.
+    pub(crate) fn has_shared(&self, index: u32) -> bool {
+        self.state.shared.lock().get(&index).is_some_and(|slot| slot.lock().is_some())
+    }
+    /// Keeps the rows of shared plan `index`.
+    pub(crate) fn keep_shared(&self, index: u32, rows: Arc<RowSet>) {
+        self.state.shared.lock().insert(index, Arc::new(Mutex::new(Some(rows))));
     }
     /// Returns a table as the statement's snapshot shows it.
     pub(crate) fn table_scan(&self, table: u64) -> Result<TableScan> {
@@ -221,7 +238,7 @@ pub fn execute(
     context: &Arc<QueryContext>,
     sink: &mut dyn ResultSink,
 ) -> Result<ExecutionReport> {
-    let state = RunState::default();
+    let state = RunState::of(plan);
     run_into(plan, context, &state, Order::Sorted, sink)?;
     let mut nodes = HashMap::new();
     for (id, counter) in state.counters.lock().iter() {

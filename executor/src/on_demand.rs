@@ -247,7 +247,7 @@ impl Running {
             own.wait_for_turn();
             let outcome = {
                 let _entered = types::interrupt::enter(&query.context.cancel);
-                let state = RunState::over(query.tables.clone());
+                let state = RunState::over(&query.plan, query.tables.clone());
                 let order = if singly { Order::Singly } else { Order::Made };
                 let mut sink = Giver { exchange: &own, skip };
                 run_into(&query.plan, &query.context, &state, order, &mut sink)

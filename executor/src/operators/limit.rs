@@ -16,6 +16,8 @@ use crate::vectors::VectorExpr;
 struct Limit<'a> {
     run: &'a Run<'a>,
     ties: Option<Vec<(VectorExpr, types::TypeRef)>>,
+    /// Whether rows that are not asked for must not be made.
+    singly: bool,
     state: Mutex<State>,
     next: &'a dyn Stage,
 }
@@ -70,7 +72,8 @@ pub(super) fn produce(
         ),
         None => None,
     };
-    let limit = Limit { run, ties, state: Mutex::new(State { skip, left, last: None }), next: stage };
+    let singly = stage.singly() || run.state.parts.are_below(input);
+    let limit = Limit { run, ties, singly, state: Mutex::new(State { skip, left, last: None }), next: stage };
     if left == Some(0) {
         return super::run_morsels(run.context, 1, 0, stage, &|_, _| Ok(Flow::Stop));
     }
@@ -86,7 +89,7 @@ pub(super) fn produce_skipping(
     stage: &dyn Stage,
 ) -> Result<()> {
     let limit =
-        Limit { run, ties: None, state: Mutex::new(State { skip, left: None, last: None }), next: stage };
+        Limit { run, ties: None, singly: stage.singly(), state: Mutex::new(State { skip, left: None, last: None }), next: stage };
     super::sort::produce_sort(run, input, keys, &limit)
 }
 
@@ -101,7 +104,7 @@ impl Stage for Limit<'_> {
         true
     }
     fn singly(&self) -> bool {
-        self.next.singly()
+        self.singly
     }
 }
 

@@ -20,6 +20,8 @@ struct Locking<'a> {
     run: &'a Run<'a>,
     plan: &'a LockRows,
     next: &'a dyn Stage,
+    /// Whether a row is locked only when the one before has been taken.
+    one_by_one: bool,
 }
 
 struct LockingWorker<'a> {
@@ -39,7 +41,7 @@ pub(crate) enum Locked {
 
 /// Pushes the rows of the input that are there once they are locked.
 pub(super) fn produce(run: &Run<'_>, plan: &LockRows, stage: &dyn Stage) -> Result<()> {
-    let locking = Locking { run, plan, next: stage };
+    let locking = Locking { run, plan, next: stage, one_by_one: plan.one_by_one || stage.singly() };
     match plan.held {
         Some(working) => produce_rowset(run, &*run.working(working)?, &locking),
         None => produce_input(run, &plan.input, &locking),
@@ -83,7 +85,7 @@ impl Worker for LockingWorker<'_> {
                     }
                 }
             }
-            if self.locking.plan.one_by_one && self.flush(&batch, &mut same)? == Flow::Stop {
+            if self.locking.one_by_one && self.flush(&batch, &mut same)? == Flow::Stop {
                 return Ok(Flow::Stop);
             }
         }

@@ -38,6 +38,7 @@ mod recursive;
 mod rowset;
 mod scan;
 mod set_operation;
+mod shared_scan;
 pub(crate) mod sort;
 mod values;
 mod window;
@@ -48,6 +49,7 @@ pub(crate) use modify::{Changer, Event, change_rows, failing_row, name_of};
 pub use modify::{check_exclusion, to_storage};
 pub(crate) use rowset::{RowSet, gather};
 pub(crate) use scan::{Operator, operator_of};
+pub(crate) use shared_scan::ActiveParts;
 
 /// Whether the consumer wants more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,8 +128,7 @@ pub(crate) fn produce(run: &Run<'_>, node: &PlanNode, stage: &dyn Stage) -> Resu
             set_operation::produce(run, node, *operation, *all, (left, right), stage)
         }
         NodeKind::SharedScan { index, columns, .. } => {
-            let rows = run.shared(*index)?;
-            produce_rowset(run, &rows.select(columns), stage)
+            shared_scan::produce(run, *index, columns, stage)
         }
         NodeKind::RecursiveUnion { initial, step, all, working } => recursive::produce(
             run,

@@ -1,6 +1,7 @@
 //! Changes row by row, with the checks that PostgreSQL makes at each row.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use storage::{
     IndexDefinition, IndexId, InsertOutcome, RowId, RowLockMode, StorageError, TableId, WaitPolicy,
@@ -14,6 +15,7 @@ use super::foreign::Event;
 use super::keys::{Holder, KeyIndex, keeps_all_keys};
 use super::settle::Time;
 use super::{lookup, wide};
+use crate::deferred::{DoubtfulKey, DoubtfulRow};
 use crate::execute::Run;
 use crate::plan::{Modify, Target};
 use crate::rows::RowEvaluator;
@@ -41,8 +43,12 @@ pub(crate) struct Changer<'r> {
     pub(super) plan: &'r Modify,
     pub(super) tables: Vec<Table<'r>>,
     pub(super) events: Vec<Event>,
-    /// Events that the transaction has put off.
+    /// What the transaction has put off: events, and keys and rows that are in doubt.
     pub(super) late_events: Vec<Event>,
+    pub(super) late_keys: Vec<DoubtfulKey>,
+    pub(super) late_rows: Vec<DoubtfulRow>,
+    /// The plan without its input, for what is left to a later time.
+    pub(super) rest: Option<Arc<Modify>>,
     /// When this is.
     pub(super) time: Time,
     /// Rows changed.
@@ -91,6 +97,9 @@ impl<'r> Changer<'r> {
             tables,
             events: Vec::new(),
             late_events: Vec::new(),
+            late_keys: Vec::new(),
+            late_rows: Vec::new(),
+            rest: None,
             time: Time::Statement,
             count: 0,
         })

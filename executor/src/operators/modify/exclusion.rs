@@ -294,13 +294,13 @@ impl Changer<'_> {
     }
 
     /// Checks rows that could wait for the statement's end; returns those that wait longer.
-    pub(super) fn settle_exclusions(&mut self) -> Result<Vec<DoubtfulRow>> {
+    pub(super) fn settle_exclusions(&mut self) -> Result<()> {
         let (run, late) = (self.run, self.time == Time::Late);
         let mut waiting = Vec::new();
         for (target, table) in self.tables.iter_mut().enumerate() {
             let at = Checked { run, target: table.target, types: &table.types };
             for (position, excluder) in table.exclusions.iter_mut().enumerate() {
-                let doubtful = std::mem::take(&mut excluder.doubtful);
+                let doubtful = excluder.take_doubtful();
                 let exclusion = excluder.exclusion;
                 let waits =
                     !late && run.context.deferred.lock().is_deferred(exclusion.oid, exclusion.deferred);
@@ -313,7 +313,8 @@ impl Changer<'_> {
                 }
             }
         }
-        Ok(waiting)
+        self.late_rows.append(&mut waiting);
+        Ok(())
     }
 
     /// Says that rows are to be checked.
@@ -328,6 +329,11 @@ impl Changer<'_> {
 }
 
 impl Excluder<'_> {
+    /// Takes the rows that others were in the way of.
+    pub(super) fn take_doubtful(&mut self) -> Vec<RowId> {
+        std::mem::take(&mut self.doubtful)
+    }
+
     /// Checks a row again, if it is still there.
     fn settle(&self, at: Checked<'_>, id: RowId) -> Result<()> {
         let state = at.run.context.transaction()?.lock().row_state(TableId(at.target.table), id)?;

@@ -5,7 +5,6 @@
 //! events for the next round.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use storage::{RowId, RowLockMode, TableId, WaitPolicy, WriteOutcome};
 use types::errors::integrity;
@@ -15,8 +14,7 @@ use super::changer::{Changer, Taken, name_of};
 use super::lookup;
 use super::reference::{ReferenceKey, View, reference_key};
 use super::settle::Time;
-use crate::deferred::{Pending, nothing};
-use crate::plan::{ForeignKey, Modify, ReferentialAction};
+use crate::plan::{ForeignKey, ReferentialAction};
 
 /// A tuning constant: up to so many keys are looked up in an index one by one; for more the table is read.
 const KEYS_LOOKED_UP_MAX: usize = 256;
@@ -102,6 +100,7 @@ impl Changer<'_> {
                 }
             }
             self.settle_keys()?;
+            self.settle_exclusions()?;
             // Who refers to a row that goes, and is there already, is an error or is changed with it.
             for (key, read) in &found {
                 let foreign = self.foreign(*key)?;
@@ -109,21 +108,6 @@ impl Changer<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Leaves checks and actions to the end of a statement that has other parts: what those do counts, too.
-    pub(super) fn leave_events(&mut self) {
-        if self.run.plan.changing.is_empty() {
-            return;
-        }
-        let (later, left) =
-            std::mem::take(&mut self.events).into_iter().partition::<Vec<_>, _>(|event| self.waits(event));
-        self.events = later;
-        if !left.is_empty() {
-            let plan = Arc::new(Modify { input: Box::new(nothing()), ..self.plan.clone() });
-            let pending = Pending { plan, events: left, keys: Vec::new(), rows: Vec::new() };
-            self.run.state.unsettled.lock().push(pending);
-        }
     }
 
     /// Returns whether an event is for a later time. Actions other than NO ACTION cannot wait.

@@ -235,6 +235,11 @@ impl<'r> KeyIndex<'r> {
         self.doubtful.push((bytes, row.to_vec()));
     }
 
+    /// Takes the keys that two rows have for the time being.
+    pub(super) fn take_doubtful(&mut self) -> Vec<(Vec<u8>, Vec<Datum>)> {
+        std::mem::take(&mut self.doubtful)
+    }
+
     /// Returns the error of a key that is taken.
     pub(super) fn violation(&self, run: &Run<'_>, target: &Target, row: &[Datum]) -> PgError {
         let evaluator = RowEvaluator::new(run);
@@ -352,8 +357,8 @@ impl Changer<'_> {
         Ok(())
     }
 
-    /// Raises the violations of keys that could wait for the statement's end; returns those that wait longer.
-    pub(super) fn settle_keys(&mut self) -> Result<Vec<DoubtfulKey>> {
+    /// Raises the violations of keys that could wait for the statement's end; notes those that wait longer.
+    pub(super) fn settle_keys(&mut self) -> Result<()> {
         let run = self.run;
         let late = self.time == Time::Late;
         let mut waiting = Vec::new();
@@ -362,7 +367,7 @@ impl Changer<'_> {
                 if key.doubtful.is_empty() {
                     continue;
                 }
-                let doubtful = std::mem::take(&mut key.doubtful);
+                let doubtful = key.take_doubtful();
                 if !late && run.context.deferred.lock().is_deferred(key.key.oid, key.key.deferred) {
                     waiting.extend(doubtful.into_iter().map(|(bytes, row)| DoubtfulKey {
                         target,
@@ -398,6 +403,17 @@ impl Changer<'_> {
                 }
             }
         }
-        Ok(waiting)
+        self.late_keys.append(&mut waiting);
+        Ok(())
+    }
+
+    /// Forgets which stored rows have which keys: another part of the statement may have changed some.
+    pub(super) fn forget_holders(&mut self) {
+        for key in self.tables.iter_mut().flat_map(|table| &mut table.keys) {
+            key.asked.clear();
+            key.complete = false;
+            key.lookups = 0;
+            key.holders.retain(|_, holder| *holder == Holder::Fresh);
+        }
     }
 }

@@ -14,6 +14,7 @@ mod keys;
 mod lookup;
 mod merge;
 mod reference;
+mod row_by_row;
 mod settle;
 mod spans;
 mod stored;
@@ -40,6 +41,9 @@ use stream::Streamed;
 
 /// Changes the table and pushes the rows of RETURNING, or the number of rows.
 pub(super) fn produce(run: &Run<'_>, node: &PlanNode, plan: &Modify, stage: &dyn Stage) -> Result<()> {
+    if row_by_row::is_needed(run, plan, stage) {
+        return row_by_row::produce(run, node, plan, stage);
+    }
     let (input, late) = late_values(run, plan)?;
     let rows = match stream::change(run, plan)? {
         Some(Streamed::Changed(count)) => return produce_rowset(run, &count_row(count)?, stage),
@@ -98,7 +102,7 @@ fn late_values<'r>(run: &Run<'_>, plan: &'r Modify) -> Result<(&'r PlanNode, Opt
 }
 
 /// What computes the input over one version of a row of the target.
-pub(crate) type Recheck<'a> = &'a dyn Fn(&Run<'_>) -> Result<Vec<Vec<Datum>>>;
+pub(crate) type Recheck<'a> = &'a (dyn Fn(&Run<'_>) -> Result<Vec<Vec<Datum>>> + Sync);
 
 /// Changes rows that are at hand, without batches. Returns the rows of RETURNING and how many rows were changed.
 pub(crate) fn change_rows<'r>(

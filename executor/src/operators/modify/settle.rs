@@ -22,49 +22,97 @@ pub(super) enum Time {
 }
 
 impl Changer<'_> {
-    /// Stores everything, settles foreign keys and deferred keys, and returns how many rows were changed.
+    /// Settles foreign keys and keys in doubt, or leaves them to the end of the statement's last part, and returns how many rows
+    /// were changed.
     pub(super) fn finish(&mut self) -> Result<i64> {
-        let keys = self.settle_keys()?;
-        let rows = self.settle_exclusions()?;
-        self.leave_events();
-        self.settle_foreign_keys()?;
-        self.put_off(keys, rows);
+        if self.run.plan.changing.is_empty() {
+            self.settle()?;
+            self.put_off();
+        } else {
+            self.leave();
+        }
         Ok(self.count)
     }
 
+    fn settle(&mut self) -> Result<()> {
+        self.settle_keys()?;
+        self.settle_exclusions()?;
+        self.settle_foreign_keys()
+    }
+
+    /// Leaves checks and actions to the end of a statement that has other parts: what those do counts, too.
+    pub(super) fn leave(&mut self) {
+        let events = std::mem::take(&mut self.events);
+        let (mut keys, mut rows) = (Vec::new(), Vec::new());
+        for (target, table) in self.tables.iter_mut().enumerate() {
+            for (position, key) in table.keys.iter_mut().enumerate() {
+                let doubtful = key.take_doubtful().into_iter();
+                keys.extend(doubtful.map(|(bytes, row)| DoubtfulKey { target, key: position, bytes, row }));
+            }
+            for (exclusion, excluder) in table.exclusions.iter_mut().enumerate() {
+                let doubtful = excluder.take_doubtful().into_iter();
+                rows.extend(doubtful.map(|row| DoubtfulRow { target, exclusion, row }));
+            }
+        }
+        if events.is_empty() && keys.is_empty() && rows.is_empty() {
+            return;
+        }
+        let plan = self.rest();
+        let mut unsettled = self.run.state.unsettled.lock();
+        match unsettled.last_mut().filter(|last| Arc::ptr_eq(&last.plan, &plan)) {
+            Some(last) => {
+                last.events.extend(events);
+                last.keys.extend(keys);
+                last.rows.extend(rows);
+            }
+            None => unsettled.push(Pending { plan, events, keys, rows }),
+        }
+    }
+
+    /// Returns the plan without its input.
+    fn rest(&mut self) -> Arc<Modify> {
+        let plan = self.plan;
+        let without = || Arc::new(Modify { input: Box::new(nothing()), ..plan.clone() });
+        Arc::clone(self.rest.get_or_insert_with(without))
+    }
+
     /// Leaves to the transaction what waits for its end or SET CONSTRAINTS.
-    fn put_off(&mut self, keys: Vec<DoubtfulKey>, rows: Vec<DoubtfulRow>) {
+    fn put_off(&mut self) {
         let events = std::mem::take(&mut self.late_events);
+        let (keys, rows) = (std::mem::take(&mut self.late_keys), std::mem::take(&mut self.late_rows));
         if !events.is_empty() || !keys.is_empty() || !rows.is_empty() {
-            let plan = Arc::new(Modify { input: Box::new(nothing()), ..self.plan.clone() });
+            let plan = self.rest();
             self.run.context.deferred.lock().push(Pending { plan, events, keys, rows });
         }
     }
 
-    /// Makes the checks and takes the actions that a part of a statement has left to the end.
-    pub(crate) fn settle_part(&mut self, pending: &Pending) -> Result<()> {
-        self.time = Time::AllParts;
-        self.events = pending.events.clone();
-        self.settle_foreign_keys()?;
-        let (keys, rows) = (self.settle_keys()?, self.settle_exclusions()?);
-        self.put_off(keys, rows);
-        Ok(())
-    }
-
-    /// Makes checks that were put off.
-    pub(crate) fn settle_late(&mut self, pending: &Pending) -> Result<()> {
-        self.time = Time::Late;
+    /// Takes up what was left to a later time.
+    fn resume(&mut self, pending: &Pending) -> Result<()> {
         for doubtful in &pending.keys {
             let key = self.table(doubtful.target)?.keys.get_mut(doubtful.key);
             if let Some(key) = key {
                 key.recheck(doubtful.bytes.clone(), &doubtful.row);
             }
         }
-        self.settle_keys()?;
         self.doubt(&pending.rows)?;
-        self.settle_exclusions()?;
         self.events = pending.events.clone();
-        self.settle_foreign_keys()
+        Ok(())
+    }
+
+    /// Makes the checks and takes the actions that a part of a statement has left to the end.
+    pub(crate) fn settle_part(&mut self, pending: &Pending) -> Result<()> {
+        self.time = Time::AllParts;
+        self.resume(pending)?;
+        self.settle()?;
+        self.put_off();
+        Ok(())
+    }
+
+    /// Makes checks that were put off.
+    pub(crate) fn settle_late(&mut self, pending: &Pending) -> Result<()> {
+        self.time = Time::Late;
+        self.resume(pending)?;
+        self.settle()
     }
 
     /// Returns the error of the first key that a row violates, who violates the one at `position`: storage may refuse it

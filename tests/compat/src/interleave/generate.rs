@@ -1,6 +1,7 @@
 //! Makes a random script: small tables with keys of many kinds, two or three sessions, and an order of their steps.
 
 use crate::interleave::statement::{PREPARED, TABLES, reading, statement};
+use crate::interleave::stage::GID;
 use crate::isolation::{Script, Session};
 use crate::random::Random;
 
@@ -20,7 +21,7 @@ pub enum Levels {
 pub fn script(seed: u64, levels: Levels) -> Script {
     let mut random = Random::new(seed);
     let mut script = Script { setup: vec![tables(&mut random)], ..Script::default() };
-    script.teardown.push(format!("DROP TABLE IF EXISTS {} CASCADE", TABLES.join(", ")));
+    script.teardown.push("DROP VIEW IF EXISTS t; DROP TABLE IF EXISTS p, c, u, d CASCADE".to_owned());
     let count = if random.chance(60) { 2 } else { 3 };
     for number in 1..=count {
         script.sessions.push(session(&mut random, number, levels));
@@ -49,16 +50,40 @@ fn tables(random: &mut Random) -> String {
         "CREATE UNIQUE INDEX ku ON u (k, (v / 10))",
         "CREATE INDEX ku ON u (k)",
         "ALTER TABLE u ADD UNIQUE (g)",
+        "ALTER TABLE u ADD EXCLUDE USING btree (k WITH =)",
+        "ALTER TABLE u ADD EXCLUDE USING gist (int4range(k, k + 2) WITH &&) WHERE (v > 5)",
+        "ALTER TABLE u ADD EXCLUDE USING gist (int4range(k, k + 1) WITH &&) DEFERRABLE",
+        "ALTER TABLE u ADD EXCLUDE USING btree (k WITH =) DEFERRABLE INITIALLY DEFERRED",
     ]);
     let parent = random.pick(&["", "", "", "; CREATE INDEX ON p (v)", "; CREATE UNIQUE INDEX ON p (k)"]);
     let index = random.pick(&["", "; CREATE INDEX ON c (k)"]);
     let rows = "(1, 1, 10), (2, 2, 20), (3, 3, 30)";
+    let fourth = fourth(random);
     format!(
         "CREATE TABLE p (id int PRIMARY KEY, k int, v int){parent}; {child}{index}; \
          CREATE TABLE u (id int PRIMARY KEY, k int, v int, g int GENERATED ALWAYS AS (k * 2) STORED, CHECK (v < 200)); {key}; \
          INSERT INTO p VALUES {rows}; INSERT INTO c VALUES (1, 1, 10), (2, 2, 20), (3, 1, 30); \
-         INSERT INTO u (id, k, v) VALUES {rows}"
+         INSERT INTO u (id, k, v) VALUES {rows}; {fourth}"
     )
+}
+
+/// The fourth relation: what refers to a referring table or to itself, what is partly unique, or a view.
+fn fourth(random: &mut Random) -> String {
+    let actions = ["NO ACTION", "CASCADE", "SET NULL", "CASCADE"];
+    let (on_delete, on_update) = (random.pick(&actions), random.pick(&actions));
+    let actions = format!("ON DELETE {on_delete} ON UPDATE {on_update}");
+    let rows = "INSERT INTO d VALUES (1, 1, 10), (2, 1, 20), (3, 2, 30)";
+    let view = "CREATE VIEW t AS SELECT * FROM d";
+    match random.below(6) {
+        0 => format!("CREATE TABLE d (id int PRIMARY KEY, k int REFERENCES c {actions}, v int); {rows}; {view}"),
+        1 => format!("CREATE TABLE d (id int PRIMARY KEY, k int REFERENCES d {actions}, v int); {rows}; {view}"),
+        2 => format!("CREATE TABLE d (id int PRIMARY KEY, k int REFERENCES d {actions} DEFERRABLE INITIALLY DEFERRED, v int); {rows}; {view}"),
+        3 => "CREATE VIEW t AS SELECT id, k, v FROM p WHERE v < 25 WITH CHECK OPTION".to_owned(),
+        4 => format!("CREATE TABLE d (id int, k int, v int); {rows}; CREATE UNIQUE INDEX ON d (id); {view} WHERE v > 0"),
+        _ => format!(
+            "CREATE TABLE d (id int PRIMARY KEY, k int, v int, UNIQUE (k, v), FOREIGN KEY (k) REFERENCES p {actions}); {rows}; {view}"
+        ),
+    }
 }
 
 fn session(random: &mut Random, number: usize, levels: Levels) -> Session {
@@ -72,7 +97,7 @@ fn session(random: &mut Random, number: usize, levels: Levels) -> Session {
         if levels == Levels::Snapshots && random.chance(15) {
             steps.push(statement(random));
         } else {
-            transaction(random, levels, wanted - steps.len(), &mut steps);
+            transaction(random, (levels, number), wanted - steps.len(), &mut steps);
         }
     }
     session.steps = steps
@@ -83,12 +108,22 @@ fn session(random: &mut Random, number: usize, levels: Levels) -> Session {
     session
 }
 
-fn transaction(random: &mut Random, levels: Levels, steps_max: usize, steps: &mut Vec<String>) {
+fn transaction(
+    random: &mut Random,
+    (levels, number): (Levels, usize),
+    steps_max: usize,
+    steps: &mut Vec<String>,
+) {
     let level = match levels {
         Levels::Snapshots => *random.pick(&["READ COMMITTED", "REPEATABLE READ"]),
         Levels::Serializable => "SERIALIZABLE",
     };
-    steps.push(format!("BEGIN ISOLATION LEVEL {level}"));
+    let access = if random.chance(4) { " READ ONLY" } else { "" };
+    steps.push(format!("BEGIN ISOLATION LEVEL {level}{access}"));
+    if levels == Levels::Snapshots && random.chance(12) {
+        // Sooner than anybody looks who waits.
+        steps.push("SET LOCAL lock_timeout = '15ms'".to_owned());
+    }
     let mut savepoint = false;
     let mut cursor = None;
     for _ in 0..1 + random.below(steps_max.max(2)) {
@@ -97,12 +132,16 @@ fn transaction(random: &mut Random, levels: Levels, steps_max: usize, steps: &mu
                 savepoint = true;
                 "SAVEPOINT a".to_owned()
             }
-            0..=2 if savepoint => random.pick(&["ROLLBACK TO a", "ROLLBACK TO a", "RELEASE a"]).to_string(),
+            0..=2 if savepoint => {
+                random.pick(&["ROLLBACK TO a", "ROLLBACK TO a", "RELEASE a", "SAVEPOINT a"]).to_string()
+            }
             3 if cursor.is_none() => {
                 let table = *random.pick(&TABLES);
                 cursor = Some(table);
-                let tail = random.pick(&["ORDER BY id", "ORDER BY id FOR UPDATE", "FOR UPDATE", "FOR SHARE"]);
-                format!("DECLARE w CURSOR FOR SELECT * FROM {table} {tail}")
+                let tail = random.pick(&["ORDER BY id", "ORDER BY id FOR UPDATE", "FOR UPDATE", "FOR SHARE", ""]);
+                let kind = random.pick(&["", "", "SCROLL ", "NO SCROLL "]);
+                let kind = if tail.contains("FOR") { "" } else { kind };
+                format!("DECLARE w {kind}CURSOR FOR SELECT * FROM {table} {tail}").trim_end().to_owned()
             }
             3..=7 if cursor.is_some() => on_cursor(random, cursor.unwrap_or(TABLES[0])),
             4 | 5 => reading(random),
@@ -110,14 +149,23 @@ fn transaction(random: &mut Random, levels: Levels, steps_max: usize, steps: &mu
         };
         steps.push(sql);
     }
-    steps.push(if random.chance(75) { "COMMIT" } else { "ROLLBACK" }.to_owned());
+    match random.below(100) {
+        0..10 if levels == Levels::Snapshots => {
+            steps.push(format!("PREPARE TRANSACTION '{GID}{number}'"));
+            let end = if random.chance(75) { "COMMIT" } else { "ROLLBACK" };
+            steps.push(format!("{end} PREPARED '{GID}{number}'"));
+        }
+        0..75 => steps.push("COMMIT".to_owned()),
+        _ => steps.push("ROLLBACK".to_owned()),
+    }
 }
 
 fn on_cursor(random: &mut Random, table: &str) -> String {
-    match random.below(5) {
+    match random.below(6) {
         0 => format!("UPDATE {table} SET v = v + 100 WHERE CURRENT OF w RETURNING id, v"),
         1 => format!("DELETE FROM {table} WHERE CURRENT OF w RETURNING id, v"),
         2 => "FETCH ALL FROM w".to_owned(),
+        3 => random.pick(&["MOVE 1 IN w", "FETCH BACKWARD 1 FROM w", "FETCH 0 FROM w", "CLOSE w"]).to_string(),
         _ => "FETCH 1 FROM w".to_owned(),
     }
 }

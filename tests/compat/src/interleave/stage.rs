@@ -18,6 +18,9 @@ const SETTLING: Duration = Duration::from_millis(60);
 /// How long a statement may run that does not wait for another session.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Stands in scripts for what makes a transaction's name different from those of others on the server.
+pub const GID: &str = "@gid";
+
 /// What a script did on a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Played {

@@ -2,8 +2,8 @@
 
 use crate::random::Random;
 
-/// The tables: a parent, its child, and one with the rarer keys.
-pub const TABLES: [&str; 3] = ["p", "c", "u"];
+/// The tables: a parent, its child, one with the rarer keys, and a view.
+pub const TABLES: [&str; 4] = ["p", "c", "u", "t"];
 
 /// How often DDL comes, in a hundred statements.
 const DDL_PERCENT: usize = 4;
@@ -13,7 +13,7 @@ pub fn statement(random: &mut Random) -> String {
     if random.chance(DDL_PERCENT) {
         return ddl(random);
     }
-    let makers: [fn(&mut Random) -> String; 20] = [
+    let makers: [fn(&mut Random) -> String; 23] = [
         update,
         update,
         update,
@@ -34,13 +34,20 @@ pub fn statement(random: &mut Random) -> String {
         data_modifying_with,
         prepared,
         other,
+        locking_more,
+        locking_more,
+        locking_input,
     ];
     random.pick(&makers)(random)
 }
 
 /// Returns a statement that only reads, or locks.
 pub fn reading(random: &mut Random) -> String {
-    if random.chance(50) { select(random) } else { locking(random) }
+    match random.below(4) {
+        0 | 1 => select(random),
+        2 => locking(random),
+        _ => locking_more(random),
+    }
 }
 
 /// Prepared in every session, for `EXECUTE`.
@@ -258,6 +265,57 @@ fn locking(random: &mut Random) -> String {
     }
 }
 
+/// Rows are locked that stand beside what has no rows to lock.
+fn locking_more(random: &mut Random) -> String {
+    let (name, other, n) = (table(random), table(random), key(random));
+    let clause = lock_clause(random).replace("{}", " OF a");
+    let filter = predicate(random, "a");
+    let source = match random.below(9) {
+        0 => format!("LATERAL (SELECT o.v FROM {other} AS o WHERE o.k = a.id ORDER BY o.id LIMIT 1) AS x(y)"),
+        1 => format!("LATERAL (SELECT sum(o.v), count(*) FROM {other} AS o WHERE o.k = a.id) AS x(y, z)"),
+        2 => "(VALUES (1, 5), (2, 6), (3, 7)) AS x(i, y)".to_owned(),
+        3 => "generate_series(1, 3) AS x(y)".to_owned(),
+        4 => "LATERAL generate_series(1, least(a.k, 3)) AS x(y)".to_owned(),
+        5 => "LATERAL (VALUES (a.v), (a.k)) AS x(y)".to_owned(),
+        6 => format!("(SELECT k, sum(v) FROM {other} GROUP BY k) AS x(i, y)"),
+        7 => format!("(SELECT k, v FROM {other} UNION SELECT id, k FROM {name}) AS x(i, y)"),
+        _ => format!("{other} AS x(i, y)"),
+    };
+    let on = match (source.contains("x(i"), source.starts_with("generate")) {
+        (true, _) => "x.i = a.id",
+        (_, true) => "x.y = a.k",
+        (false, false) => "true",
+    };
+    let join = if random.chance(30) { "LEFT JOIN" } else { "JOIN" };
+    let shown = random.pick(&["x.y", "x.y + a.v", "(SELECT max(v) FROM p WHERE p.k = x.y)", "coalesce(x.y, 0)"]);
+    let tail = if random.chance(20) { format!(" LIMIT {n}") } else { String::new() };
+    format!(
+        "SELECT a.id, a.v, {shown} FROM {name} AS a {join} {source} ON {on} WHERE {filter} ORDER BY a.id, x.y{tail} {clause}"
+    )
+}
+
+/// What locks rows on its way to changing others.
+fn locking_input(random: &mut Random) -> String {
+    let (name, other, n) = (table(random), table(random), key(random));
+    let filter = predicate(random, "a");
+    let rows = format!("(SELECT * FROM {other} AS a WHERE {filter} ORDER BY a.id FOR UPDATE) AS x");
+    match random.below(6) {
+        0 => format!("UPDATE {name} SET v = {name}.v + x.v FROM {rows} WHERE x.id = {name}.id RETURNING {name}.id, {name}.v"),
+        1 => format!("DELETE FROM {name} USING {rows} WHERE x.k = {name}.id RETURNING {name}.*"),
+        2 => format!(
+            "INSERT INTO {name} (id, k, v) SELECT id + {n}, k + {n}, v FROM {rows} ON CONFLICT DO NOTHING RETURNING id"
+        ),
+        3 => format!("WITH x AS (SELECT * FROM {other} WHERE v > {} FOR UPDATE) SELECT * FROM x LIMIT 1", n * 5),
+        4 => format!(
+            "UPDATE {name} SET v = {name}.v + x.y FROM (VALUES (1, 100), (2, 200), (2, 300)) AS x(i, y) WHERE x.i = {name}.k RETURNING {name}.v"
+        ),
+        _ => format!(
+            "UPDATE {name} SET v = {name}.v + x.s FROM (SELECT k, sum(v) AS s FROM {other} GROUP BY k) AS x WHERE x.k = {name}.id AND {name}.v > {} RETURNING {name}.v",
+            n * 5
+        ),
+    }
+}
+
 fn select(random: &mut Random) -> String {
     let (name, other) = (table(random), table(random));
     match random.below(5) {
@@ -294,7 +352,10 @@ fn data_modifying_with(random: &mut Random) -> String {
 }
 
 fn other(random: &mut Random) -> String {
-    match random.below(5) {
+    match random.below(8) {
+        5 => format!("SELECT pg_advisory_xact_lock_shared({})", random.below(2)),
+        6 => format!("SELECT pg_advisory_lock({}) IS NULL", random.below(2)),
+        7 => format!("SELECT pg_advisory_unlock({})", random.below(2)),
         0 => format!("SELECT pg_advisory_xact_lock({})", random.below(2)),
         1 => format!("SELECT pg_try_advisory_xact_lock({})", random.below(2)),
         2 => "SET CONSTRAINTS ALL IMMEDIATE".to_owned(),
