@@ -88,8 +88,13 @@ pub(super) fn produce_skipping(
     skip: u64,
     stage: &dyn Stage,
 ) -> Result<()> {
-    let limit =
-        Limit { run, ties: None, singly: stage.singly(), state: Mutex::new(State { skip, left: None, last: None }), next: stage };
+    let limit = Limit {
+        run,
+        ties: None,
+        singly: stage.singly(),
+        state: Mutex::new(State { skip, left: None, last: None }),
+        next: stage,
+    };
     super::sort::produce_sort(run, input, keys, &limit)
 }
 

@@ -127,9 +127,7 @@ pub(crate) fn produce(run: &Run<'_>, node: &PlanNode, stage: &dyn Stage) -> Resu
         NodeKind::SetOperation { operation, all, left, right } => {
             set_operation::produce(run, node, *operation, *all, (left, right), stage)
         }
-        NodeKind::SharedScan { index, columns, .. } => {
-            shared_scan::produce(run, *index, columns, stage)
-        }
+        NodeKind::SharedScan { index, columns, .. } => shared_scan::produce(run, *index, columns, stage),
         NodeKind::RecursiveUnion { initial, step, all, working } => recursive::produce(
             run,
             node,

@@ -1,7 +1,8 @@
 //! Makes a random script: small tables with keys of many kinds, two or three sessions, and an order of their steps.
 
-use crate::interleave::statement::{PREPARED, TABLES, reading, statement};
+use crate::interleave::optimistic::BEGIN;
 use crate::interleave::stage::GID;
+use crate::interleave::statement::{PREPARED, TABLES, reading, statement};
 use crate::isolation::{Script, Session};
 use crate::random::Random;
 
@@ -15,6 +16,8 @@ pub enum Levels {
     Snapshots,
     /// SERIALIZABLE alone.
     Serializable,
+    /// REPEATABLE READ by transactions that do not wait.
+    Optimistic,
 }
 
 /// Returns the script of a seed.
@@ -75,11 +78,19 @@ fn fourth(random: &mut Random) -> String {
     let rows = "INSERT INTO d VALUES (1, 1, 10), (2, 1, 20), (3, 2, 30)";
     let view = "CREATE VIEW t AS SELECT * FROM d";
     match random.below(6) {
-        0 => format!("CREATE TABLE d (id int PRIMARY KEY, k int REFERENCES c {actions}, v int); {rows}; {view}"),
-        1 => format!("CREATE TABLE d (id int PRIMARY KEY, k int REFERENCES d {actions}, v int); {rows}; {view}"),
-        2 => format!("CREATE TABLE d (id int PRIMARY KEY, k int REFERENCES d {actions} DEFERRABLE INITIALLY DEFERRED, v int); {rows}; {view}"),
+        0 => format!(
+            "CREATE TABLE d (id int PRIMARY KEY, k int REFERENCES c {actions}, v int); {rows}; {view}"
+        ),
+        1 => format!(
+            "CREATE TABLE d (id int PRIMARY KEY, k int REFERENCES d {actions}, v int); {rows}; {view}"
+        ),
+        2 => format!(
+            "CREATE TABLE d (id int PRIMARY KEY, k int REFERENCES d {actions} DEFERRABLE INITIALLY DEFERRED, v int); {rows}; {view}"
+        ),
         3 => "CREATE VIEW t AS SELECT id, k, v FROM p WHERE v < 25 WITH CHECK OPTION".to_owned(),
-        4 => format!("CREATE TABLE d (id int, k int, v int); {rows}; CREATE UNIQUE INDEX ON d (id); {view} WHERE v > 0"),
+        4 => format!(
+            "CREATE TABLE d (id int, k int, v int); {rows}; CREATE UNIQUE INDEX ON d (id); {view} WHERE v > 0"
+        ),
         _ => format!(
             "CREATE TABLE d (id int PRIMARY KEY, k int, v int, UNIQUE (k, v), FOREIGN KEY (k) REFERENCES p {actions}); {rows}; {view}"
         ),
@@ -91,11 +102,14 @@ fn session(random: &mut Random, number: usize, levels: Levels) -> Session {
     // Who closes a circle of waits is the one that finds it: its statement began to wait last.
     session.begin.push("SET deadlock_timeout = '20ms'; SET statement_timeout = '20s'".to_owned());
     session.begin.extend(PREPARED.map(str::to_owned));
+    if levels == Levels::Optimistic {
+        session.begin.push(BEGIN.to_owned());
+    }
     let mut steps = Vec::new();
     let wanted = 4 + random.below(6);
     while steps.len() < wanted {
-        if levels == Levels::Snapshots && random.chance(15) {
-            steps.push(statement(random));
+        if levels != Levels::Serializable && random.chance(15) {
+            steps.push(sound(random, levels, statement));
         } else {
             transaction(random, (levels, number), wanted - steps.len(), &mut steps);
         }
@@ -117,6 +131,7 @@ fn transaction(
     let level = match levels {
         Levels::Snapshots => *random.pick(&["READ COMMITTED", "REPEATABLE READ"]),
         Levels::Serializable => "SERIALIZABLE",
+        Levels::Optimistic => "REPEATABLE READ",
     };
     let access = if random.chance(4) { " READ ONLY" } else { "" };
     steps.push(format!("BEGIN ISOLATION LEVEL {level}{access}"));
@@ -138,14 +153,15 @@ fn transaction(
             3 if cursor.is_none() => {
                 let table = *random.pick(&TABLES);
                 cursor = Some(table);
-                let tail = random.pick(&["ORDER BY id", "ORDER BY id FOR UPDATE", "FOR UPDATE", "FOR SHARE", ""]);
+                let tail =
+                    random.pick(&["ORDER BY id", "ORDER BY id FOR UPDATE", "FOR UPDATE", "FOR SHARE", ""]);
                 let kind = random.pick(&["", "", "SCROLL ", "NO SCROLL "]);
                 let kind = if tail.contains("FOR") { "" } else { kind };
                 format!("DECLARE w {kind}CURSOR FOR SELECT * FROM {table} {tail}").trim_end().to_owned()
             }
             3..=7 if cursor.is_some() => on_cursor(random, cursor.unwrap_or(TABLES[0])),
             4 | 5 => reading(random),
-            _ => statement(random),
+            _ => sound(random, levels, statement),
         };
         steps.push(sql);
     }
@@ -160,12 +176,24 @@ fn transaction(
     }
 }
 
+/// Returns a statement; one that is to wait for others if need be is none for who does not wait.
+fn sound(random: &mut Random, levels: Levels, maker: fn(&mut Random) -> String) -> String {
+    loop {
+        let sql = maker(random);
+        if levels != Levels::Optimistic || !sql.contains("SELECT pg_advisory") {
+            return sql;
+        }
+    }
+}
+
 fn on_cursor(random: &mut Random, table: &str) -> String {
     match random.below(6) {
         0 => format!("UPDATE {table} SET v = v + 100 WHERE CURRENT OF w RETURNING id, v"),
         1 => format!("DELETE FROM {table} WHERE CURRENT OF w RETURNING id, v"),
         2 => "FETCH ALL FROM w".to_owned(),
-        3 => random.pick(&["MOVE 1 IN w", "FETCH BACKWARD 1 FROM w", "FETCH 0 FROM w", "CLOSE w"]).to_string(),
+        3 => {
+            random.pick(&["MOVE 1 IN w", "FETCH BACKWARD 1 FROM w", "FETCH 0 FROM w", "CLOSE w"]).to_string()
+        }
         _ => "FETCH 1 FROM w".to_owned(),
     }
 }

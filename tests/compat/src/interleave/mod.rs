@@ -5,9 +5,11 @@
 //! which steps block and when they go on, and what is left in the tables. What the reference itself does not repeat is
 //! left out: who of several is let go on first, or found in a deadlock. A difference is shrunk by leaving out sessions
 //! and steps as long as there is one, and printed as a script for `surus-compat isolation`. Who of SERIALIZABLE
-//! transactions is refused is no difference; that those that commit are serializable is found out (`serial.rs`).
+//! transactions is refused is no difference; that those that commit are serializable is found out (`serial.rs`). What
+//! transactions that do not wait have to keep is in `optimistic.rs`.
 
 pub mod generate;
+mod optimistic;
 mod serial;
 mod stage;
 mod statement;
@@ -22,6 +24,7 @@ pub use stage::Played;
 use crate::isolation::Script;
 use crate::run::Scratch;
 use crate::url::ServerUrl;
+use optimistic::Broken;
 use serial::Verdict;
 use stage::Server;
 
@@ -57,6 +60,8 @@ pub struct Difference {
     pub expected: Played,
     /// What the target did.
     pub actual: Played,
+    /// What this does not keep.
+    pub promise: &'static str,
 }
 
 /// What came out.
@@ -138,8 +143,14 @@ fn work(
             Found::Unrepeatable => findings.unrepeatable += 1,
             Found::Refused(Verdict::Unknown) => findings.unknown.push(seed),
             Found::Refused(Verdict::Serializable | Verdict::Anomaly) => findings.serializable += 1,
+            Found::Broken(script, Broken { promise, expected, actual }) => {
+                let difference = Difference { seed, script, expected, actual, promise };
+                progress(Some(&difference));
+                findings.differences.push(difference);
+            }
             Found::Different(script, expected, actual) => {
-                let difference = Difference { seed, script, expected, actual };
+                let difference =
+                    Difference { seed, script, expected, actual, promise: "it is as on the reference" };
                 progress(Some(&difference));
                 findings.differences.push(difference);
             }
@@ -155,10 +166,15 @@ enum Found {
     /// Others were refused by SSI.
     Refused(Verdict),
     Different(Script, Played, Played),
+    /// Transactions that do not wait do not keep something.
+    Broken(Script, Broken),
 }
 
 impl Pair {
     fn find(&mut self, options: &InterleaveOptions, script: Script) -> Result<Found, String> {
+        if options.levels == Levels::Optimistic {
+            return self.find_broken(options, script);
+        }
         let Some(first) = self.play(&script)? else { return Ok(Found::Identical) };
         if options.levels == Levels::Serializable && is_refusal(&first.0, &first.1) {
             return Ok(match serial::verdict(&mut self.reference, &script, &first.1)? {
@@ -172,6 +188,23 @@ impl Pair {
         }
         let (script, (expected, actual)) = self.shrunk(options, script, first)?;
         Ok(Found::Different(script, expected, actual))
+    }
+
+    fn find_broken(&mut self, options: &InterleaveOptions, mut script: Script) -> Result<Found, String> {
+        let Some(mut broken) = self.broken(&script)? else { return Ok(Found::Identical) };
+        let mut changed = options.reduce;
+        while changed {
+            changed = false;
+            for candidate in smaller(&script) {
+                if let Some(again) = self.broken(&candidate)?
+                    && again.promise == broken.promise
+                {
+                    (script, broken, changed) = (candidate, again, true);
+                    break;
+                }
+            }
+        }
+        Ok(Found::Broken(script, broken))
     }
 
     /// Plays a script on both at the same time; returns what they did when it is not the same.
@@ -201,19 +234,7 @@ impl Pair {
         let mut changed = options.reduce;
         while changed {
             changed = false;
-            let mut candidates: Vec<Script> =
-                script.sessions.iter().map(|session| without_session(&script, &session.name)).collect();
-            candidates.extend(
-                script
-                    .sessions
-                    .iter()
-                    .flat_map(|session| pairs(&session.steps))
-                    .map(|names| without(&script, &names)),
-            );
-            candidates.extend(
-                script.permutations[0].iter().map(|step| without(&script, std::slice::from_ref(step))),
-            );
-            for candidate in candidates {
+            for candidate in smaller(&script) {
                 if let Some(different) = self.play(&candidate)?
                     && (options.levels == Levels::Snapshots || !is_refusal(&different.0, &different.1))
                     && self.repeats(&candidate, &different.0)?
@@ -228,6 +249,17 @@ impl Pair {
     }
 }
 
+/// Returns scripts with fewer sessions or steps.
+fn smaller(script: &Script) -> Vec<Script> {
+    let mut candidates: Vec<Script> =
+        script.sessions.iter().map(|session| without_session(script, &session.name)).collect();
+    let pairs = script.sessions.iter().flat_map(|session| pairs(&session.steps));
+    candidates.extend(pairs.map(|names| without(script, &names)));
+    let steps = script.permutations[0].iter();
+    candidates.extend(steps.map(|step| without(script, std::slice::from_ref(step))));
+    candidates
+}
+
 /// Returns whether the first difference is that a transaction is refused or is not.
 fn is_refusal(expected: &Played, actual: &Played) -> bool {
     let first = expected.lines.iter().zip(&actual.lines).find(|(wanted, line)| wanted != line);
@@ -238,7 +270,7 @@ fn is_refusal(expected: &Played, actual: &Played) -> bool {
 
 /// The steps that begin and end a transaction, to be left out together.
 fn pairs(steps: &[(String, String)]) -> Vec<Vec<String>> {
-    let is_end = |sql: &str| sql == "COMMIT" || sql == "ROLLBACK";
+    let is_end = |sql: &str| sql == "COMMIT" || sql == "ROLLBACK" || sql.starts_with("PREPARE TRANSACTION");
     let mut open = None;
     let mut pairs = Vec::new();
     for (name, sql) in steps {

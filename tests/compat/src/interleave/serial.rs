@@ -58,7 +58,7 @@ pub fn verdict(reference: &mut Server, script: &Script, played: &Played) -> Resu
 }
 
 /// The answers by step; that of a step that waited is the one that came in the end.
-fn answers(played: &Played) -> BTreeMap<&str, &str> {
+pub(super) fn answers(played: &Played) -> BTreeMap<&str, &str> {
     let mut answers = BTreeMap::new();
     for line in &played.lines {
         if let Some((name, answer)) = line.split_once(": ") {
@@ -96,7 +96,11 @@ fn committed(script: &Script, answers: &BTreeMap<&str, &str>) -> Option<Vec<Tran
 /// How a transaction is done again; `None` when that cannot be.
 fn repeatable(transaction: &[(&str, &str)]) -> Option<Transaction> {
     let has_no_order = |sql: &str| sql.starts_with("DECLARE") && !sql.contains("ORDER BY");
-    let takes_some = |sql: &str| sql.starts_with("FETCH 1") || sql.contains("CURRENT OF");
+    let takes_some = |sql: &str| {
+        (sql.starts_with("FETCH") && !sql.contains("ALL"))
+            || sql.starts_with("MOVE")
+            || sql.contains("CURRENT OF")
+    };
     let any = |is: &dyn Fn(&str) -> bool| transaction.iter().any(|(sql, _)| is(sql));
     if any(&has_no_order) && any(&takes_some) {
         return None;
@@ -120,7 +124,7 @@ fn repeated(sql: &str, answer: &str) -> Option<(String, Option<String>)> {
     if changes_tables || (skips && !sql.starts_with("SELECT")) {
         return None;
     }
-    let depends = skips || sql.contains("pg_try_advisory");
+    let depends = skips || sql.contains("advisory");
     Some((sql.to_owned(), (!depends).then(|| answer.to_owned())))
 }
 

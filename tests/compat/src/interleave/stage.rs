@@ -18,6 +18,9 @@ const SETTLING: Duration = Duration::from_millis(60);
 /// How long a statement may run that does not wait for another session.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A script has no more sessions.
+pub const SESSIONS_MAX: usize = 3;
+
 /// Stands in scripts for what makes a transaction's name different from those of others on the server.
 pub const GID: &str = "@gid";
 
@@ -35,6 +38,8 @@ pub struct Server {
     url: ServerUrl,
     timeout: Duration,
     schema: String,
+    /// What stands for [`GID`].
+    gid: String,
     admin: Client,
 }
 
@@ -47,6 +52,7 @@ struct Waiting {
 
 struct Stage<'a> {
     admin: &'a mut Client,
+    gid: String,
     clients: Vec<Client>,
     pids: Vec<String>,
     waiting: Vec<Waiting>,
@@ -64,7 +70,8 @@ impl Server {
         admin.run(&format!("DROP SCHEMA IF EXISTS {schema} CASCADE"), Mode::Simple, None);
         admin.run(&format!("CREATE SCHEMA {schema}"), Mode::Simple, None);
         admin.run(&settings(schema), Mode::Simple, None);
-        Ok(Self { url: url.clone(), timeout, schema: schema.to_owned(), admin })
+        let gid = format!("{}_{schema}_", url.database);
+        Ok(Self { url: url.clone(), timeout, schema: schema.to_owned(), gid, admin })
     }
 
     /// Plays `script`, in its first order.
@@ -75,6 +82,10 @@ impl Server {
         if self.admin.is_broken() {
             *self = Self::connect(&self.url, &self.schema, self.timeout)?;
         }
+        for number in 1..=SESSIONS_MAX {
+            let gid = &self.gid;
+            self.admin.run(&format!("ROLLBACK PREPARED '{gid}{number}'"), Mode::Simple, None);
+        }
         for sql in script.teardown.iter().chain(&script.setup) {
             let outcome = self.admin.run(sql, Mode::Simple, None);
             if outcome.error.is_some() || outcome.lost.is_some() {
@@ -84,6 +95,7 @@ impl Server {
         }
         let mut stage = Stage {
             admin: &mut self.admin,
+            gid: self.gid.clone(),
             clients: Vec::new(),
             pids: Vec::new(),
             waiting: Vec::new(),
@@ -194,13 +206,13 @@ impl Stage<'_> {
             self.admin.run(&cancel, Mode::Simple, None);
         }
         let outcome = self.clients[entry.session].finish(Mode::Simple, None);
-        let line = if is_stuck { "stuck".to_owned() } else { told(&entry.sql, &outcome) };
+        let line = if is_stuck { "stuck".to_owned() } else { self.told(&entry.sql, &outcome) };
         self.lines.push(format!("{} went on at last: {line}", entry.step));
         self.settle(None);
     }
 
     fn send(&mut self, session: usize, step: &str, sql: &str) {
-        if self.clients[session].send(sql, Mode::Simple).is_err() {
+        if self.clients[session].send(&sql.replace(GID, &self.gid), Mode::Simple).is_err() {
             self.lines.push(format!("{step}: connection lost"));
             return;
         }
@@ -221,7 +233,7 @@ impl Stage<'_> {
                 if self.clients[entry.session].answered(Duration::from_millis(1)) {
                     moved = true;
                     let outcome = self.clients[entry.session].finish(Mode::Simple, None);
-                    let line = told(&entry.sql, &outcome);
+                    let line = self.told(&entry.sql, &outcome);
                     if step == Some(entry.step.as_str()) {
                         own = Some(format!("{}: {line}", entry.step));
                     } else {
@@ -242,6 +254,10 @@ impl Stage<'_> {
         }
         others.sort();
         self.lines.extend(own.into_iter().chain(others));
+    }
+
+    fn told(&self, sql: &str, outcome: &Outcome) -> String {
+        told(sql, outcome).replace(&self.gid, GID)
     }
 
     fn is_blocked(&mut self, session: usize) -> bool {

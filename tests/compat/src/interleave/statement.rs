@@ -287,7 +287,8 @@ fn locking_more(random: &mut Random) -> String {
         (false, false) => "true",
     };
     let join = if random.chance(30) { "LEFT JOIN" } else { "JOIN" };
-    let shown = random.pick(&["x.y", "x.y + a.v", "(SELECT max(v) FROM p WHERE p.k = x.y)", "coalesce(x.y, 0)"]);
+    let shown =
+        random.pick(&["x.y", "x.y + a.v", "(SELECT max(v) FROM p WHERE p.k = x.y)", "coalesce(x.y, 0)"]);
     let tail = if random.chance(20) { format!(" LIMIT {n}") } else { String::new() };
     format!(
         "SELECT a.id, a.v, {shown} FROM {name} AS a {join} {source} ON {on} WHERE {filter} ORDER BY a.id, x.y{tail} {clause}"
@@ -300,14 +301,19 @@ fn locking_input(random: &mut Random) -> String {
     let filter = predicate(random, "a");
     let rows = format!("(SELECT * FROM {other} AS a WHERE {filter} ORDER BY a.id FOR UPDATE) AS x");
     match random.below(6) {
-        0 => format!("UPDATE {name} SET v = {name}.v + x.v FROM {rows} WHERE x.id = {name}.id RETURNING {name}.id, {name}.v"),
+        0 => format!(
+            "UPDATE {name} SET v = {name}.v + x.v FROM {rows} WHERE x.id = {name}.id RETURNING {name}.id, {name}.v"
+        ),
         1 => format!("DELETE FROM {name} USING {rows} WHERE x.k = {name}.id RETURNING {name}.*"),
         2 => format!(
             "INSERT INTO {name} (id, k, v) SELECT id + {n}, k + {n}, v FROM {rows} ON CONFLICT DO NOTHING RETURNING id"
         ),
-        3 => format!("WITH x AS (SELECT * FROM {other} WHERE v > {} FOR UPDATE) SELECT * FROM x LIMIT 1", n * 5),
+        3 => format!(
+            "WITH x AS (SELECT * FROM {other} WHERE v > {} ORDER BY id FOR UPDATE) SELECT * FROM x LIMIT 1",
+            n * 5
+        ),
         4 => format!(
-            "UPDATE {name} SET v = {name}.v + x.y FROM (VALUES (1, 100), (2, 200), (2, 300)) AS x(i, y) WHERE x.i = {name}.k RETURNING {name}.v"
+            "UPDATE {name} SET v = {name}.v + x.y FROM (VALUES (1, 100), (2, 200), (3, 300)) AS x(i, y) WHERE x.i = {name}.k RETURNING {name}.v"
         ),
         _ => format!(
             "UPDATE {name} SET v = {name}.v + x.s FROM (SELECT k, sum(v) AS s FROM {other} GROUP BY k) AS x WHERE x.k = {name}.id AND {name}.v > {} RETURNING {name}.v",

@@ -19,6 +19,9 @@ pub struct Interleave {
     /// All transactions are SERIALIZABLE.
     #[arg(long)]
     serializable: bool,
+    /// The target's transactions do not wait.
+    #[arg(long, conflicts_with = "serializable")]
+    optimistic: bool,
     /// Do not shrink what differs.
     #[arg(long)]
     no_reduce: bool,
@@ -34,7 +37,11 @@ pub fn run(command: &Interleave) -> Result<bool, String> {
         targets: command.servers.targets()?,
         seed: command.seed,
         count: command.count,
-        levels: if command.serializable { Levels::Serializable } else { Levels::Snapshots },
+        levels: match (command.serializable, command.optimistic) {
+            (true, _) => Levels::Serializable,
+            (false, true) => Levels::Optimistic,
+            (false, false) => Levels::Snapshots,
+        },
         reduce: !command.no_reduce,
         stages: command.stages,
         timeout: command.servers.timeout(),
@@ -64,8 +71,8 @@ pub fn run(command: &Interleave) -> Result<bool, String> {
 }
 
 fn print(difference: &Difference) {
-    let Difference { seed, script, expected, actual } = difference;
-    sayln!("\n# seed {seed}\n{}", script.to_text());
+    let Difference { seed, script, expected, actual, promise } = difference;
+    sayln!("\n# seed {seed}: not that {promise}\n{}", script.to_text());
     let lines = expected.lines.len().max(actual.lines.len());
     for index in 0..lines {
         match (expected.lines.get(index), actual.lines.get(index)) {
