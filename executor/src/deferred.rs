@@ -170,10 +170,8 @@ pub fn settle(context: &Arc<QueryContext>, finally: bool) -> Result<()> {
 
 /// Makes the checks and takes the actions that the parts of a statement have left to its end.
 pub(crate) fn settle_parts(run: &Run<'_>) -> Result<()> {
-    for pending in std::mem::take(&mut *run.state.unsettled.lock()) {
-        Changer::new(run, &pending.plan)?.settle_part(&pending)?;
-    }
-    Ok(())
+    let parts = std::mem::take(&mut *run.state.unsettled.lock());
+    Changer::settle_parts(run, &parts)
 }
 
 /// Returns a plan without rows.

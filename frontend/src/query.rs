@@ -9,11 +9,12 @@ mod modify;
 use std::sync::Arc;
 
 use ecow::EcoString;
-use executor::expr::{ColumnId, Expr, FunctionRef};
+use executor::expr::{ColumnId, Expr, FunctionRef, Volatility};
 use executor::plan::{AggregateCall, LockStrength, LockWait, SetOperation, SortKey, WindowCall};
 use types::{Oid, TypeRef};
 
 use crate::catalog::Relation;
+use crate::optimizer::expressions;
 
 pub use modify::{Modify, Returning, WideRow};
 
@@ -54,6 +55,30 @@ pub struct Query {
     pub locking: bool,
     /// The tables in FROM (not in subqueries, which have their own) whose rows are locked.
     pub row_marks: Vec<RowMark>,
+}
+
+impl Query {
+    /// Returns the SELECT of a subquery in FROM that could as well be written out in the query around it: its tables are
+    /// locked, and looked at again, as those of that query (`is_simple_subquery`).
+    pub fn as_simple(&self) -> Option<&Select> {
+        let QueryBody::Select(select) = &self.body else { return None };
+        let is_plain = |expr: &Expr| {
+            !expressions::has_set_call(expr)
+                && expressions::volatility(expr, &|_| Volatility::Stable) != Volatility::Volatile
+        };
+        let is_simple = self.ctes.is_empty()
+            && self.order_by.is_empty()
+            && self.limit.is_none()
+            && self.offset.is_none()
+            && !self.locking
+            && !select.from.is_empty()
+            && select.grouping.is_none()
+            && select.having.is_none()
+            && select.windows.is_empty()
+            && matches!(select.distinct, Distinct::No)
+            && select.targets.iter().all(|(_, expr)| is_plain(expr));
+        is_simple.then_some(&**select)
+    }
 }
 
 /// A table whose rows are locked.

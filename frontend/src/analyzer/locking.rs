@@ -201,6 +201,12 @@ fn mark(
             Ok(())
         }
         FromItem::Subquery { query, alias, .. } if name.is_none_or(|name| alias == name) => {
+            if query.as_simple().is_some()
+                && let QueryBody::Select(select) = &mut query.body
+            {
+                // They are locked above the conditions of this query, too.
+                return select.from.iter_mut().try_for_each(|item| mark(item, None, how, marks));
+            }
             query.locking = true;
             let QueryBody::Select(select) = &mut query.body else { return Ok(()) };
             select.from.iter_mut().try_for_each(|item| mark(item, None, how, &mut query.row_marks))

@@ -169,7 +169,9 @@ impl Transaction {
         if heap.stamps(row).is_some_and(is_own) {
             if mode == RowLockMode::Update {
                 heap.mark_locked(row);
-                self.lock_row_tag(&heap, row, mode, policy)?;
+                if self.lock_row_tag(&heap, row, mode, policy)? == Acquired::No {
+                    return Ok(WriteOutcome::WouldBlock);
+                }
             }
             heap.note_locker(row, self.own_xid().xid);
             return Ok(WriteOutcome::Done(row));

@@ -279,7 +279,11 @@ impl Changer<'_> {
         let first = table.target.keys.len();
         let at = Checked { run, target: table.target, types: &table.types };
         for (position, excluder) in table.exclusions.iter().enumerate() {
-            if arbiters.is_some_and(|arbiters| !arbiters.contains(&(first + position))) {
+            let counts = match arbiters {
+                Some(arbiters) => arbiters.contains(&(first + position)),
+                None => !excluder.exclusion.deferrable,
+            };
+            if !counts {
                 continue;
             }
             let Some(values) = excluder.values(run, row)? else { continue };
@@ -293,7 +297,7 @@ impl Changer<'_> {
         Ok(None)
     }
 
-    /// Checks rows that could wait for the statement's end; returns those that wait longer.
+    /// Checks rows that could wait for the statement's end; notes those that wait longer.
     pub(super) fn settle_exclusions(&mut self) -> Result<()> {
         let (run, late) = (self.run, self.time == Time::Late);
         let mut waiting = Vec::new();

@@ -75,37 +75,35 @@ impl Changer<'_> {
         }
     }
 
-    /// Goes through the queued events until there are none.
-    pub(super) fn settle_foreign_keys(&mut self) -> Result<()> {
-        while !self.events.is_empty() {
-            self.run.context.cancel.check()?;
-            let (later, events) =
-                std::mem::take(&mut self.events).into_iter().partition(|event| self.waits(event));
-            self.late_events.extend::<Vec<Event>>(later);
-            let events: Vec<Event> = events;
-            let mut found: HashMap<usize, Found> = HashMap::new();
-            let spans = self.read_spans(&events)?;
-            for key in (0..self.plan.foreign_keys.len()).filter(|key| !self.plan.foreign_keys[*key].period) {
-                let mut read = self.read(key, &events)?;
-                self.lock_parents(key, &events, &mut read)?;
-                found.insert(key, read);
-            }
-            for event in &events {
-                match event {
-                    _ if self.settle_temporal(event, &spans)? => {}
-                    Event::Child { key, row } => self.check_child(*key, row, found.get(key))?,
-                    Event::Parent { key, old, new } => {
-                        self.parent_gone(*key, old, new.as_deref(), found.get(key))?;
-                    }
+    /// Goes through the queued events; what cascades queues others.
+    pub(super) fn settle_round(&mut self) -> Result<()> {
+        self.run.context.cancel.check()?;
+        let (later, events) =
+            std::mem::take(&mut self.events).into_iter().partition(|event| self.waits(event));
+        self.late_events.extend::<Vec<Event>>(later);
+        let events: Vec<Event> = events;
+        let mut found: HashMap<usize, Found> = HashMap::new();
+        let spans = self.read_spans(&events)?;
+        for key in (0..self.plan.foreign_keys.len()).filter(|key| !self.plan.foreign_keys[*key].period) {
+            let mut read = self.read(key, &events)?;
+            self.lock_parents(key, &events, &mut read)?;
+            found.insert(key, read);
+        }
+        for event in &events {
+            match event {
+                _ if self.settle_temporal(event, &spans)? => {}
+                Event::Child { key, row } => self.check_child(*key, row, found.get(key))?,
+                Event::Parent { key, old, new } => {
+                    self.parent_gone(*key, old, new.as_deref(), found.get(key))?;
                 }
             }
-            self.settle_keys()?;
-            self.settle_exclusions()?;
-            // Who refers to a row that goes, and is there already, is an error or is changed with it.
-            for (key, read) in &found {
-                let foreign = self.foreign(*key)?;
-                self.track(foreign.child, &foreign.child_columns, &read.gone)?;
-            }
+        }
+        self.settle_keys()?;
+        self.settle_exclusions()?;
+        // Who refers to a row that goes, and is there already, is an error or is changed with it.
+        for (key, read) in &found {
+            let foreign = self.foreign(*key)?;
+            self.track(foreign.child, &foreign.child_columns, &read.gone)?;
         }
         Ok(())
     }

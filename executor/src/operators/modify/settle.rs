@@ -8,6 +8,7 @@ use types::{Datum, PgError, Result, SqlState};
 
 use super::changer::{Changer, Table};
 use crate::deferred::{DoubtfulKey, DoubtfulRow, Pending, nothing};
+use crate::execute::Run;
 use crate::plan::Modify;
 
 /// When constraints are looked at.
@@ -37,7 +38,10 @@ impl Changer<'_> {
     fn settle(&mut self) -> Result<()> {
         self.settle_keys()?;
         self.settle_exclusions()?;
-        self.settle_foreign_keys()
+        while !self.events.is_empty() {
+            self.settle_round()?;
+        }
+        Ok(())
     }
 
     /// Leaves checks and actions to the end of a statement that has other parts: what those do counts, too.
@@ -99,12 +103,25 @@ impl Changer<'_> {
         Ok(())
     }
 
-    /// Makes the checks and takes the actions that a part of a statement has left to the end.
-    pub(crate) fn settle_part(&mut self, pending: &Pending) -> Result<()> {
-        self.time = Time::AllParts;
-        self.resume(pending)?;
-        self.settle()?;
-        self.put_off();
+    /// Makes the checks and takes the actions that parts of a statement have left to its end, in the order of the changes;
+    /// what cascades comes after all of them.
+    pub(crate) fn settle_parts(run: &Run<'_>, parts: &[Pending]) -> Result<()> {
+        let mut changers = Vec::with_capacity(parts.len());
+        for pending in parts {
+            let mut changer = Changer::new(run, &pending.plan)?;
+            changer.time = Time::AllParts;
+            changer.resume(pending)?;
+            changer.settle_keys()?;
+            changer.settle_exclusions()?;
+            changer.settle_round()?;
+            changers.push(changer);
+        }
+        while changers.iter().any(|changer| !changer.events.is_empty()) {
+            for changer in changers.iter_mut().filter(|changer| !changer.events.is_empty()) {
+                changer.settle_round()?;
+            }
+        }
+        changers.iter_mut().for_each(Changer::put_off);
         Ok(())
     }
 

@@ -103,7 +103,7 @@ impl Planner<'_> {
     }
 }
 
-/// Adds the row id columns of the tables in an item of FROM (not those of subqueries).
+/// Adds the row id columns of the tables in an item of FROM (not those of subqueries that stand for themselves).
 pub(super) fn row_ids(item: &FromItem, found: &mut Vec<ColumnId>) {
     match item {
         FromItem::Table { row_id, .. } => found.extend(*row_id),
@@ -111,7 +111,11 @@ pub(super) fn row_ids(item: &FromItem, found: &mut Vec<ColumnId>) {
             row_ids(&join.left, found);
             row_ids(&join.right, found);
         }
-        FromItem::Subquery { .. } | FromItem::Cte { .. } | FromItem::Functions { .. } => {}
+        FromItem::Subquery { query, .. } => {
+            let select = query.as_simple();
+            select.iter().flat_map(|select| &select.from).for_each(|item| row_ids(item, found));
+        }
+        FromItem::Cte { .. } | FromItem::Functions { .. } => {}
     }
 }
 
@@ -128,7 +132,10 @@ pub(super) fn columns_without_ids(item: &FromItem, padded: bool, found: &mut Vec
                 columns_without_ids(&join.right, padded, found);
             }
         }
-        FromItem::Subquery { query, lateral: false, .. } => {
+        FromItem::Subquery { query, lateral, .. } if !lateral || query.as_simple().is_some() => {
+            if let Some(select) = query.as_simple() {
+                return select.from.iter().for_each(|item| columns_without_ids(item, padded, found));
+            }
             found.extend(query.output.iter().map(|column| (column.id, column.ty)));
         }
         FromItem::Cte { columns, .. } => found.extend(columns.iter().map(|(id, _, ty)| (*id, *ty))),
@@ -139,12 +146,21 @@ pub(super) fn columns_without_ids(item: &FromItem, padded: bool, found: &mut Vec
     }
 }
 
-/// Calls `visit` on the conditions of the joins in an item of FROM.
+/// Calls `visit` on the conditions of the joins in an item of FROM, and on what simple subqueries compute.
 pub(super) fn each_condition(item: &FromItem, visit: &mut dyn FnMut(&Expr)) {
-    if let FromItem::Join(join) = item {
-        join.condition.iter().for_each(&mut *visit);
-        each_condition(&join.left, visit);
-        each_condition(&join.right, visit);
+    match item {
+        FromItem::Join(join) => {
+            join.condition.iter().for_each(&mut *visit);
+            each_condition(&join.left, visit);
+            each_condition(&join.right, visit);
+        }
+        FromItem::Subquery { query, .. } => {
+            let Some(select) = query.as_simple() else { return };
+            select.filter.iter().for_each(&mut *visit);
+            select.targets.iter().for_each(|(_, expr)| visit(expr));
+            select.from.iter().for_each(|item| each_condition(item, visit));
+        }
+        FromItem::Table { .. } | FromItem::Cte { .. } | FromItem::Functions { .. } => {}
     }
 }
 
