@@ -182,6 +182,11 @@ impl Store {
         self.published_version().catalog.to_vec()
     }
 
+    /// Returns the same without a copy.
+    pub fn newest_catalog_image(&self) -> Arc<Vec<u8>> {
+        Arc::clone(&self.published_version().catalog)
+    }
+
     /// Returns the number of an owner that is no session.
     pub(crate) fn new_owner(&self) -> u64 {
         self.next_owner.fetch_add(1, Ordering::Relaxed)

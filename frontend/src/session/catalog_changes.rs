@@ -1,45 +1,57 @@
 //! What a transaction changes in the catalog: its own overlay, and how that reaches the others.
 //!
 //! Entries that a transaction has changed are brought onto what others have committed before each statement and at the
-//! commit. What others could change, too, is changed by one transaction at a time, which claims the catalog.
+//! commit. Whoever changes an entry that is not its own has it to itself until its end, and so it is with a new name; both
+//! are taken here at the latest, and earlier where a statement is to wait before it looks
+//! ([`super::catalog_claims`]).
 
-use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use storage::{Acquired, WaitPolicy};
-use types::{Oid, PgError, Result};
+use types::{Oid, Result};
 
 use super::Session;
 use super::engine::{Engine, encode};
 use super::transaction::Open;
-use crate::catalog::delta::Delta;
-use crate::catalog::{Catalog, Relation};
+use crate::catalog::Catalog;
+use crate::catalog::delta::{Delta, Name};
 
-/// `pg_class_relname_nsp_index`, of which a name of a relation is a key.
+/// `pg_class_relname_nsp_index` and `pg_namespace_nspname_index`, of which names are keys.
 const RELATION_NAMES: u64 = 2663;
+const SCHEMA_NAMES: u64 = 2684;
 
-/// Returns whether changes are of relations only that nobody else can see or touch.
-fn is_own(delta: &Delta, open: &Open, temporary: &str) -> bool {
-    let schema = open.catalog.schema_oid(temporary);
-    let was_there = |oid| match open.catalog.relations.get(&oid) {
-        Some(relation) => Some(relation.schema),
-        None => open.catalog.schemas.contains_key(&oid).then_some(oid),
-    };
-    let known = open.delta.relations().collect::<BTreeSet<_>>();
-    delta.is_within(|oid| known.contains(&oid) || was_there(oid).is_none_or(|found| Some(found) == schema))
+impl Name {
+    /// Returns the index that keeps names apart, and the hash of this one.
+    fn key(&self) -> (u64, u64) {
+        let mut hasher = DefaultHasher::new();
+        let index = match self {
+            Self::Relation(schema, name) => {
+                (schema, name.as_str()).hash(&mut hasher);
+                RELATION_NAMES
+            }
+            Self::Schema(name) => {
+                name.as_str().hash(&mut hasher);
+                SCHEMA_NAMES
+            }
+        };
+        (index, hasher.finish())
+    }
 }
 
 impl Open {
     /// Brings the catalog onto what others have committed.
-    pub(super) fn rebase(&mut self, engine: &Engine, storage: &storage::Transaction) -> Result<()> {
+    pub(super) fn rebase(&mut self, engine: &Engine, storage: &mut storage::Transaction) -> Result<()> {
         if storage.has_catalog_image(&self.catalog_image) {
             return Ok(());
         }
         let image = storage.catalog_image();
         let newest = engine.catalog(&image)?;
         self.catalog = match self.catalog_changed {
-            true => Arc::new(self.delta.onto(&self.catalog, &newest)?),
+            true => {
+                storage.rebase_indexes();
+                Arc::new(self.delta.onto(&self.catalog, &newest)?)
+            }
             false => newest,
         };
         self.catalog_image = image;
@@ -58,9 +70,33 @@ impl Open {
         let mut storage = storage.lock();
         storage.lock_publication(WaitPolicy::Wait)?;
         storage.refresh_tables();
-        self.rebase(engine, &storage)?;
+        self.rebase(engine, &mut storage)?;
         storage.set_catalog_image(encode(&self.catalog)?);
         Ok(())
+    }
+
+    /// Takes what a change of the catalog needs for itself: entries of others, and new names.
+    ///
+    /// # Errors
+    /// What ends a wait; `XX000` and `23505` when somebody else was first.
+    fn take(&self, engine: &Engine, change: &Delta, changed: &Catalog) -> Result<()> {
+        {
+            let mut storage = self.storage.lock();
+            for (entry, shared) in change.entries(&self.delta, changed) {
+                storage.lock_entry(entry, shared, WaitPolicy::Wait)?;
+            }
+            for name in change.new_names(changed) {
+                let (index, hash) = name.key();
+                storage.lock_key(index, hash, WaitPolicy::Wait)?;
+            }
+        }
+        let newest = engine.store.newest_catalog_image();
+        if Arc::ptr_eq(&newest, &self.catalog_image) {
+            return Ok(());
+        }
+        let newest = engine.catalog(&newest)?;
+        change.require_unchanged(&self.delta, changed, &newest)?;
+        change.require_free(&self.delta, changed, &newest)
     }
 }
 
@@ -70,58 +106,18 @@ impl Session {
     /// # Errors
     /// Those of `change`; then nothing is changed.
     pub fn change_catalog<T>(&mut self, change: impl FnOnce(&mut Catalog) -> Result<T>) -> Result<T> {
-        self.claim_catalog()?;
-        let temporary = self.temporary_schema_name();
+        let engine = Arc::clone(&self.engine);
         let open = self.open_mut()?;
         let mut catalog = Catalog::clone(&open.catalog);
         let result = change(&mut catalog)?;
         catalog.version += 1;
-        let mut delta = open.delta.clone();
-        delta.note(&open.catalog, &catalog);
-        if !open.catalog_claimed && !is_own(&delta, open, &temporary) {
-            return Err(PgError::internal("a change of the catalog that others do not wait for"));
-        }
-        open.delta = delta;
+        let delta = Delta::between(&open.catalog, &catalog);
+        open.take(&engine, &delta, &catalog)?;
+        open.delta.absorb(delta);
         super::kept_indexes::follow(open, &catalog)?;
         open.catalog = Arc::new(catalog);
         open.catalog_changed = true;
         Ok(result)
-    }
-
-    /// Waits until no other transaction changes the catalog and looks at its newest state.
-    ///
-    /// # Errors
-    /// When the statement is canceled while it waits.
-    pub fn claim_catalog(&mut self) -> Result<()> {
-        let open = self.open()?;
-        if open.catalog_claimed || open.changes_own {
-            return Ok(());
-        }
-        open.storage.lock().lock_catalog(WaitPolicy::Wait)?;
-        self.refresh_after_wait()?;
-        self.open_mut()?.catalog_claimed = true;
-        Ok(())
-    }
-
-    /// Says that the statement changes nothing of the catalog but what nobody else touches: relations that it makes, and
-    /// those of the session's own schema of temporary ones.
-    ///
-    /// # Errors
-    /// None while a transaction is open.
-    pub fn change_own(&mut self) -> Result<()> {
-        self.open_mut()?.changes_own = true;
-        Ok(())
-    }
-
-    /// Says the same if a relation is a temporary one of this session.
-    ///
-    /// # Errors
-    /// As [`Self::change_own`].
-    pub fn change_own_if_temporary(&mut self, relation: &Relation) -> Result<()> {
-        if self.open()?.catalog.schema_oid(&self.temporary_schema_name()) == Some(relation.schema) {
-            self.change_own()?;
-        }
-        Ok(())
     }
 
     /// Waits for whoever else makes a relation of a name, until the end of the transaction. Returns whether it had to wait.
@@ -129,10 +125,30 @@ impl Session {
     /// # Errors
     /// What ends the wait.
     pub fn claim_name(&mut self, schema: Oid, name: &str) -> Result<bool> {
-        let mut hasher = DefaultHasher::new();
-        (schema, name).hash(&mut hasher);
-        let hash = hasher.finish();
-        let acquired = self.open()?.storage.lock().lock_key(RELATION_NAMES, hash, WaitPolicy::Wait)?;
+        self.claim(&Name::Relation(schema, name.into()))
+    }
+
+    /// Returns whether another transaction makes a relation of a name; if none does, none can until the end of this one.
+    ///
+    /// # Errors
+    /// None that are the user's.
+    pub fn is_name_claimed(&self, schema: Oid, name: &str) -> Result<bool> {
+        let (index, hash) = Name::Relation(schema, name.into()).key();
+        let acquired = self.open()?.storage.lock().lock_key(index, hash, WaitPolicy::NoWait)?;
+        Ok(acquired == Acquired::No)
+    }
+
+    /// Waits for whoever else makes a schema of a name.
+    ///
+    /// # Errors
+    /// What ends the wait.
+    pub fn claim_schema_name(&mut self, name: &str) -> Result<bool> {
+        self.claim(&Name::Schema(name.into()))
+    }
+
+    fn claim(&mut self, name: &Name) -> Result<bool> {
+        let (index, hash) = name.key();
+        let acquired = self.open()?.storage.lock().lock_key(index, hash, WaitPolicy::Wait)?;
         let waited = acquired == Acquired::AfterWaiting;
         if waited {
             self.refresh_after_wait()?;

@@ -1,14 +1,16 @@
 //! Locks that statements take: on the tables of a plan, and on relations that are about to change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use executor::plan::{ForeignKey, IndexScan, NodeKind, Plan, ReferentialAction};
 use storage::{Acquired, TableId, TableLockMode, WaitPolicy};
-use types::Result;
+use types::{Oid, Result};
 
 use super::Session;
-use crate::catalog::Relation;
+use super::catalog_claims::Wanted;
+use crate::analyzer::Notes;
+use crate::catalog::{Catalog, Relation, RelationKind};
 use crate::statements::query::Planned;
 
 /// Returns the stored tables that a plan reads and changes, with the locks that their statements take in PostgreSQL.
@@ -30,8 +32,10 @@ pub fn tables_of(plan: &Plan) -> Vec<(u64, TableLockMode)> {
                 let mode = if is_changed { TableLockMode::RowExclusive } else { TableLockMode::RowShare };
                 want(target.table, mode);
             }),
-            NodeKind::VirtualScan { .. }
-            | NodeKind::Values { .. }
+            NodeKind::VirtualScan { relation, .. } => {
+                want(u64::from(*relation), TableLockMode::AccessShare);
+            }
+            NodeKind::Values { .. }
             | NodeKind::FunctionScan { .. }
             | NodeKind::Filter { .. }
             | NodeKind::Project { .. }
@@ -57,6 +61,21 @@ pub fn tables_of(plan: &Plan) -> Vec<(u64, TableLockMode)> {
         });
     }
     wanted.into_iter().collect()
+}
+
+/// Returns the views that a statement reads, and those that they are made from, with their locks.
+pub fn views_of(catalog: &Catalog, notes: &Notes) -> Vec<(u64, TableLockMode)> {
+    let mut views = BTreeSet::new();
+    let mut used: Vec<Oid> = notes.uses.iter().map(|used| used.oid).collect();
+    while let Some(oid) = used.pop() {
+        if let Some(relation) = catalog.relations.get(&oid)
+            && matches!(relation.kind, RelationKind::View { .. })
+            && views.insert(oid)
+        {
+            used.extend(relation.uses.iter().map(|used| used.oid));
+        }
+    }
+    views.into_iter().map(|view| (u64::from(view), TableLockMode::AccessShare)).collect()
 }
 
 /// Returns whether a foreign key may change referencing rows.
@@ -88,22 +107,13 @@ impl Session {
         Ok(waited)
     }
 
-    /// Locks tables in a mode. Returns whether any had to be waited for; the newest rows, and the newest catalog unless it is
-    /// changed, have been looked at then.
+    /// Locks relations in a mode. Returns whether the catalog is another one now.
     ///
     /// # Errors
     /// What ends a wait.
     pub fn lock_tables(&mut self, tables: &[Arc<Relation>], mode: TableLockMode) -> Result<bool> {
-        let mut waited = false;
-        for table in tables.iter().filter(|table| table.kind.is_stored()) {
-            let acquired =
-                self.open()?.storage.lock().lock_table(table.table_id(), mode, WaitPolicy::Wait)?;
-            waited |= acquired == Acquired::AfterWaiting;
-        }
-        if waited {
-            self.refresh_after_wait()?;
-        }
-        Ok(waited)
+        let wanted: Vec<Wanted> = tables.iter().map(|table| Wanted::lock(table, mode)).collect();
+        self.lock_wanted(&wanted)
     }
 
     /// Locks a relation that `find` finds, and finds it again if that took a while.
@@ -118,17 +128,19 @@ impl Session {
     ) -> Result<Arc<Relation>> {
         loop {
             let relation = find(self)?;
-            if !relation.kind.is_stored() {
+            let held = self.open()?.storage.lock().locks_len();
+            let acquired = self.open()?.storage.lock().lock_table(relation.table_id(), mode, policy)?;
+            if acquired == Acquired::No {
+                return Err(types::errors::locking::table_lock_not_available(&relation.name));
+            }
+            if !self.follow_catalog(acquired == Acquired::AfterWaiting)? {
                 return Ok(relation);
             }
-            let acquired = self.open()?.storage.lock().lock_table(relation.table_id(), mode, policy)?;
-            match acquired {
-                Acquired::AtOnce => return Ok(relation),
-                Acquired::AfterWaiting => self.refresh_after_wait()?,
-                Acquired::No => {
-                    return Err(types::errors::locking::table_lock_not_available(&relation.name));
-                }
+            let again = find(self)?;
+            if again.table_id() == relation.table_id() {
+                return Ok(again);
             }
+            self.open()?.storage.lock().unlock_objects_to(held);
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod access;
 mod blocks;
 mod catalog_changes;
+pub(crate) mod catalog_claims;
 pub mod clock;
 pub mod engine;
 mod in_use;

@@ -12,6 +12,7 @@ use storage::TableId;
 use types::{Datum, PgError, Result, SqlState};
 
 use super::Session;
+use super::locks::views_of;
 use super::prepared::Prepared;
 use super::view::PlanCacheMode;
 use crate::analyzer::Analyzed;
@@ -117,7 +118,7 @@ impl Session {
         let custom = mode == PlanCacheMode::Custom && !params.is_empty();
         let mut planned = None;
         if !custom {
-            let generic = Arc::new(query::plan_statement(self, &analyzed.statement, &[])?);
+            let generic = Arc::new(plan_analyzed(self, &analyzed, &[])?);
             if generic.point.is_some() || params.is_empty() || mode == PlanCacheMode::Generic {
                 planned = Some(generic);
             }
@@ -136,7 +137,7 @@ impl Session {
         *prepared.plan.lock() = Some(Arc::new(kept));
         match planned {
             Some(planned) => Ok(planned),
-            None => Ok(Arc::new(query::plan_statement(self, &analyzed.statement, params)?)),
+            None => Ok(Arc::new(plan_analyzed(self, &analyzed, params)?)),
         }
     }
 
@@ -170,6 +171,16 @@ impl Session {
             more <= ROWS_FEW || more < less.saturating_mul(ROWS_FACTOR)
         }))
     }
+}
+
+/// Plans an analyzed statement as [`query::plan_statement`]; what locks its tables locks the views that it reads, too.
+///
+/// # Errors
+/// The optimizer's.
+pub fn plan_analyzed(session: &mut Session, analyzed: &Analyzed, params: &[Datum]) -> Result<Planned> {
+    let mut planned = query::plan_statement(session, &analyzed.statement, params)?;
+    planned.locks.extend(views_of(&session.open()?.catalog, &analyzed.notes));
+    Ok(planned)
 }
 
 /// Returns whether a statement is one that Bind and EXECUTE plan.

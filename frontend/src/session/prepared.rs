@@ -59,8 +59,19 @@ impl Source {
 
     /// Returns the statement's own text.
     pub fn text(&self) -> &str {
+        self.untrimmed().1.trim()
+    }
+
+    /// Returns where the statement's own text begins in the whole text.
+    pub fn text_start(&self) -> usize {
+        let (start, text) = self.untrimmed();
+        start + text.len() - text.trim_start().len()
+    }
+
+    fn untrimmed(&self) -> (usize, &str) {
         let range = self.parsed.statements.get(self.index).map(|statement| statement.range.clone());
-        range.and_then(|range| self.parsed.text.get(range)).unwrap_or_default().trim()
+        let range = range.unwrap_or_default();
+        (range.start, self.parsed.text.get(range).unwrap_or_default())
     }
 }
 

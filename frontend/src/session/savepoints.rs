@@ -19,7 +19,7 @@ impl Session {
         let storage = open.storage.lock().savepoint();
         let catalog = Arc::clone(&open.catalog);
         let catalog_changed = open.catalog_changed;
-        let (delta, catalog_claimed) = (open.delta.clone(), open.catalog_claimed);
+        let delta = open.delta.clone();
         let name = name.to_owned();
         let deferred = open.deferred.lock().point();
         let catalog_image = Arc::clone(&open.catalog_image);
@@ -30,7 +30,6 @@ impl Session {
             catalog_image,
             catalog_changed,
             delta,
-            catalog_claimed,
             settings,
             deferred,
         });
@@ -74,7 +73,6 @@ impl Session {
         open.catalog_image = Arc::clone(&savepoint.catalog_image);
         open.catalog_changed = savepoint.catalog_changed;
         open.delta = savepoint.delta.clone();
-        open.catalog_claimed = savepoint.catalog_claimed;
         open.failed = false;
         let settings = savepoint.settings.clone();
         self.settings.lock().rollback_to(&settings);

@@ -59,7 +59,6 @@ impl Session {
                     }
                 }
                 Persistence::Temporary(OnCommit::Drop) => {
-                    self.change_own()?;
                     self.drop_temporary(&relation)?;
                 }
                 Persistence::Temporary(OnCommit::Preserve)
@@ -97,7 +96,6 @@ impl Session {
         let Some(schema) = self.open()?.catalog.schema_oid(&name) else { return Ok(()) };
         let catalog = Arc::clone(&self.open()?.catalog);
         if catalog.relations.values().any(|relation| relation.schema == schema) {
-            self.change_own()?;
             for relation in catalog.relations.values().filter(|relation| relation.schema == schema) {
                 self.drop_temporary(relation)?;
             }
@@ -118,7 +116,6 @@ impl Session {
             // Who ends the prepared transaction drops what is left behind.
             return Ok(());
         }
-        self.change_own()?;
         let catalog = Arc::clone(&self.open()?.catalog);
         let Some(schema) = catalog.schema_oid(&name) else { return Ok(()) };
         for relation in catalog.relations.values().filter(|relation| relation.schema == schema) {
@@ -152,9 +149,7 @@ fn drop_with_sequences(catalog: &mut Catalog, oid: Oid) {
 /// Those of the storage.
 pub fn drop_left_behind(engine: &Engine) -> Result<()> {
     let mut storage = engine.store.begin();
-    if storage.lock_catalog(WaitPolicy::NoWait)? == Acquired::No
-        || storage.lock_publication(WaitPolicy::NoWait)? == Acquired::No
-    {
+    if storage.lock_publication(WaitPolicy::NoWait)? == Acquired::No {
         return Ok(());
     }
     storage.refresh_tables();

@@ -3,8 +3,7 @@
 //! Each statement runs in a transaction; without BEGIN it is an implicit one that ends with the statement (with the
 //! whole message for several statements, with Sync in the extended protocol). READ COMMITTED: each statement moves
 //! the snapshot forward. Changes of the catalog live in the transaction's own overlay, which is brought onto what others
-//! have committed before each statement and at the commit. The first change of something that others could change, too,
-//! claims the catalog for this session until the transaction ends; new tables and temporary ones do without.
+//! have committed before each statement and at the commit ([`super::catalog_changes`]).
 
 use std::sync::Arc;
 
@@ -33,10 +32,6 @@ pub struct Open {
     pub(super) catalog_changed: bool,
     /// Which they are.
     pub(super) delta: Delta,
-    /// Whether others wait before they change the catalog.
-    pub(super) catalog_claimed: bool,
-    /// Whether the statement changes nothing of the catalog but what others do not touch.
-    pub(super) changes_own: bool,
     /// `now()`.
     pub started_at: i64,
     /// BEGIN was executed (else it is an implicit transaction).
@@ -85,7 +80,6 @@ pub(super) struct NamedSavepoint {
     pub(super) catalog_image: Arc<Vec<u8>>,
     pub(super) catalog_changed: bool,
     pub(super) delta: Delta,
-    pub(super) catalog_claimed: bool,
     pub(super) settings: SettingsPoint,
     pub(super) deferred: DeferredPoint,
 }
@@ -104,8 +98,6 @@ impl Open {
             catalog_image: image,
             catalog_changed: false,
             delta: Delta::default(),
-            catalog_claimed: false,
-            changes_own: false,
             started_at: clock::now(),
             explicit: false,
             implicit_block: false,
@@ -142,7 +134,8 @@ impl Open {
         }
         storage.set_isolation(level);
         storage.set_optimistic(optimistic);
-        self.rebase(engine, &storage)
+        // What a failed transaction has changed is given back already.
+        if self.failed { Ok(()) } else { self.rebase(engine, &mut storage) }
     }
 }
 
@@ -191,7 +184,6 @@ impl Session {
                 if open.pipelined && !open.in_block() {
                     return self.begin_implicit_block().and_then(|()| self.begin_statement());
                 }
-                open.changes_own = false;
                 // REPEATABLE READ and SERIALIZABLE keep one snapshot.
                 let keep_rows = concurrency.level != IsolationLevel::ReadCommitted && open.used;
                 open.refresh(&self.engine, concurrency, keep_rows)?;

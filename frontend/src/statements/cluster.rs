@@ -7,12 +7,14 @@ use executor::expr::{ColumnId, Expr};
 use executor::plan::SortKey;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{ClusterStmt, RangeVar};
+use storage::TableLockMode;
 use types::{Oid, PgError, Result, SqlState};
 
 use super::table::{self, resolve, rewrite_ordered};
 use crate::analyzer::{self, AnalyzerContext, ExpressionUse};
 use crate::catalog::{Index, IndexKeySource, Relation};
 use crate::session::Session;
+use crate::session::catalog_claims::Wanted;
 
 /// CLUSTER.
 pub(super) fn run(session: &mut Session, statement: &ClusterStmt) -> Result<String> {
@@ -27,9 +29,9 @@ pub(super) fn run(session: &mut Session, statement: &ClusterStmt) -> Result<Stri
             );
         }
     }
-    session.claim_catalog()?;
     match &statement.relation {
         Some(name) => {
+            table::lock_changed(session, name, TableLockMode::AccessExclusive)?;
             let relation = clustered_table(session, name)?;
             let index = match statement.indexname.as_str() {
                 "" => relation.indexes.iter().find(|index| index.clustered).map(Arc::clone).ok_or_else(
@@ -49,6 +51,12 @@ pub(super) fn run(session: &mut Session, statement: &ClusterStmt) -> Result<Stri
             session.prevent_block("CLUSTER")?;
             let relations: Vec<Arc<Relation>> = session.open()?.catalog.relations.values().cloned().collect();
             for relation in relations {
+                if !relation.indexes.iter().any(|index| index.clustered) {
+                    continue;
+                }
+                session.lock_wanted(&[Wanted::change(&relation, TableLockMode::AccessExclusive)])?;
+                let relation = session.open()?.catalog.relations.get(&relation.oid).cloned();
+                let Some(relation) = relation else { continue };
                 if let Some(index) = relation.indexes.iter().find(|index| index.clustered) {
                     one(session, &relation, index.oid)?;
                 }

@@ -13,7 +13,6 @@ use crate::analyzer::ddl::{index, names, options};
 use crate::catalog::delta::name_taken;
 use crate::catalog::{Index, Relation, RelationKind, unique_index_column};
 use crate::session::Session;
-use crate::session::names::Found;
 
 /// The most columns of an index (`INDEX_MAX_KEYS`).
 const KEYS_MAX: usize = 32;
@@ -25,11 +24,7 @@ pub(super) fn create(session: &mut Session, statement: &IndexStmt) -> Result<Str
     }
     let Some(name) = &statement.relation else { return Err(PgError::internal("CREATE INDEX on nothing")) };
     let mode = if statement.concurrent { TableLockMode::ShareUpdateExclusive } else { TableLockMode::Share };
-    table::lock_named(session, name, mode)?;
-    if let Some(Found::User(relation)) = table::lookup(session, name)? {
-        session.change_own_if_temporary(&relation)?;
-    }
-    session.claim_catalog()?;
+    table::lock_indexed(session, name, mode)?;
     let tag = || Ok("CREATE INDEX".to_owned());
     let relation = resolve(session, name)?;
     match relation.kind {
@@ -116,10 +111,8 @@ fn define(session: &mut Session, statement: &IndexStmt, relation: &Relation) -> 
         let include = index::include(relation, &statement.index_including_params)?;
         used.sort_unstable();
         used.dedup();
-        let name = name(statement, relation, &keys, &include, context.catalog);
         Ok(Index {
             oid: allocate(),
-            name,
             method: method.name.clone(),
             unique: statement.unique,
             nulls_not_distinct: statement.nulls_not_distinct,
@@ -131,35 +124,33 @@ fn define(session: &mut Session, statement: &IndexStmt, relation: &Relation) -> 
         })
     })?;
     made.options = options;
+    made.name = name(session, statement, relation, &made)?;
     Ok(made)
 }
 
 /// Returns the name that was given, or `table_columns_idx`; columns of an expression are told apart by numbers.
-fn name(
-    statement: &IndexStmt,
-    relation: &Relation,
-    keys: &[crate::catalog::IndexKey],
-    include: &[usize],
-    catalog: &crate::catalog::Catalog,
-) -> EcoString {
+fn name(session: &Session, statement: &IndexStmt, relation: &Relation, made: &Index) -> Result<EcoString> {
     if !statement.idxname.is_empty() {
-        return statement.idxname.as_str().into();
+        return Ok(statement.idxname.as_str().into());
     }
     let mut parts: Vec<String> = Vec::new();
-    for key in keys {
+    for key in &made.keys {
         let part = index::name_part(relation, key);
         let unique = unique_index_column(part, |name| parts.iter().any(|part| part == name));
         parts.push(unique.to_string());
     }
-    for position in include {
+    for position in &made.include {
         let part = &relation.columns[*position].name;
         let unique = unique_index_column(part, |name| parts.iter().any(|part| part == name));
         parts.push(unique.to_string());
     }
     let addition = names::columns_addition(parts.iter().map(String::as_str));
-    names::choose(&relation.name, &addition, "idx", &|name| {
+    let catalog = &session.open()?.catalog;
+    // What others are about to make counts, too.
+    Ok(names::choose(&relation.name, &addition, "idx", &|name| {
         catalog.is_relation_name_taken(relation.schema, name)
-    })
+            || session.is_name_claimed(relation.schema, name).unwrap_or(false)
+    }))
 }
 
 /// REINDEX: indexes here need no rebuilding; names and options are checked.

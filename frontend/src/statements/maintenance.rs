@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{LockStmt, VacuumStmt};
-use storage::{Acquired, TableLockMode, WaitPolicy};
+use storage::{Acquired, TableId, TableLockMode, WaitPolicy};
 use types::errors::locking::table_lock_not_available;
 use types::{Oid, PgError, Result, SqlState};
 
 use super::table::{index_named, lookup, resolve};
 use crate::catalog::{Relation, RelationKind};
 use crate::session::Session;
-use crate::session::names::Found;
+use crate::session::names::{Found, SystemRelation};
 
 /// VACUUM does now what the storage does from time to time; ANALYZE has nothing to do, since statistics are taken when
 /// planning.
@@ -51,8 +51,8 @@ pub(super) fn lock(session: &mut Session, statement: &LockStmt) -> Result<String
         .ok_or_else(|| PgError::internal("a lock mode of no kind"))?;
     for name in &statement.relations {
         let Some(NodeEnum::RangeVar(name)) = &name.node else { continue };
-        // The session's tables are what matters: nothing changes those of the system in place.
-        if let Some(Found::System(_)) = lookup(session, name)? {
+        if let Some(Found::System(relation)) = lookup(session, name)? {
+            lock_system(session, &relation, mode, policy)?;
             continue;
         }
         if let Some((_, index)) = index_named(session, name)? {
@@ -75,6 +75,24 @@ pub(super) fn lock(session: &mut Session, statement: &LockStmt) -> Result<String
     Ok("LOCK TABLE".to_owned())
 }
 
+/// Locks a relation of the system, which nothing changes but what queries read.
+fn lock_system(
+    session: &Session,
+    relation: &SystemRelation,
+    mode: TableLockMode,
+    policy: WaitPolicy,
+) -> Result<()> {
+    if !matches!(relation.kind, 'r' | 'v') {
+        let objects = if relation.kind == 'i' { "indexes" } else { "TOAST tables" };
+        return Err(cannot_lock(&relation.name, objects));
+    }
+    let table = TableId(u64::from(relation.oid));
+    match session.open()?.storage.lock().lock_table(table, mode, policy)? {
+        Acquired::No => Err(table_lock_not_available(&relation.name)),
+        Acquired::AtOnce | Acquired::AfterWaiting => Ok(()),
+    }
+}
+
 fn cannot_lock(name: &str, objects: &str) -> PgError {
     PgError::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot lock relation \"{name}\""))
         .with_detail(format!("This operation is not supported for {objects}."))
@@ -89,12 +107,6 @@ fn lock_below(
 ) -> Result<()> {
     if !matches!(relation.kind, RelationKind::View { .. }) {
         return Ok(());
-    }
-    let acquired = session.open()?.storage.lock().lock_table(relation.table_id(), mode, policy)?;
-    match acquired {
-        Acquired::AtOnce => {}
-        Acquired::AfterWaiting => session.refresh_after_wait()?,
-        Acquired::No => return Err(table_lock_not_available(&relation.name)),
     }
     let mut below: Vec<Oid> = relation.uses.iter().map(|used| used.oid).collect();
     below.sort_unstable();

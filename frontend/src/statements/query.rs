@@ -28,6 +28,7 @@ use crate::server::rows::Destination;
 use crate::session::Session;
 use crate::session::access::Access;
 use crate::session::locks::tables_of;
+use crate::session::plans::plan_analyzed;
 use crate::session::portal::Held;
 use crate::session::prepared::Source;
 
@@ -195,7 +196,7 @@ fn plan_held(session: &mut Session, source: &Source, params: &[Datum]) -> Result
     }
     let backward = super::current_of::runs_backward(query);
     let tables = super::current_of::show_row_ids(query);
-    let planned = plan_statement(session, &analyzed.statement, &[])?;
+    let planned = plan_analyzed(session, &analyzed, &[])?;
     Ok((planned, HeldQuery { tables, backward }))
 }
 
@@ -266,7 +267,7 @@ fn plan_text(session: &mut Session, source: &Source, params: &[Datum], fixed: bo
         let node = source.node()?;
         let current = super::current_of::resolve(session, node, true)?;
         let analyzed = analyze(&access, current.as_ref().unwrap_or(node), &types, fixed)?;
-        let planned = plan_statement(session, &analyzed.statement, params)?;
+        let planned = plan_analyzed(session, &analyzed, params)?;
         if !session.lock_planned(&planned)? {
             return Ok(planned);
         }

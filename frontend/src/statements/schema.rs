@@ -31,7 +31,6 @@ pub(super) fn create(
         return Err(PgError::new(SqlState::RESERVED_NAME, format!("unacceptable schema name \"{name}\""))
             .with_detail("The prefix \"pg_\" is reserved for system schemas."));
     }
-    session.claim_catalog()?;
     if names::schema_oid(&session.open()?.catalog, name).is_some() {
         let message = format!("schema \"{name}\" already exists");
         if statement.if_not_exists {

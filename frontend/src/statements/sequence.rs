@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pg_query::protobuf::{AlterSeqStmt, CreateSeqStmt, RangeVar};
+use storage::TableLockMode;
 use types::{PgError, Result, SqlState, oids};
 
 use super::table::{self, lookup, shown_name};
@@ -35,7 +36,7 @@ pub(super) fn create(session: &mut Session, statement: &CreateSeqStmt) -> Result
 
 /// Finds what OWNED BY names; the outer `None` when it was not written.
 fn owner(
-    session: &Session,
+    session: &mut Session,
     options: &SequenceOptions,
     relation: &Relation,
 ) -> Result<Option<Option<(types::Oid, i16)>>> {
@@ -51,6 +52,7 @@ fn owner(
                 .with_hint("Specify OWNED BY table.column or OWNED BY NONE."));
         }
     };
+    table::lock_named(session, &table, TableLockMode::AccessShare)?;
     let table = table::resolve(session, &table)?;
     if !matches!(table.kind, RelationKind::Table | RelationKind::View { .. }) {
         let message = format!("sequence cannot be owned by relation \"{}\"", table.name);
@@ -71,7 +73,7 @@ fn owner(
 /// ALTER SEQUENCE.
 pub(super) fn alter(session: &mut Session, statement: &AlterSeqStmt) -> Result<String> {
     let Some(name) = &statement.sequence else { return Err(PgError::internal("ALTER SEQUENCE of nothing")) };
-    session.claim_catalog()?;
+    table::lock_changed(session, name, TableLockMode::ShareRowExclusive)?;
     let tag = || Ok("ALTER SEQUENCE".to_owned());
     let cannot_open = |name: &str, objects: &str| {
         PgError::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot open relation \"{name}\""))

@@ -10,6 +10,7 @@ use super::variable::constant_text;
 use crate::analyzer::ddl::options;
 use crate::catalog::{ColumnInfo, Relation, RelationKind};
 use crate::session::Session;
+use crate::session::plans::plan_analyzed;
 use crate::session::prepared::Source;
 
 /// CREATE TABLE AS.
@@ -51,10 +52,15 @@ pub(super) fn select_into(
         return Err(PgError::internal("SELECT INTO without a name"));
     };
     let plain = SelectStmt { into_clause: None, ..statement.clone() };
-    let access = session.access()?;
+    let plain = NodeEnum::SelectStmt(Box::new(plain));
     let types = session.param_types(params.len());
-    let analyzed = query::analyze(&access, &NodeEnum::SelectStmt(Box::new(plain)), &types, false)?;
-    let planned = query::plan_statement(session, &analyzed.statement, &[])?;
+    let planned = loop {
+        let analyzed = query::analyze(&*session.access()?, &plain, &types, false)?;
+        let planned = plan_analyzed(session, &analyzed, &[])?;
+        if !session.lock_planned(&planned)? {
+            break planned;
+        }
+    };
     fill(session, into, false, &planned, params)
 }
 
@@ -68,7 +74,6 @@ fn fill(
 ) -> Result<String> {
     let Some(name) = &into.rel else { return Err(PgError::internal("CREATE TABLE AS without a name")) };
     let on_commit = table::on_commit(into.on_commit);
-    session.change_own()?;
     let Some(place) = table::place(session, name, on_commit, exists_ok, true)? else {
         return Ok("CREATE TABLE AS".to_owned());
     };

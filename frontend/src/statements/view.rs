@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use executor::context::SessionAccess;
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Token, ViewCheckOption, ViewStmt};
+use pg_query::protobuf::{RangeVar, Token, ViewCheckOption, ViewStmt};
+use storage::TableLockMode;
 use types::{PgError, Result, SqlState, TypeRef, oids};
 
 use super::variable::constant_text;
@@ -15,6 +16,7 @@ use crate::catalog::{Catalog, CheckOption, ColumnInfo, ObjectRef, Relation, Rela
 use crate::query::OutputColumn;
 use crate::session::Session;
 use crate::session::access::Access;
+use crate::session::catalog_claims::Wanted;
 use crate::session::names::Found;
 use crate::session::prepared::Source;
 use crate::session::settings::quote_identifier;
@@ -28,9 +30,14 @@ pub(super) fn create(session: &mut Session, source: &Source, statement: &ViewStm
         let message = "views must not contain SELECT INTO";
         return Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     }
-    session.claim_catalog()?;
-    let access = session.access()?;
-    let analyzed = query::analyze(&access, node, &[], true)?;
+    session.lock_texts(true)?;
+    let (access, analyzed) = loop {
+        let access = session.access()?;
+        let analyzed = query::analyze(&access, node, &[], true)?;
+        if !session.lock_wanted(&locks(session, statement.replace, name, &analyzed.notes)?)? {
+            break (access, analyzed);
+        }
+    };
     let crate::query::Statement::Query(select) = analyzed.statement else {
         let message = "views must not contain data-modifying statements in WITH";
         return Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
@@ -44,7 +51,7 @@ pub(super) fn create(session: &mut Session, source: &Source, statement: &ViewStm
     }
     let columns = columns(&select.output, &aliases)?;
     let mut definition =
-        definition(source.text(), &analyzed.notes, &access.catalog, statement.with_check_option > 1)?;
+        definition(source, &analyzed.notes, &access.catalog, statement.with_check_option > 1)?;
     if is_recursive(source.text()) {
         let list: Vec<String> = aliases.iter().map(|alias| quote_identifier(alias)).collect();
         let (list, name) = (list.join(", "), quote_identifier(&name.relname));
@@ -87,6 +94,20 @@ pub(super) fn create(session: &mut Session, source: &Source, statement: &ViewStm
     }
     table::make(session, relation)?;
     Ok("CREATE VIEW".to_owned())
+}
+
+/// Returns how a new view locks what it is made from, and the view that it replaces.
+fn locks(session: &Session, replace: bool, name: &RangeVar, notes: &Notes) -> Result<Vec<Wanted>> {
+    let catalog = &session.open()?.catalog;
+    let mut used: Vec<_> = notes.uses.iter().map(|used| used.oid).collect();
+    used.dedup();
+    let used = used.iter().filter_map(|oid| catalog.relations.get(oid));
+    let mut wanted: Vec<Wanted> =
+        used.map(|relation| Wanted::lock(relation, TableLockMode::AccessShare)).collect();
+    if replace && let Some(Found::User(relation)) = table::lookup(session, name)? {
+        wanted.push(Wanted::change(&relation, TableLockMode::AccessExclusive));
+    }
+    Ok(wanted)
 }
 
 /// WITH CHECK OPTION is for views that can be changed.
@@ -155,7 +176,8 @@ fn columns(output: &[OutputColumn], aliases: &[String]) -> Result<Vec<ColumnInfo
 }
 
 /// Returns the text of a view's query: what follows the first AS that stands for itself, up to a closing WITH clause.
-pub(super) fn definition(text: &str, notes: &Notes, catalog: &Catalog, cut: bool) -> Result<String> {
+pub(super) fn definition(source: &Source, notes: &Notes, catalog: &Catalog, cut: bool) -> Result<String> {
+    let text = source.text();
     let missing = || PgError::not_supported("CREATE VIEW without AS");
     let scan = pg_query::scan(text).map_err(|_| missing())?;
     let position =
@@ -171,7 +193,7 @@ pub(super) fn definition(text: &str, notes: &Notes, catalog: &Catalog, cut: bool
     }
     let query = text.get(offset..end).ok_or_else(missing)?;
     let blank = query.len() - query.trim_start().len();
-    Ok(view_text::kept(query.trim(), offset + blank, notes, catalog))
+    Ok(view_text::kept(query.trim(), source.text_start() + offset + blank, notes, catalog))
 }
 
 /// Says whether a statement is CREATE RECURSIVE VIEW: the grammar puts the query into WITH RECURSIVE.

@@ -21,9 +21,7 @@ pub(super) fn list(access: &Access, maker: &mut Maker<'_>) {
     let mut processes: BTreeSet<i32> = BTreeSet::new();
     processes.insert(access.backend.process_id);
     for lock in store.list_locks() {
-        if let LockTag::Row(..) | LockTag::Turn(..) = lock.tag
-            && lock.granted
-        {
+        if is_inner(lock.tag) && lock.granted {
             continue;
         }
         processes.insert(lock.process_id);
@@ -54,6 +52,19 @@ pub(super) fn list(access: &Access, maker: &mut Maker<'_>) {
     }
 }
 
+/// Returns whether a lock is one that PostgreSQL does not have, or has elsewhere.
+fn is_inner(tag: LockTag) -> bool {
+    match tag {
+        LockTag::Row(..)
+        | LockTag::Turn(..)
+        | LockTag::Key(..)
+        | LockTag::Catalog
+        | LockTag::Publication
+        | LockTag::Entry(..) => true,
+        LockTag::Table(_) | LockTag::Advisory(_) | LockTag::Object(..) => false,
+    }
+}
+
 fn add(maker: &mut Maker<'_>, lock: &LockInfo, mut columns: Vec<(&'static str, Datum)>) {
     // Prepared transactions have no process.
     let process_id = Some(lock.process_id).filter(|process_id| *process_id != 0);
@@ -71,12 +82,21 @@ fn add(maker: &mut Maker<'_>, lock: &LockInfo, mut columns: Vec<(&'static str, D
 fn target(catalog: &Catalog, tag: LockTag) -> Vec<(&'static str, Datum)> {
     let relation_of = |table: u64| {
         let found = catalog.relations.values().find(|relation| relation.table_id().0 == table);
-        found.map_or(Datum::Null, |relation| oid(relation.oid))
+        // Indexes, and relations of the system, are known by their oids.
+        found.map_or(oid(u32::try_from(table).unwrap_or(0)), |relation| oid(relation.oid))
     };
     let mut columns = vec![("database", oid(DATABASE_OID))];
     match tag {
         LockTag::Key(..) | LockTag::Catalog | LockTag::Publication => {
             columns.push(("locktype", Datum::text("object")))
+        }
+        LockTag::Object(class, object) | LockTag::Entry(class, object) => {
+            columns.extend([
+                ("locktype", Datum::text("object")),
+                ("classid", oid(class)),
+                ("objid", oid(object)),
+                ("objsubid", Datum::I16(0)),
+            ]);
         }
         LockTag::Table(table) => {
             columns.extend([("locktype", Datum::text("relation")), ("relation", relation_of(table.0))]);

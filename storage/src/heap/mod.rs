@@ -373,7 +373,7 @@ impl Heap {
     /// Adds an index without entries.
     pub(crate) fn add_index(&self, definition: IndexDefinition) -> Arc<Index> {
         let index = Arc::new(Index::new(definition));
-        self.change_indexes(|list| list.push(Arc::clone(&index)));
+        self.restore_index(Arc::clone(&index));
         index
     }
 

@@ -35,10 +35,14 @@ pub enum LockTag {
     Advisory(AdvisoryKey),
     /// A key that is to be unique: of an index, by its hash.
     Key(u64, u64),
-    /// The right to change the catalog.
+    /// The texts of the catalog that name things.
     Catalog,
     /// The right to commit a changed catalog.
     Publication,
+    /// An object that is no relation, by its class and its number.
+    Object(u32, u32),
+    /// The right to change an entry of the catalog, by its class and its number.
+    Entry(u32, u32),
 }
 
 /// A number of the user's choice.
@@ -366,6 +370,9 @@ fn shown(tag: LockTag) -> String {
         }
         LockTag::Key(index, key) => format!("key {key:x} of index {index}"),
         LockTag::Catalog | LockTag::Publication => "the catalog".to_owned(),
+        LockTag::Object(class, object) | LockTag::Entry(class, object) => {
+            format!("object {object} of class {class} of database 5")
+        }
         LockTag::Advisory(AdvisoryKey::One(key)) => {
             format!("advisory lock [5,{},{},1]", (key as u64) >> 32, key as u32)
         }

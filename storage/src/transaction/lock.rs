@@ -12,6 +12,9 @@ use crate::mvcc::stamp::{IN_FLIGHT, NEVER, xid_of};
 use crate::mvcc::waits::{Hasty, Waiter};
 use crate::table::{RowId, TableId};
 
+/// Indexes of smaller numbers are those of the catalog.
+const FIRST_USER_INDEX: u64 = 16_384;
+
 impl Transaction {
     /// Locks a table. Who has waited should look at the newest tables and rows before going on.
     ///
@@ -91,12 +94,49 @@ impl Transaction {
         }
     }
 
-    /// Takes the right to change the catalog, until the end of the transaction.
+    /// Gives back the locks after the first `len`, all of which are on objects that turned out to be others.
+    pub fn unlock_objects_to(&mut self, len: usize) {
+        let is_object = |tag| {
+            matches!(tag, LockTag::Table(_) | LockTag::Object(..) | LockTag::Entry(..) | LockTag::Key(..))
+        };
+        if self.locks.tags().skip(len).all(is_object) {
+            self.unlock_to(len);
+        }
+    }
+
+    /// Keeps the texts of the catalog that name things from being changed for other names until the end of the
+    /// transaction, or (not `shared`) from being made.
     ///
     /// # Errors
     /// What ends a wait.
-    pub fn lock_catalog(&mut self, policy: WaitPolicy) -> Result<Acquired> {
-        self.lock(LockTag::Catalog, Mode::Advisory { shared: false, session: false }, policy)
+    pub fn lock_catalog(&mut self, shared: bool, policy: WaitPolicy) -> Result<Acquired> {
+        self.lock(LockTag::Catalog, Mode::Advisory { shared, session: false }, policy)
+    }
+
+    /// Locks an object that is no relation.
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn lock_object(
+        &mut self,
+        (class, object): (u32, u32),
+        mode: TableLockMode,
+        policy: WaitPolicy,
+    ) -> Result<Acquired> {
+        self.lock(LockTag::Object(class, object), Mode::Table(mode), policy)
+    }
+
+    /// Takes the right to change an entry of the catalog, until the end of the transaction; `shared`: to add to it only.
+    ///
+    /// # Errors
+    /// What ends a wait.
+    pub fn lock_entry(
+        &mut self,
+        (class, object): (u32, u32),
+        shared: bool,
+        policy: WaitPolicy,
+    ) -> Result<Acquired> {
+        self.lock(LockTag::Entry(class, object), Mode::Advisory { shared, session: false }, policy)
     }
 
     /// Takes the right to commit a changed catalog, until the end of the transaction.
@@ -117,12 +157,20 @@ impl Transaction {
         if self.optimistic && !matches!(tag, LockTag::Advisory(_)) && policy == WaitPolicy::Wait {
             return match (self.store.locks().try_acquire(self.owner, tag, mode), tag) {
                 (true, _) => Ok(Acquired::AtOnce),
+                (false, LockTag::Key(index, _)) if index < FIRST_USER_INDEX => {
+                    Err(StorageError::OptimisticCatalog)
+                }
                 (false, LockTag::Row(..) | LockTag::Turn(..) | LockTag::Key(..)) => {
                     Err(StorageError::OptimisticConflict)
                 }
                 (
                     false,
-                    LockTag::Table(_) | LockTag::Catalog | LockTag::Publication | LockTag::Advisory(_),
+                    LockTag::Table(_)
+                    | LockTag::Catalog
+                    | LockTag::Publication
+                    | LockTag::Object(..)
+                    | LockTag::Entry(..)
+                    | LockTag::Advisory(_),
                 ) => Err(StorageError::OptimisticCatalog),
             };
         }

@@ -101,6 +101,30 @@ impl Transaction {
         Ok(())
     }
 
+    /// Brings the indexes that this transaction has added to tables onto those that others have added and committed
+    /// meanwhile.
+    pub fn rebase_indexes(&mut self) {
+        for (table, change) in &mut self.changes.tables {
+            let now = self.version.tables.get(table);
+            let (Some(now), Some(before), Some(after)) = (now, &change.before, &change.after) else {
+                continue;
+            };
+            let is_same_heap = now.heap.id == before.heap.id && after.heap.id == before.heap.id;
+            if Arc::ptr_eq(now, before) || !is_same_heap {
+                continue;
+            }
+            let has = |list: &[IndexDefinition], id: IndexId| list.iter().any(|known| known.id == id);
+            let dropped = |id: IndexId| has(&before.indexes, id) && !has(&after.indexes, id);
+            let kept = now.indexes.iter().filter(|known| !dropped(known.id));
+            let added = after.indexes.iter().filter(|new| !has(&now.indexes, new.id));
+            let mut indexes: Vec<IndexDefinition> = kept.chain(added).cloned().collect();
+            indexes.sort_by_key(|definition| definition.id);
+            change.after =
+                Some(Arc::new(TableVersion { indexes: indexes.into(), heap: Arc::clone(&after.heap) }));
+            change.before = Some(Arc::clone(now));
+        }
+    }
+
     /// Replaces the frontend's catalog. Conflicts at commit with any other change of it since the snapshot.
     pub fn set_catalog_image(&mut self, image: Vec<u8>) {
         let since = match &self.changes.catalog {

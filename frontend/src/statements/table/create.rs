@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 
 use executor::context::SessionAccess;
 use pg_query::NodeEnum;
-use pg_query::protobuf::{ConstrType, CreateStmt, Node, OnCommitAction, RangeVar};
-use storage::ColumnDefinition;
+use pg_query::protobuf::{CreateStmt, OnCommitAction, RangeVar};
+use storage::{ColumnDefinition, TableLockMode};
 use types::{Oid, PgError, PhysicalType, Result, SqlState, TypeRef, oids};
 
 use super::shown_name;
@@ -32,23 +32,31 @@ pub fn create(session: &mut Session, statement: &CreateStmt) -> Result<String> {
     };
     let tag = || Ok("CREATE TABLE".to_owned());
     let on_commit = on_commit(statement.oncommit);
-    if is_alone(statement) {
-        session.change_own()?;
-    }
     let Some(place) = place(session, name, on_commit, statement.if_not_exists, true)? else { return tag() };
-    let (relation, sequences, comments) = with_context(session, |context, allocate| {
-        let relation = Relation {
-            oid: allocate(),
-            name: name.relname.as_str().into(),
-            schema: place.schema,
-            kind: RelationKind::Table,
-            persistence: place.persistence,
-            ..Relation::default()
-        };
-        let builder = ddl::create_table(statement, relation, allocate, context)?;
-        Ok((builder.relation, builder.sequences, builder.comments))
-    })?;
-    super::lock_referenced(session, &relation, &[])?;
+    for element in &statement.table_elts {
+        if let Some(NodeEnum::TableLikeClause(like)) = &element.node
+            && let Some(source) = &like.relation
+        {
+            super::lock_named(session, source, TableLockMode::AccessShare)?;
+        }
+    }
+    let (relation, sequences, comments) = loop {
+        let made = with_context(session, |context, allocate| {
+            let relation = Relation {
+                oid: allocate(),
+                name: name.relname.as_str().into(),
+                schema: place.schema,
+                kind: RelationKind::Table,
+                persistence: place.persistence,
+                ..Relation::default()
+            };
+            let builder = ddl::create_table(statement, relation, allocate, context)?;
+            Ok((builder.relation, builder.sequences, builder.comments))
+        })?;
+        if !super::lock_referenced(session, &made.0, &[])? {
+            break made;
+        }
+    };
     make(session, relation)?;
     put_sequences(session, sequences)?;
     session.change_catalog(|catalog| {
@@ -56,21 +64,6 @@ pub fn create(session: &mut Session, statement: &CreateStmt) -> Result<String> {
         Ok(())
     })?;
     tag()
-}
-
-/// Returns whether a new table has nothing to do with another one.
-fn is_alone(statement: &CreateStmt) -> bool {
-    let is_foreign = |node: &Node| match &node.node {
-        Some(NodeEnum::Constraint(constraint)) => constraint.contype() == ConstrType::ConstrForeign,
-        Some(_) | None => false,
-    };
-    statement.inh_relations.is_empty()
-        && statement.of_typename.is_none()
-        && statement.table_elts.iter().all(|element| match &element.node {
-            Some(NodeEnum::ColumnDef(column)) => !column.constraints.iter().any(is_foreign),
-            Some(NodeEnum::Constraint(_)) => !is_foreign(element),
-            Some(_) | None => false,
-        })
 }
 
 /// Runs an analysis that allocates oids; they are taken from the catalog when it succeeds.
@@ -81,7 +74,6 @@ pub fn with_context<T>(
     session: &mut Session,
     analyze: impl FnOnce(&AnalyzerContext<'_>, &mut dyn FnMut() -> Oid) -> Result<T>,
 ) -> Result<T> {
-    session.claim_catalog()?;
     let access = session.access()?;
     let oids = Arc::clone(&access.catalog.oids);
     let mut last = None;
@@ -147,7 +139,6 @@ pub fn place(
     exists_ok: bool,
     has_type: bool,
 ) -> Result<Option<Place>> {
-    session.claim_catalog()?;
     let location = usize::try_from(name.location).ok();
     let temporary = name.relpersistence == "t" || name.schemaname == "pg_temp";
     let persistence = match name.relpersistence.as_str() {
@@ -166,7 +157,7 @@ pub fn place(
         }
         session.temporary_schema()?
     } else {
-        permanent_schema(session, name)?
+        locked_schema(session, name)?
     };
     let waited = !temporary && session.claim_name(schema, &name.relname)?;
     let catalog = Arc::clone(&session.open()?.catalog);
@@ -184,6 +175,20 @@ pub fn place(
         return Ok(None);
     }
     Err(PgError::new(SqlState::DUPLICATE_TABLE, message))
+}
+
+/// Finds the schema of a new relation; nobody drops it meanwhile (`RangeVarGetAndCheckCreationNamespace`).
+fn locked_schema(session: &mut Session, name: &RangeVar) -> Result<Oid> {
+    loop {
+        let schema = permanent_schema(session, name)?;
+        let held = session.open()?.storage.lock().locks_len();
+        if !session.lock_schema(schema, TableLockMode::AccessShare)?
+            || permanent_schema(session, name)? == schema
+        {
+            return Ok(schema);
+        }
+        session.open()?.storage.lock().unlock_objects_to(held);
+    }
 }
 
 fn permanent_schema(session: &Session, name: &RangeVar) -> Result<Oid> {

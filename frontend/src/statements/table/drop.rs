@@ -7,7 +7,7 @@ use pg_query::protobuf::{DropBehavior, DropStmt, Node, ObjectType, RangeVar};
 use storage::TableLockMode;
 use types::{Oid, PgError, Result, SqlState};
 
-use super::{lock_named, lookup, shown_name, system_relation};
+use super::{lock_changed, lookup, shown_name, system_relation};
 use crate::catalog::dependency::{self, classes, collect, describe, whole};
 use crate::catalog::{Catalog, ConstraintKind, Index, ObjectRef, Relation, RelationKind};
 use crate::server::output::Severity;
@@ -20,19 +20,6 @@ const LISTED_MAX: usize = 100;
 /// DROP.
 pub fn drop(session: &mut Session, statement: &DropStmt) -> Result<String> {
     let cascade = statement.behavior() == DropBehavior::DropCascade;
-    if let ObjectType::ObjectTable | ObjectType::ObjectMatview | ObjectType::ObjectIndex =
-        statement.remove_type()
-    {
-        for object in &statement.objects {
-            let name = range_var(&words(object))?;
-            lock_named(session, &name, TableLockMode::AccessExclusive)?;
-            lock_linked(session, &name, cascade)?;
-        }
-    }
-    if statement.remove_type() == ObjectType::ObjectTable {
-        change_own_if_temporary(session, statement)?;
-    }
-    session.claim_catalog()?;
     let kind = match statement.remove_type() {
         ObjectType::ObjectTable => "table",
         ObjectType::ObjectView => "view",
@@ -58,6 +45,7 @@ pub fn drop(session: &mut Session, statement: &DropStmt) -> Result<String> {
     let mut roots: Vec<ObjectRef> = Vec::new();
     for object in &statement.objects {
         let name = range_var(&words(object))?;
+        lock_changed(session, &name, TableLockMode::AccessExclusive)?;
         if let Some(root) = find(session, &name, kind, statement.missing_ok)?
             && !roots.contains(&root)
         {
@@ -66,31 +54,6 @@ pub fn drop(session: &mut Session, statement: &DropStmt) -> Result<String> {
     }
     drop_objects(session, &roots, cascade)?;
     Ok(format!("DROP {}", kind.to_uppercase()))
-}
-
-/// Says that nobody else is concerned, if all tables of a statement are temporary ones of the session.
-fn change_own_if_temporary(session: &mut Session, statement: &DropStmt) -> Result<()> {
-    let temporary = session.open()?.catalog.schema_oid(&session.temporary_schema_name());
-    for object in &statement.objects {
-        match lookup(session, &range_var(&words(object))?)? {
-            Some(Found::User(relation)) if Some(relation.schema) == temporary => {}
-            Some(_) | None => return Ok(()),
-        }
-    }
-    session.change_own()
-}
-
-/// Locks the tables whose foreign keys go with a table: those that it refers to and, with `cascade`, that refer to it.
-fn lock_linked(session: &mut Session, name: &RangeVar, cascade: bool) -> Result<()> {
-    let Some(Found::User(relation)) = lookup(session, name)? else { return Ok(()) };
-    let catalog = Arc::clone(&session.open()?.catalog);
-    let refers = |table: &Relation, other: Oid| table.foreign_keys().any(|(_, key)| key.table == other);
-    let is_linked = |table: &&Arc<Relation>| {
-        table.oid != relation.oid && (refers(&relation, table.oid) || cascade && refers(table, relation.oid))
-    };
-    let linked: Vec<Arc<Relation>> = catalog.relations.values().filter(is_linked).cloned().collect();
-    session.lock_tables(&linked, TableLockMode::AccessExclusive)?;
-    Ok(())
 }
 
 /// Returns the words of a name.
@@ -206,11 +169,23 @@ fn missing(session: &mut Session, name: &RangeVar, kind: &str, missing_ok: bool)
     Ok(())
 }
 
+/// Finds a schema that is dropped.
+fn locked_schema(session: &mut Session, name: &str) -> Result<(Arc<Catalog>, Option<Oid>)> {
+    loop {
+        let catalog = Arc::clone(&session.open()?.catalog);
+        let found = names::schema_oid(&catalog, name);
+        match found.filter(|oid| catalog.schemas.contains_key(oid)) {
+            Some(oid) if session.lock_schema(oid, TableLockMode::AccessExclusive)? => {}
+            Some(_) | None => return Ok((catalog, found)),
+        }
+    }
+}
+
 fn drop_schemas(session: &mut Session, statement: &DropStmt, cascade: bool) -> Result<String> {
     let mut roots = Vec::new();
     for name in statement.objects.iter().flat_map(words) {
-        let catalog = Arc::clone(&session.open()?.catalog);
-        match names::schema_oid(&catalog, &name) {
+        let (catalog, found) = locked_schema(session, &name)?;
+        match found {
             Some(oid) if catalog.schemas.contains_key(&oid) => roots.push(whole(classes::SCHEMA, oid)),
             Some(_) => {
                 return Err(PgError::new(
@@ -240,8 +215,13 @@ pub fn drop_objects(session: &mut Session, roots: &[ObjectRef], cascade: bool) -
     if roots.is_empty() {
         return Ok(());
     }
-    let catalog = Arc::clone(&session.open()?.catalog);
-    let collected = collect(&catalog, roots);
+    let (catalog, collected) = loop {
+        let catalog = Arc::clone(&session.open()?.catalog);
+        let collected = collect(&catalog, roots);
+        if !session.lock_dropped(&collected.objects)? {
+            break (catalog, collected);
+        }
+    };
     let path = names::effective_path(&catalog, &session.search_path());
     if !collected.dependents.is_empty() {
         if !cascade {

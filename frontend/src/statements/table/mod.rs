@@ -18,6 +18,7 @@ use types::{Oid, PgError, Result, SqlState};
 
 use crate::catalog::{Index, Relation, RelationKind};
 use crate::session::Session;
+use crate::session::catalog_claims::Wanted;
 use crate::session::names::{self, Found};
 
 pub(super) use alter::alter;
@@ -44,36 +45,64 @@ pub fn resolve(session: &Session, name: &RangeVar) -> Result<Arc<Relation>> {
     }
 }
 
-/// Locks the table that a name stands for, or that has the index of that name, if there is one.
+/// Locks the relation that a name stands for, or that has the index of that name, if there is one.
 ///
 /// # Errors
 /// What ends a wait, and what is wrong with the name.
 pub(super) fn lock_named(session: &mut Session, name: &RangeVar, mode: TableLockMode) -> Result<()> {
+    lock_found(session, name, &|relation| Wanted::lock(relation, mode))
+}
+
+/// As [`lock_named`], for a relation whose entry is going to change.
+///
+/// # Errors
+/// As there.
+pub(super) fn lock_changed(session: &mut Session, name: &RangeVar, mode: TableLockMode) -> Result<()> {
+    lock_found(session, name, &|relation| Wanted::change(relation, mode))
+}
+
+/// As [`lock_named`], for a table that gets an index.
+///
+/// # Errors
+/// As there.
+pub(super) fn lock_indexed(session: &mut Session, name: &RangeVar, mode: TableLockMode) -> Result<()> {
+    lock_found(session, name, &|relation| Wanted::add(relation, mode))
+}
+
+fn lock_found(session: &mut Session, name: &RangeVar, wanted: &dyn Fn(&Relation) -> Wanted) -> Result<()> {
+    let find = |session: &Session| -> Result<Option<Arc<Relation>>> {
+        if let Some((table, _)) = index_named(session, name)? {
+            return Ok(Some(table));
+        }
+        Ok(match lookup(session, name)? {
+            Some(Found::User(relation)) => Some(relation),
+            Some(Found::System(_)) | None => None,
+        })
+    };
     loop {
-        let table = match index_named(session, name)? {
-            Some((table, _)) => Some(table),
-            None => match lookup(session, name)? {
-                Some(Found::User(relation)) => Some(relation),
-                Some(Found::System(_)) | None => None,
-            },
-        };
-        if !session.lock_tables(table.as_slice(), mode)? {
+        let Some(relation) = find(session)? else { return Ok(()) };
+        let held = session.open()?.storage.lock().locks_len();
+        if !session.lock_wanted(&[wanted(&relation)])? {
             return Ok(());
+        }
+        match find(session)? {
+            Some(again) if again.table_id() == relation.table_id() => return Ok(()),
+            Some(_) | None => session.open()?.storage.lock().unlock_objects_to(held),
         }
     }
 }
 
-/// Locks the tables that new foreign keys of `changed` refer to: no row that they may need goes meanwhile.
+/// Locks the tables that new foreign keys of `changed` refer to: no row that they may need goes meanwhile. Returns whether
+/// the catalog is another one now.
 ///
 /// # Errors
 /// What ends a wait.
-pub(super) fn lock_referenced(session: &mut Session, changed: &Relation, known: &[Oid]) -> Result<()> {
+pub(super) fn lock_referenced(session: &mut Session, changed: &Relation, known: &[Oid]) -> Result<bool> {
     let catalog = Arc::clone(&session.open()?.catalog);
     let keys = changed.foreign_keys().filter(|(constraint, _)| !known.contains(&constraint.oid));
     let others = keys.filter(|(_, key)| key.table != changed.oid);
     let tables: Vec<_> = others.filter_map(|(_, key)| catalog.relation(key.table).cloned()).collect();
-    session.lock_tables(&tables, TableLockMode::ShareRowExclusive)?;
-    Ok(())
+    session.lock_tables(&tables, TableLockMode::ShareRowExclusive)
 }
 
 /// Finds a relation; `None` when there is none.

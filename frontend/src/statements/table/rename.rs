@@ -1,5 +1,6 @@
 //! ALTER ... RENAME, ALTER ... SET SCHEMA, ALTER ... OWNER TO.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pg_query::NodeEnum;
@@ -8,10 +9,11 @@ use storage::TableLockMode;
 use types::{Oid, PgError, Result, SqlState};
 
 use super::super::{role, unsupported, view_text};
-use super::{index_named, lock_named, lookup, reanalyze, resolve, shown_name, with_context};
+use super::{index_named, lock_changed, lookup, reanalyze, resolve, shown_name, with_context};
 use crate::catalog::{ConstraintKind, Index, Relation, RelationKind};
 use crate::session::Session;
-use crate::session::names;
+use crate::session::catalog_claims::Wanted;
+use crate::session::names::{self, Found};
 
 fn tag(kind: ObjectType) -> &'static str {
     match kind {
@@ -49,12 +51,9 @@ fn skip_missing(session: &mut Session, name: &RangeVar) {
 
 /// ALTER ... RENAME.
 pub fn rename(session: &mut Session, statement: &RenameStmt) -> Result<String> {
-    if let Some(name) = &statement.relation
-        && index_named(session, name)?.is_none()
-    {
-        lock_named(session, name, TableLockMode::AccessExclusive)?;
+    if let Some(name) = &statement.relation {
+        lock_renamed(session, name)?;
     }
-    session.claim_catalog()?;
     let kind = statement.rename_type();
     match kind {
         ObjectType::ObjectTable
@@ -95,6 +94,39 @@ pub fn rename(session: &mut Session, statement: &RenameStmt) -> Result<String> {
         }
     }
     Ok(tag)
+}
+
+/// Locks a relation, or an index, that gets another name, and what names it.
+fn lock_renamed(session: &mut Session, name: &RangeVar) -> Result<()> {
+    loop {
+        let moved = match index_named(session, name)? {
+            Some((table, index)) => {
+                let mode = TableLockMode::ShareUpdateExclusive;
+                session.lock_wanted(&[Wanted::change_index(&table, &index, mode)])?
+            }
+            None => {
+                lock_changed(session, name, TableLockMode::AccessExclusive)?;
+                match lookup(session, name)? {
+                    Some(Found::User(relation)) => lock_texts_of(session, relation.oid)?,
+                    Some(Found::System(_)) | None => false,
+                }
+            }
+        };
+        if !moved {
+            return Ok(());
+        }
+    }
+}
+
+/// Takes the views that name a relation. Returns whether the catalog is another one now.
+fn lock_texts_of(session: &mut Session, relation: Oid) -> Result<bool> {
+    let catalog = Arc::clone(&session.open()?.catalog);
+    if !view_text::is_used(&catalog, relation) {
+        return Ok(false);
+    }
+    session.lock_texts(true)?;
+    let uses = |view: &&Arc<Relation>| view.uses.iter().any(|used| used.oid == relation);
+    session.claim_relations(catalog.relations.values().filter(uses).map(|view| view.oid))
 }
 
 fn put(session: &mut Session, relation: Relation) -> Result<()> {
@@ -177,10 +209,21 @@ fn rename_column(session: &mut Session, table: &Arc<Relation>, old: &str, new: &
 
 fn rename_schema(session: &mut Session, statement: &RenameStmt) -> Result<String> {
     let (old, new) = (statement.subname.as_str(), statement.newname.as_str());
-    let catalog = Arc::clone(&session.open()?.catalog);
-    let oid = names::schema_oid(&catalog, old).ok_or_else(|| {
-        PgError::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{old}\" does not exist"))
-    })?;
+    session.lock_texts(false)?;
+    let (catalog, oid) = loop {
+        let catalog = Arc::clone(&session.open()?.catalog);
+        let oid = names::schema_oid(&catalog, old).ok_or_else(|| {
+            PgError::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{old}\" does not exist"))
+        })?;
+        let inside = catalog.relations.values().filter(|relation| relation.schema == oid);
+        let inside: BTreeSet<Oid> = inside.map(|relation| relation.oid).collect();
+        let names = |view: &&Arc<Relation>| view.uses.iter().any(|used| inside.contains(&used.oid));
+        let views: Vec<Oid> = catalog.relations.values().filter(names).map(|view| view.oid).collect();
+        let moved = session.claim_schema(oid)?;
+        if !(session.claim_relations(views)? || moved) {
+            break (catalog, oid);
+        }
+    };
     if names::schema_oid(&catalog, new).is_some() {
         return Err(PgError::new(SqlState::DUPLICATE_SCHEMA, format!("schema \"{new}\" already exists")));
     }
@@ -204,9 +247,37 @@ fn rename_schema(session: &mut Session, statement: &RenameStmt) -> Result<String
     Ok("ALTER SCHEMA".to_owned())
 }
 
+/// Locks a relation that gets another schema, what names it, its sequences and the schema.
+fn lock_moved(session: &mut Session, name: &RangeVar, schema: &str) -> Result<()> {
+    loop {
+        lock_changed(session, name, TableLockMode::AccessExclusive)?;
+        let Some(Found::User(relation)) = lookup(session, name)? else { return Ok(()) };
+        let catalog = Arc::clone(&session.open()?.catalog);
+        let mut moved = lock_texts_of(session, relation.oid)?;
+        if let Some(schema) = names::schema_oid(&catalog, schema) {
+            moved |= session.lock_schema(schema, TableLockMode::AccessShare)?;
+        }
+        let is_owned = |known: &&Arc<Relation>| match &known.kind {
+            RelationKind::Sequence(sequence) => {
+                sequence.owner.is_some_and(|(table, _)| table == relation.oid)
+            }
+            RelationKind::Table
+            | RelationKind::System
+            | RelationKind::View { .. }
+            | RelationKind::Materialized { .. }
+            | RelationKind::Composite => false,
+        };
+        let owned = catalog.relations.values().filter(is_owned);
+        let owned: Vec<Wanted> =
+            owned.map(|owned| Wanted::change(owned, TableLockMode::AccessExclusive)).collect();
+        if !(session.lock_wanted(&owned)? || moved) {
+            return Ok(());
+        }
+    }
+}
+
 /// ALTER ... SET SCHEMA.
 pub fn set_schema(session: &mut Session, statement: &AlterObjectSchemaStmt) -> Result<String> {
-    session.claim_catalog()?;
     let kind = statement.object_type();
     let Some(name) = &statement.relation else {
         return Err(PgError::not_supported("ALTER ... SET SCHEMA of this kind of object"));
@@ -215,6 +286,7 @@ pub fn set_schema(session: &mut Session, statement: &AlterObjectSchemaStmt) -> R
         skip_missing(session, name);
         return Ok(tag(kind).to_owned());
     }
+    lock_moved(session, name, &statement.newschema)?;
     let relation = resolve(session, name)?;
     require_kind(&relation, kind)?;
     if statement.newschema == "pg_temp" || statement.newschema.starts_with("pg_temp_") {
@@ -264,7 +336,6 @@ pub fn set_schema(session: &mut Session, statement: &AlterObjectSchemaStmt) -> R
 
 /// ALTER ... OWNER TO, for what is no relation.
 pub fn set_owner(session: &mut Session, statement: &AlterOwnerStmt) -> Result<String> {
-    session.claim_catalog()?;
     let owner = role::owner(session, statement.newowner.as_ref())?;
     if statement.object_type() != ObjectType::ObjectSchema {
         return Err(PgError::not_supported("ALTER ... OWNER TO of this kind of object"));
@@ -273,9 +344,14 @@ pub fn set_owner(session: &mut Session, statement: &AlterOwnerStmt) -> Result<St
         Some(NodeEnum::String(name)) => name.sval.clone(),
         Some(_) | None => String::new(),
     };
-    let oid = names::schema_oid(&session.open()?.catalog, &name).ok_or_else(|| {
-        PgError::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist"))
-    })?;
+    let oid = loop {
+        let oid = names::schema_oid(&session.open()?.catalog, &name).ok_or_else(|| {
+            PgError::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist"))
+        })?;
+        if !session.claim_schema(oid)? {
+            break oid;
+        }
+    };
     session.change_catalog(|catalog| {
         catalog.schema_facts.entry(oid).or_default().owner = owner;
         Ok(())

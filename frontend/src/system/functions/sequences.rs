@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ecow::EcoString;
 use executor::functions::{CallContext, FunctionEntry, row};
+use storage::{Acquired, TableLockMode, WaitPolicy};
 use types::{Datum, PgError, RecordValue, Result, SqlState, TypeRef, oids};
 
 use super::{access, oid_at, text_at};
@@ -48,6 +49,26 @@ fn find<'a>(access: &'a Access, args: &[Datum]) -> Result<(&'a Arc<Relation>, &'
     }
 }
 
+/// Locks a sequence whose value is used until the end of the transaction, and returns it as it is then
+/// (`lock_and_open_sequence`).
+fn lock<'a>(
+    access: &Access,
+    relation: &'a Arc<Relation>,
+    sequence: &'a Sequence,
+) -> Result<std::borrow::Cow<'a, Sequence>> {
+    let (table, mode) = (relation.table_id(), TableLockMode::RowExclusive);
+    if access.storage().lock().lock_table(table, mode, WaitPolicy::Wait)? == Acquired::AtOnce {
+        return Ok(std::borrow::Cow::Borrowed(sequence));
+    }
+    let newest = access.engine.catalog(&access.engine.store.newest_catalog_image())?;
+    match newest.relations.get(&relation.oid).map(|relation| &relation.kind) {
+        Some(RelationKind::Sequence(sequence)) => Ok(std::borrow::Cow::Owned(sequence.clone())),
+        Some(_) | None => {
+            Err(PgError::internal(format!("could not open relation with OID {}", relation.oid)))
+        }
+    }
+}
+
 /// Returns the error of `sequence_open`.
 fn not_a_sequence(name: &str, noun: &str) -> PgError {
     PgError::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot open relation \"{name}\""))
@@ -68,6 +89,7 @@ fn nextval(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     if !matches!(relation.persistence, crate::catalog::Persistence::Temporary(_)) {
         refuse_read_only(access, "nextval")?;
     }
+    let sequence = &*lock(access, relation, sequence)?;
     let mut session = access.sequences.lock();
     session.last_used = Some(relation.oid);
     if let Some(known) = session.known.get_mut(&relation.oid)
@@ -86,7 +108,8 @@ fn nextval(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
 
 fn currval(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let access = access(context)?;
-    let (relation, _) = find(access, args)?;
+    let (relation, sequence) = find(access, args)?;
+    lock(access, relation, sequence)?;
     match access.sequences.lock().known.get(&relation.oid) {
         Some(known) => Ok(Datum::I64(known.last)),
         None => Err(PgError::new(
@@ -136,6 +159,7 @@ fn setval(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     if !matches!(relation.persistence, crate::catalog::Persistence::Temporary(_)) {
         refuse_read_only(access, "setval")?;
     }
+    let sequence = &*lock(access, relation, sequence)?;
     let Some(Datum::I64(value)) = args.get(1) else { return Ok(Datum::Null) };
     let called = !matches!(args.get(2), Some(Datum::Bool(false)));
     if !(sequence.min..=sequence.max).contains(value) {

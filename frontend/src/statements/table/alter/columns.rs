@@ -58,15 +58,21 @@ pub(super) fn add(session: &mut Session, table: &Arc<Relation>, command: &AlterT
         }
         return Err(PgError::new(SqlState::DUPLICATE_COLUMN, message));
     }
-    let (changed, sequences) = with_context(session, |context, allocate| {
-        let mut builder = Builder::new(Relation::clone(table), allocate, context);
-        builder.column(column)?;
-        builder.finish().map_err(|mut error| {
-            error.fields_mut().location = None;
-            error
+    let known: Vec<_> = table.constraints.iter().map(|constraint| constraint.oid).collect();
+    let (changed, sequences) = loop {
+        let changed = with_context(session, |context, allocate| {
+            let mut builder = Builder::new(Relation::clone(table), allocate, context);
+            builder.column(column)?;
+            builder.finish().map_err(|mut error| {
+                error.fields_mut().location = None;
+                error
+            })?;
+            Ok((builder.relation, builder.sequences))
         })?;
-        Ok((builder.relation, builder.sequences))
-    })?;
+        if !super::super::lock_referenced(session, &changed.0, &known)? {
+            break changed;
+        }
+    };
     put_sequences(session, sequences)?;
     if !table.kind.is_stored() {
         return put(session, changed);
@@ -78,7 +84,6 @@ pub(super) fn add(session: &mut Session, table: &Arc<Relation>, command: &AlterT
         && expressions::volatility(&value) != Volatility::Volatile;
     let ages = if is_same { RowAges::Kept } else { RowAges::New };
     values.push(value);
-    let known: Vec<_> = table.constraints.iter().map(|constraint| constraint.oid).collect();
     rewrite(session, table, changed, values, ages)?;
     let changed = current(session, table.oid)?;
     for constraint in changed.constraints.iter().filter(|constraint| !known.contains(&constraint.oid)) {

@@ -35,17 +35,21 @@ pub(super) fn add(session: &mut Session, table: &Arc<Relation>, command: &AlterT
         return add_by_index(session, table, raw)
             .map_err(|error| error.at(usize::try_from(raw.location).ok()));
     }
-    let changed = with_context(session, |context, allocate| {
-        let mut builder = Builder::new(Relation::clone(table), allocate, context);
-        builder
-            .add_constraint(raw)
-            .and_then(|()| builder.finish())
-            .map_err(|error| without_place(raw, error))?;
-        Ok(builder.relation)
-    })?;
     let known: Vec<_> = table.constraints.iter().map(|constraint| constraint.oid).collect();
+    let changed = loop {
+        let changed = with_context(session, |context, allocate| {
+            let mut builder = Builder::new(Relation::clone(table), allocate, context);
+            builder
+                .add_constraint(raw)
+                .and_then(|()| builder.finish())
+                .map_err(|error| without_place(raw, error))?;
+            Ok(builder.relation)
+        })?;
+        if !super::super::lock_referenced(session, &changed, &known)? {
+            break changed;
+        }
+    };
     let primary = changed.primary_key() != table.primary_key();
-    super::super::lock_referenced(session, &changed, &known)?;
     put(session, changed.clone())?;
     for constraint in changed.constraints.iter().filter(|constraint| !known.contains(&constraint.oid)) {
         if constraint.validated && constraint.enforced {

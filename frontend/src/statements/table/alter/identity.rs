@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, Constraint as RawConstraint, Node};
+use storage::TableLockMode;
 use types::{PgError, Result, SqlState, oids};
 
 use super::super::{put_sequences, with_context};
@@ -14,9 +15,14 @@ use crate::analyzer::ddl::Builder;
 use crate::catalog::{Relation, RelationKind};
 use crate::session::Session;
 
+/// Locks the sequence of an identity column, which is going to change.
+fn locked(session: &mut Session, sequence: types::Oid, mode: TableLockMode) -> Result<Arc<Relation>> {
+    session.lock_to_change(mode, &|session| current(session, sequence))
+}
+
 /// Gives the sequence of an identity column the column's new type.
 pub(super) fn retype_sequence(session: &mut Session, sequence: types::Oid, ty: types::Oid) -> Result<()> {
-    let relation = current(session, sequence)?;
+    let relation = locked(session, sequence, TableLockMode::ShareRowExclusive)?;
     let RelationKind::Sequence(old) = &relation.kind else { return Ok(()) };
     let bound = |ty: types::Oid| match ty {
         types::oids::INT2 => i64::from(i16::MAX),
@@ -101,7 +107,7 @@ pub(super) fn set_identity(
     if options.is_empty() {
         return Ok(());
     }
-    let sequence = current(session, identity.sequence)?;
+    let sequence = locked(session, identity.sequence, TableLockMode::ShareRowExclusive)?;
     let RelationKind::Sequence(old) = &sequence.kind else { return Ok(()) };
     let read = with_context(session, |context, _| {
         crate::analyzer::ddl::sequence::sequence_options(context, &options, Some(old), old.ty, true)
@@ -125,6 +131,7 @@ pub(super) fn drop_identity(
         }
         return Err(not_in_state(message));
     };
+    locked(session, identity.sequence, TableLockMode::AccessExclusive)?;
     let mut changed = Relation::clone(table);
     changed.columns[at].identity = None;
     session.change_catalog(|catalog| {

@@ -13,21 +13,18 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableStmt, AlterTableType as Kind, ObjectType, RangeVar};
-use storage::{TableLockMode, WaitPolicy};
+use storage::TableLockMode;
 use types::{Oid, PgError, Result, SqlState};
 
 use super::{find_index, index_named, lookup, resolve, shown_name};
 use crate::catalog::{Relation, RelationKind};
 use crate::session::Session;
+use crate::session::catalog_claims::Wanted;
 use crate::session::names::Found;
 
 /// ALTER TABLE.
 pub fn alter(session: &mut Session, statement: &AlterTableStmt) -> Result<String> {
     let Some(name) = &statement.relation else { return Err(PgError::internal("ALTER of nothing")) };
-    if let Some(Found::User(relation)) = lookup(session, name)? {
-        session.change_own_if_temporary(&relation)?;
-    }
-    session.claim_catalog()?;
     let tag = match statement.objtype() {
         ObjectType::ObjectIndex => "ALTER INDEX",
         ObjectType::ObjectView => "ALTER VIEW",
@@ -45,7 +42,7 @@ pub fn alter(session: &mut Session, statement: &AlterTableStmt) -> Result<String
         session.notice(SqlState::SUCCESSFUL_COMPLETION, message);
         return Ok(tag.to_owned());
     }
-    let relation = target(session, name, statement.objtype())?;
+    let found = target(session, name, statement.objtype())?;
     let mut commands: Vec<&AlterTableCmd> = statement
         .cmds
         .iter()
@@ -55,15 +52,13 @@ pub fn alter(session: &mut Session, statement: &AlterTableStmt) -> Result<String
         })
         .collect();
     for command in &commands {
-        check_kind(&relation, command.subtype())?;
+        check_kind(&found, command.subtype())?;
     }
-    if relation.kind.is_stored() {
-        let mode =
-            commands.iter().map(|command| lock_mode(command)).max().unwrap_or(TableLockMode::AccessExclusive);
-        let find = |session: &Session| target(session, name, statement.objtype());
-        let locked = session.lock_relation(mode, WaitPolicy::Wait, &find)?;
-        session.require_unused(&locked, "ALTER TABLE")?;
-    }
+    let mode =
+        commands.iter().map(|command| lock_mode(command)).max().unwrap_or(TableLockMode::AccessExclusive);
+    let find = |session: &Session| target(session, name, statement.objtype());
+    let relation = session.lock_to_change(mode, &find)?;
+    session.require_unused(&relation, "ALTER TABLE")?;
     commands.sort_by_key(|command| pass(command.subtype()));
     let mut retyped = commands.iter().filter(|command| command.subtype() == Kind::AtAlterColumnType);
     while let Some(command) = retyped.next() {
@@ -132,7 +127,13 @@ fn alter_index(
         session.notice(SqlState::SUCCESSFUL_COMPLETION, message);
         return Ok(tag.to_owned());
     }
-    let (table, index) = find_index(session, name, "index")?;
+    let (table, index) = loop {
+        let (table, index) = find_index(session, name, "index")?;
+        let mode = TableLockMode::ShareUpdateExclusive;
+        if !session.lock_wanted(&[Wanted::change_index(&table, &index, mode)])? {
+            break (table, index);
+        }
+    };
     for node in &statement.cmds {
         let Some(NodeEnum::AlterTableCmd(command)) = &node.node else { continue };
         match command.subtype() {
