@@ -233,6 +233,10 @@ impl Analyzer<'_> {
                 SqlState::FEATURE_NOT_SUPPORTED,
                 "index creation on system columns is not supported",
             )),
+            Some(Clause::Statistics) => Err(PgError::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "statistics creation on system columns is not supported",
+            )),
             _ => Ok(()),
         }
     }

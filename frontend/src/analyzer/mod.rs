@@ -187,6 +187,8 @@ pub enum ExpressionUse {
     Index,
     /// WHERE of a partial index.
     Predicate,
+    /// An expression of CREATE STATISTICS.
+    Statistics,
     /// USING of ALTER COLUMN ... TYPE: over the old columns; converted by assignment.
     Using {
         /// The type to be.

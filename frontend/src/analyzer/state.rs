@@ -83,6 +83,8 @@ pub(super) enum Clause {
     Check,
     /// WHERE of an index.
     IndexPredicate,
+    /// An expression of CREATE STATISTICS.
+    Statistics,
     /// USING of ALTER COLUMN TYPE.
     AlterUsing,
 }
@@ -103,6 +105,7 @@ impl Clause {
             Self::Generated => Some("column generation expressions"),
             Self::Check => Some("check constraints"),
             Self::IndexPredicate => Some("index predicates"),
+            Self::Statistics => Some("statistics expressions"),
             Self::AlterUsing => Some("transform expressions"),
             other => Some(other.name()),
         }
@@ -121,6 +124,7 @@ impl Clause {
             Self::Generated => Some("column generation expressions"),
             Self::Check => Some("check constraints"),
             Self::IndexPredicate => Some("index predicates"),
+            Self::Statistics => Some("statistics expressions"),
             Self::AlterUsing => Some("transform expressions"),
             other => Some(other.name()),
         }
@@ -144,6 +148,7 @@ impl Clause {
             Self::Generated => Some("column generation expressions"),
             Self::Check => Some("check constraints"),
             Self::IndexPredicate => Some("index predicates"),
+            Self::Statistics => Some("statistics expressions"),
             Self::AlterUsing => Some("transform expressions"),
             other => Some(other.name()),
         }
@@ -176,6 +181,7 @@ impl Clause {
             Self::Default => "DEFAULT",
             Self::Check => "CHECK",
             Self::IndexPredicate => "INDEX",
+            Self::Statistics => "statistics expression",
             Self::AlterUsing => "USING",
         }
     }

@@ -56,6 +56,7 @@ impl Analyzer<'_> {
             Clause::Generated => Some("column generation expression"),
             Clause::Index => Some("index expression"),
             Clause::IndexPredicate => Some("index predicate"),
+            Clause::Statistics => Some("statistics expression"),
             Clause::AlterUsing => Some("transform expression"),
             _ => None,
         };

@@ -19,6 +19,7 @@ impl ExpressionUse {
             Self::Generated { .. } => Clause::Generated,
             Self::Index => Clause::Index,
             Self::Predicate => Clause::IndexPredicate,
+            Self::Statistics => Clause::Statistics,
             Self::Using { .. } => Clause::AlterUsing,
         }
     }
@@ -52,7 +53,7 @@ impl Analyzer<'_> {
                     let expr = analyzer.coerce_to_boolean(expr, "WHERE", location)?;
                     Ok((expr.clone(), expr))
                 }
-                ExpressionUse::Index => {
+                ExpressionUse::Index | ExpressionUse::Statistics => {
                     let expr = analyzer.resolved(expr, location)?;
                     Ok((expr.clone(), expr))
                 }

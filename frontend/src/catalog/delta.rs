@@ -21,6 +21,7 @@ pub struct Delta {
     types: BTreeSet<Oid>,
     functions: BTreeSet<Oid>,
     roles: BTreeSet<Oid>,
+    statistics: BTreeSet<Oid>,
     comments: BTreeSet<ObjectRef>,
     memberships: bool,
 }
@@ -117,6 +118,7 @@ impl Delta {
             types: differing(&before.types, &after.types, Arc::ptr_eq).collect(),
             functions: differing(&before.functions, &after.functions, Arc::ptr_eq).collect(),
             roles: differing(&before.roles, &after.roles, Arc::ptr_eq).collect(),
+            statistics: differing(&before.statistics, &after.statistics, Arc::ptr_eq).collect(),
             comments: differing(&before.comments, &after.comments, PartialEq::eq).collect(),
             memberships: before.memberships != after.memberships,
         }
@@ -134,6 +136,7 @@ impl Delta {
         self.types.extend(later.types);
         self.functions.extend(later.functions);
         self.roles.extend(later.roles);
+        self.statistics.extend(later.statistics);
         self.comments.extend(later.comments);
         self.memberships |= later.memberships;
     }
@@ -264,6 +267,7 @@ impl Delta {
         merge(&mut merged.schema_facts, &own.schema_facts, &self.schema_facts);
         merge(&mut merged.types, &own.types, &self.types);
         merge(&mut merged.functions, &own.functions, &self.functions);
+        merge(&mut merged.statistics, &own.statistics, &self.statistics);
         merge(&mut merged.roles, &own.roles, &self.roles);
         merge(&mut merged.comments, &own.comments, &self.comments);
         if self.memberships {

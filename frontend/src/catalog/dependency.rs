@@ -23,6 +23,8 @@ pub mod classes {
     pub const TYPE: Oid = 1247;
     /// `pg_proc`
     pub const FUNCTION: Oid = 1255;
+    /// `pg_statistic_ext`
+    pub const STATISTICS: Oid = 3381;
     /// `pg_namespace`
     pub const SCHEMA: Oid = 2615;
     /// `pg_authid`
@@ -80,6 +82,17 @@ pub fn edges(catalog: &Catalog) -> Vec<Edge> {
         for ty in function.arguments.iter().map(|argument| argument.ty).chain([function.result]) {
             edges.push((this, whole(classes::TYPE, ty), DependencyKind::Normal));
         }
+    }
+    for statistics in catalog.statistics.values() {
+        let this = whole(classes::STATISTICS, statistics.oid);
+        edges.push((this, whole(classes::SCHEMA, statistics.schema), DependencyKind::Normal));
+        let mut columns: BTreeSet<i16> = statistics.columns.iter().chain(&statistics.used).copied().collect();
+        if columns.is_empty() {
+            columns.insert(0);
+        }
+        edges.extend(
+            columns.into_iter().map(|attnum| (this, column(statistics.table, attnum), DependencyKind::Auto)),
+        );
     }
     edges
 }
@@ -318,6 +331,12 @@ pub fn describe(catalog: &Catalog, path: &[Oid], object: ObjectRef) -> String {
             let noun = if function.procedure { "procedure" } else { "function" };
             let name = qualified(function.schema, &function.name, path.contains(&function.schema));
             format!("{noun} {name}({})", args.join(","))
+        }),
+        classes::STATISTICS => catalog.statistics.get(&object.oid).map_or_else(String::new, |statistics| {
+            let mut in_path =
+                path.iter().filter_map(|schema| catalog.statistics_in(*schema, &statistics.name));
+            let visible = in_path.next().is_some_and(|found| found.oid == statistics.oid);
+            format!("statistics object {}", qualified(statistics.schema, &statistics.name, visible))
         }),
         classes::SCHEMA => format!("schema {}", catalog.schema_name(object.oid).unwrap_or_default()),
         _ => String::new(),

@@ -8,7 +8,7 @@ use types::Oid;
 use types::oids::{PG_CATALOG_NAMESPACE, PUBLIC_NAMESPACE};
 
 use super::builtin::{Type, builtin};
-use super::{Catalog, Relation};
+use super::{Catalog, Relation, StatisticsObject};
 
 impl Catalog {
     /// Returns a catalog with the schema `public` and nothing in it.
@@ -48,6 +48,10 @@ impl Catalog {
         let user =
             self.relations.values().find(|relation| relation.schema == schema && relation.name == name);
         user.or_else(|| builtin().relation_by_name(schema, name))
+    }
+    /// Returns the statistics object `name` of one schema.
+    pub fn statistics_in(&self, schema: Oid, name: &str) -> Option<&Arc<StatisticsObject>> {
+        self.statistics.values().find(|statistics| statistics.schema == schema && statistics.name == name)
     }
     /// Returns the schemas of the search path that exist, `pg_catalog` first unless the path places it.
     pub fn search_schemas(&self, search_path: &[EcoString]) -> Vec<Oid> {

@@ -24,7 +24,8 @@ use types::Oid;
 
 pub use index::{Index, IndexKey, IndexKeySource, unique_index_column};
 pub use object::{
-    EnumLabel, FunctionArgument, Membership, Role, SchemaFacts, UserFunction, UserType, UserTypeKind,
+    EnumLabel, FunctionArgument, Membership, Role, SchemaFacts, StatisticsObject, UserFunction, UserType,
+    UserTypeKind,
 };
 pub use relation::{
     CheckOption, ColumnInfo, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, Generated, Identity,
@@ -52,6 +53,9 @@ pub struct Catalog {
     pub types: BTreeMap<Oid, Arc<UserType>>,
     /// The user's functions by oid.
     pub functions: BTreeMap<Oid, Arc<UserFunction>>,
+    /// Objects of CREATE STATISTICS by oid; they follow the others in the stored form.
+    #[serde(skip)]
+    pub statistics: BTreeMap<Oid, Arc<StatisticsObject>>,
     /// The user's roles by oid.
     pub roles: BTreeMap<Oid, Arc<Role>>,
     /// Memberships in roles.

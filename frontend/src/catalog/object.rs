@@ -108,6 +108,31 @@ pub struct UserFunction {
     pub rows: f32,
 }
 
+/// An object of CREATE STATISTICS. Nothing is computed for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatisticsObject {
+    /// `pg_statistic_ext.oid`.
+    pub oid: Oid,
+    /// Name.
+    pub name: EcoString,
+    /// `pg_namespace.oid`.
+    pub schema: Oid,
+    /// Role that owns it; 0 stands for the bootstrap superuser.
+    pub owner: Oid,
+    /// The table.
+    pub table: Oid,
+    /// Its columns, as ascending `attnum`s.
+    pub columns: Vec<i16>,
+    /// Expressions, as SQL text.
+    pub expressions: Vec<EcoString>,
+    /// The `attnum`s that the expressions use.
+    pub used: Vec<i16>,
+    /// `stxkind`: `d`, `f`, `m` and `e`.
+    pub kinds: EcoString,
+    /// SET STATISTICS.
+    pub target: Option<i16>,
+}
+
 /// An argument of a function.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FunctionArgument {

@@ -105,17 +105,27 @@ impl Engine {
 /// # Errors
 /// Never for catalogs that decoding gave.
 pub fn encode(catalog: &Catalog) -> Result<Vec<u8>> {
-    postcard::to_stdvec(catalog)
-        .map_err(|error| PgError::internal(format!("catalog does not encode: {error}")))
+    let failed = |error| PgError::internal(format!("catalog does not encode: {error}"));
+    let mut image = postcard::to_stdvec(catalog).map_err(failed)?;
+    // Catalogs without them look as they did before there were any.
+    if !catalog.statistics.is_empty() {
+        image.extend(postcard::to_stdvec(&catalog.statistics).map_err(failed)?);
+    }
+    Ok(image)
 }
 
 fn decode(image: &[u8]) -> Result<Catalog> {
     if image.is_empty() {
         return Ok(initial());
     }
-    postcard::from_bytes(image).map_err(|error| {
+    let corrupt = |error| {
         PgError::new(types::SqlState::DATA_CORRUPTED, format!("the stored catalog is corrupt: {error}"))
-    })
+    };
+    let (mut catalog, rest): (Catalog, &[u8]) = postcard::take_from_bytes(image).map_err(corrupt)?;
+    if !rest.is_empty() {
+        catalog.statistics = postcard::from_bytes(rest).map_err(corrupt)?;
+    }
+    Ok(catalog)
 }
 
 /// Returns the catalog of a new database.

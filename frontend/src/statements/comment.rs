@@ -54,6 +54,9 @@ pub(super) fn run(session: &mut Session, statement: &CommentStmt) -> Result<Stri
             }
             whole(PG_DATABASE, 5)
         }
+        ObjectType::ObjectStatisticExt => {
+            whole(classes::STATISTICS, super::statistics_object::find(session, &parts)?.oid)
+        }
         ObjectType::ObjectRole => {
             let name = parts.first().cloned().unwrap_or_default();
             whole(classes::ROLE, super::role::find(session, &name)?)

@@ -21,6 +21,7 @@ mod samples;
 mod schema;
 mod sequence;
 mod statistics;
+mod statistics_object;
 pub(crate) mod table;
 mod table_as;
 mod transaction;
@@ -172,6 +173,8 @@ pub fn run(
         NodeEnum::ClusterStmt(statement) => cluster::run(session, statement),
         NodeEnum::CommentStmt(statement) => comment::run(session, statement),
         NodeEnum::IndexStmt(statement) => index::create(session, statement),
+        NodeEnum::CreateStatsStmt(statement) => statistics_object::create(session, statement),
+        NodeEnum::AlterStatsStmt(statement) => statistics_object::alter(session, statement),
         NodeEnum::CreateSeqStmt(statement) => sequence::create(session, statement),
         NodeEnum::AlterSeqStmt(statement) => sequence::alter(session, statement),
         NodeEnum::DropRoleStmt(statement) => {

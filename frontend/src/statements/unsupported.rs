@@ -58,7 +58,6 @@ pub(super) fn error(node: &NodeEnum) -> PgError {
         NodeEnum::DefineStmt(_) => "CREATE of an aggregate, operator, type or collation",
         NodeEnum::RuleStmt(_) => "CREATE RULE",
         NodeEnum::CreatePolicyStmt(_) => "CREATE POLICY",
-        NodeEnum::CreateStatsStmt(_) => "CREATE STATISTICS",
         NodeEnum::CreatePublicationStmt(_) => "CREATE PUBLICATION",
         NodeEnum::CreateSubscriptionStmt(_) => "CREATE SUBSCRIPTION",
         NodeEnum::AlterSystemStmt(_) => "ALTER SYSTEM",

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use datasets::catalog::{self as rows, PG_AUTHID};
 use ecow::EcoString;
+use types::io::ObjectNames;
 use types::{Oid, TypeRef, oids};
 
 use super::built_in;
 use super::names::Names;
+use super::shown::shown;
 use crate::catalog::builtin::{builtin, operator_class};
 use crate::catalog::{
     self, Catalog, ColumnInfo, ColumnSettings, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction,
-    IndexKey, IndexKeySource, Relation,
+    IndexKey, IndexKeySource, Relation, StatisticsObject,
 };
+use crate::session::access::Access;
 use crate::session::names::{self as lookup, Found};
 use crate::session::settings::quote_identifier;
 
@@ -367,4 +370,36 @@ pub fn index_attnums(index: &Index<'_>) -> Vec<i16> {
         IndexKeySource::Expression { .. } => 0,
     };
     index.index.keys.iter().map(number).collect()
+}
+
+/// Returns the columns and expressions of a statistics object, as `pg_get_statisticsobjdef_columns`.
+pub fn statistics_columns(access: &Access, object: &StatisticsObject) -> String {
+    let relation = access.catalog.relations.get(&object.table);
+    let name = |attnum: &i16| {
+        let relation = relation?;
+        Some(quote_identifier(&relation.columns.get(relation.position_of(*attnum)?)?.name))
+    };
+    let shown = object.expressions.iter().map(|text| {
+        let text = shown(access, object.table, text, true);
+        crate::analyzer::ddl::index::parenthesized(text.into()).to_string()
+    });
+    let columns: Vec<String> = object.columns.iter().filter_map(name).chain(shown).collect();
+    columns.join(", ")
+}
+
+/// Returns CREATE STATISTICS, as `pg_get_statisticsobjdef`.
+pub fn statistics_definition(access: &Access, oid: Oid) -> Option<String> {
+    let object = access.catalog.statistics.get(&oid)?;
+    let schema = lookup::schema_name(&access.catalog, object.schema).unwrap_or_default();
+    let mut text =
+        format!("CREATE STATISTICS {}.{}", quote_identifier(&schema), quote_identifier(&object.name));
+    let kinds = [('d', "ndistinct"), ('f', "dependencies"), ('m', "mcv")];
+    let named: Vec<&str> =
+        kinds.iter().filter(|(kind, _)| object.kinds.contains(*kind)).map(|(_, name)| *name).collect();
+    if named.len() < kinds.len() && object.columns.len() + object.expressions.len() > 1 {
+        text.push_str(&format!(" ({})", named.join(", ")));
+    }
+    let table = access.names.output(oids::REGCLASS, object.table)?;
+    text.push_str(&format!(" ON {} FROM {table}", statistics_columns(access, object)));
+    Some(text)
 }

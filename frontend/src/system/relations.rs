@@ -33,6 +33,7 @@ pub fn add(access: &Access, name: &str, maker: &mut Maker<'_>) -> Result<bool> {
         "pg_namespace" => namespaces(access, maker),
         "pg_rewrite" => rules(access, maker),
         "pg_database" => database(maker),
+        "pg_statistic_ext" => statistics_objects(access, maker),
         "pg_sequence" => super::sequence_rows::rows(access, maker),
         "pg_description" | "pg_shdescription" => comments(access, name == "pg_shdescription", maker),
         _ => {}
@@ -352,6 +353,30 @@ fn index_rows(access: &Access, maker: &mut Maker<'_>) {
             ("indoption", int2_vector(index.keys.iter().map(option))),
             ("indexprs", if expressions.is_empty() { Datum::Null } else { text(&expressions.join(", ")) }),
             ("indpred", index.predicate.as_ref().map_or(Datum::Null, |predicate| text(predicate))),
+        ]);
+    }
+}
+
+fn statistics_objects(access: &Access, maker: &mut Maker<'_>) {
+    for object in access.catalog.statistics.values() {
+        let kinds = object.kinds.chars().map(|kind| text(&kind.to_string())).collect();
+        maker.add(&[
+            ("oid", oid(object.oid)),
+            ("stxrelid", oid(object.table)),
+            ("stxname", text(&object.name)),
+            ("stxnamespace", oid(object.schema)),
+            ("stxowner", oid(if object.owner == 0 { OWNER } else { object.owner })),
+            ("stxkeys", int2_vector(object.columns.iter().copied())),
+            ("stxstattarget", object.target.map_or(Datum::Null, Datum::I16)),
+            ("stxkind", array(oids::CHAR, kinds)),
+            (
+                "stxexprs",
+                if object.expressions.is_empty() {
+                    Datum::Null
+                } else {
+                    text(&object.expressions.join(", "))
+                },
+            ),
         ]);
     }
 }

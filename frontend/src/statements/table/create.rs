@@ -14,7 +14,8 @@ use crate::analyzer::{AnalyzerContext, ddl};
 use crate::catalog::delta::name_taken;
 use crate::catalog::{Catalog, OnCommit, Persistence, Relation, RelationKind};
 use crate::session::Session;
-use crate::session::names;
+use crate::session::names::{self, Found};
+use crate::statements::statistics_object;
 
 /// Where a new relation goes.
 #[derive(Debug, Clone, Copy)]
@@ -57,13 +58,29 @@ pub fn create(session: &mut Session, statement: &CreateStmt) -> Result<String> {
             break made;
         }
     };
-    make(session, relation)?;
+    let relation = make(session, relation)?;
     put_sequences(session, sequences)?;
+    copy_statistics(session, statement, &relation)?;
     session.change_catalog(|catalog| {
         catalog.comments.extend(comments);
         Ok(())
     })?;
     tag()
+}
+
+/// LIKE ... INCLUDING STATISTICS.
+fn copy_statistics(session: &mut Session, statement: &CreateStmt, made: &Relation) -> Result<()> {
+    const STATISTICS: u32 = 1 << 7;
+    for element in &statement.table_elts {
+        if let Some(NodeEnum::TableLikeClause(like)) = &element.node
+            && like.options & STATISTICS != 0
+            && let Some(source) = &like.relation
+            && let Some(Found::User(source)) = super::lookup(session, source)?
+        {
+            statistics_object::copy(session, &source, made)?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs an analysis that allocates oids; they are taken from the catalog when it succeeds.

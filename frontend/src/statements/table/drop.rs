@@ -26,6 +26,9 @@ pub fn drop(session: &mut Session, statement: &DropStmt) -> Result<String> {
         ObjectType::ObjectMatview => "materialized view",
         ObjectType::ObjectSequence => "sequence",
         ObjectType::ObjectIndex => "index",
+        ObjectType::ObjectStatisticExt => {
+            return super::super::statistics_object::drop(session, statement, cascade);
+        }
         ObjectType::ObjectSchema => return drop_schemas(session, statement, cascade),
         _ => return super::super::absent::drop(session, statement),
     };
@@ -354,6 +357,7 @@ fn remove_one(catalog: &mut Catalog, object: ObjectRef) {
         }),
         classes::TYPE => drop(catalog.types.remove(&object.oid)),
         classes::FUNCTION => drop(catalog.functions.remove(&object.oid)),
+        classes::STATISTICS => drop(catalog.statistics.remove(&object.oid)),
         classes::SCHEMA => {
             catalog.schemas.remove(&object.oid);
             catalog.schema_facts.remove(&object.oid);

@@ -9,7 +9,7 @@ use types::{PgError, Result};
 use crate::analyzer::ddl::{exclusion, expressions, index};
 use crate::analyzer::{AnalyzerContext, ExpressionUse, shown_expression};
 use crate::catalog::deparse::Deparse;
-use crate::catalog::{ConstraintKind, Index, IndexKeySource, Relation};
+use crate::catalog::{ConstraintKind, Index, IndexKeySource, Relation, StatisticsObject};
 use crate::session::settings::quote_identifier;
 use types::oids::PG_CATALOG_NAMESPACE;
 
@@ -62,6 +62,31 @@ pub(super) fn relation(
         *known = Arc::new(changed);
     }
     Ok(new)
+}
+
+/// Returns the statistics objects of a table that have expressions, printed as [`relation`] prints.
+///
+/// # Errors
+/// As [`relation`].
+pub(super) fn statistics(
+    context: &AnalyzerContext<'_>,
+    old: &Relation,
+    rename: &mut dyn FnMut(&mut Relation),
+) -> Result<Vec<StatisticsObject>> {
+    let mut names = old.clone();
+    rename(&mut names);
+    let again = Again { context, old, names, ids: expressions::ids(old) };
+    let mut changed = Vec::new();
+    for known in context.catalog.statistics.values() {
+        if known.table == old.oid && !known.expressions.is_empty() {
+            let mut known = StatisticsObject::clone(known);
+            for text in &mut known.expressions {
+                *text = again.print(text, ExpressionUse::Statistics)?;
+            }
+            changed.push(known);
+        }
+    }
+    Ok(changed)
 }
 
 struct Again<'a> {

@@ -8,7 +8,7 @@ use pg_query::protobuf::{AlterObjectSchemaStmt, AlterOwnerStmt, ObjectType, Rang
 use storage::TableLockMode;
 use types::{Oid, PgError, Result, SqlState};
 
-use super::super::{role, unsupported, view_text};
+use super::super::{role, statistics_object, unsupported, view_text};
 use super::{index_named, lock_changed, lookup, reanalyze, resolve, shown_name, with_context};
 use crate::catalog::{ConstraintKind, Index, Relation, RelationKind};
 use crate::session::Session;
@@ -64,6 +64,7 @@ pub fn rename(session: &mut Session, statement: &RenameStmt) -> Result<String> {
         | ObjectType::ObjectColumn
         | ObjectType::ObjectTabconstraint => {}
         ObjectType::ObjectSchema => return rename_schema(session, statement),
+        ObjectType::ObjectStatisticExt => return statistics_object::rename(session, statement),
         _ => return Err(unsupported::error(&NodeEnum::RenameStmt(Box::new(statement.clone())))),
     }
     let Some(name) = &statement.relation else { return Err(PgError::internal("RENAME of no relation")) };
@@ -200,10 +201,16 @@ fn rename_column(session: &mut Session, table: &Arc<Relation>, old: &str, new: &
         let message = format!("column name \"{new}\" conflicts with a system column name");
         return Err(PgError::new(SqlState::DUPLICATE_COLUMN, message));
     }
-    let renamed = with_context(session, |context, _| {
-        reanalyze::relation(context, table, &mut |table| table.columns[at].name = new.into())
+    let (renamed, statistics) = with_context(session, |context, _| {
+        let mut rename = |table: &mut Relation| table.columns[at].name = new.into();
+        let statistics = reanalyze::statistics(context, table, &mut rename)?;
+        Ok((reanalyze::relation(context, table, &mut rename)?, statistics))
     })?;
     view_text::rename(session, table, &renamed, None)?;
+    session.change_catalog(|catalog| {
+        catalog.statistics.extend(statistics.into_iter().map(|changed| (changed.oid, Arc::new(changed))));
+        Ok(())
+    })?;
     put(session, renamed)
 }
 
@@ -279,6 +286,9 @@ fn lock_moved(session: &mut Session, name: &RangeVar, schema: &str) -> Result<()
 /// ALTER ... SET SCHEMA.
 pub fn set_schema(session: &mut Session, statement: &AlterObjectSchemaStmt) -> Result<String> {
     let kind = statement.object_type();
+    if kind == ObjectType::ObjectStatisticExt {
+        return statistics_object::set_schema(session, statement);
+    }
     let Some(name) = &statement.relation else {
         return Err(PgError::not_supported("ALTER ... SET SCHEMA of this kind of object"));
     };
@@ -337,6 +347,9 @@ pub fn set_schema(session: &mut Session, statement: &AlterObjectSchemaStmt) -> R
 /// ALTER ... OWNER TO, for what is no relation.
 pub fn set_owner(session: &mut Session, statement: &AlterOwnerStmt) -> Result<String> {
     let owner = role::owner(session, statement.newowner.as_ref())?;
+    if statement.object_type() == ObjectType::ObjectStatisticExt {
+        return statistics_object::set_owner(session, statement, owner);
+    }
     if statement.object_type() != ObjectType::ObjectSchema {
         return Err(PgError::not_supported("ALTER ... OWNER TO of this kind of object"));
     }

@@ -11,8 +11,9 @@ use types::{Datum, Oid, Result, oids};
 use super::super::definitions::{
     Index, constraint_definition, indexes, relation_is_visible, relation_schema_and_name, role_name,
 };
+use super::super::layout::array;
 use super::super::view_definition::{self, Style};
-use super::super::{built_in, built_in_text, shown};
+use super::super::{built_in, built_in_text, definitions, shown};
 use super::{access, oid_at, text_at};
 use crate::catalog::RelationKind;
 use crate::catalog::builtin::builtin;
@@ -39,6 +40,9 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("pg_get_expr_ext", expression),
     row("pg_get_indexdef", index_definition),
     row("pg_get_indexdef_ext", index_column),
+    row("pg_get_statisticsobjdef", statistics_definition),
+    row("pg_get_statisticsobjdef_columns", statistics_columns),
+    row("pg_get_statisticsobjdef_expressions", statistics_expressions),
     row("pg_get_userbyid", user_by_id),
     row("pg_get_viewdef", view_definition_of),
     row("pg_get_viewdef_ext", view_definition_of),
@@ -55,7 +59,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
         built_in_visible(PG_OPFAMILY, "opfnamespace", args, context)
     }),
     row("pg_relation_is_publishable", publishable),
-    row("pg_statistics_obj_is_visible", |_, _| Ok(Datum::Null)),
+    row("pg_statistics_obj_is_visible", statistics_is_visible),
     row("pg_table_is_visible", table_is_visible),
     row("pg_tablespace_location", |_, _| Ok(Datum::text(""))),
     row("pg_ts_config_is_visible", |args, context| {
@@ -77,6 +81,33 @@ pub(super) const TABLE: &[FunctionEntry] = &[
     row("text_regclass", text_regclass),
     row("to_regclass", to_regclass),
 ];
+
+fn statistics_is_visible(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let access = access(context)?;
+    let Some(object) = access.catalog.statistics.get(&oid_at(args, 0)) else { return Ok(Datum::Null) };
+    let path = access.path();
+    let found = path.iter().find_map(|schema| access.catalog.statistics_in(*schema, &object.name));
+    Ok(Datum::Bool(found.is_some_and(|found| found.oid == object.oid)))
+}
+
+fn statistics_definition(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let text = definitions::statistics_definition(access(context)?, oid_at(args, 0));
+    Ok(text.map_or(Datum::Null, Datum::text))
+}
+
+fn statistics_columns(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let access = access(context)?;
+    let object = access.catalog.statistics.get(&oid_at(args, 0));
+    Ok(object.map_or(Datum::Null, |object| Datum::text(definitions::statistics_columns(access, object))))
+}
+
+fn statistics_expressions(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
+    let access = access(context)?;
+    let object = access.catalog.statistics.get(&oid_at(args, 0));
+    let Some(object) = object.filter(|object| !object.expressions.is_empty()) else { return Ok(Datum::Null) };
+    let shown = object.expressions.iter().map(|text| shown::shown(access, object.table, text, false));
+    Ok(array(oids::TEXT, shown.map(Datum::text).collect()))
+}
 
 /// Says whether the schema of a built-in object is in the search path.
 fn built_in_visible(

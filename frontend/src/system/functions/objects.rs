@@ -171,6 +171,12 @@ fn describe(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
         1247 => named(oids::REGTYPE).map(|name| format!("type {name}")),
         1255 => named(oids::REGPROCEDURE).map(|name| format!("function {name}")),
         2615 => named(oids::REGNAMESPACE).map(|name| format!("schema {name}")),
+        3381 => {
+            let access = access(context)?;
+            let object = crate::catalog::dependency::whole(class, oid);
+            Some(crate::catalog::dependency::describe(&access.catalog, &access.path(), object))
+                .filter(|text| !text.is_empty())
+        }
         1260 => named(oids::REGROLE).map(|name| format!("role {name}")),
         2617 => named(oids::REGOPERATOR).map(|name| format!("operator {name}")),
         3456 => named(oids::REGCOLLATION).map(|name| format!("collation {name}")),
