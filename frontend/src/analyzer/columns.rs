@@ -76,7 +76,7 @@ impl Analyzer<'_> {
             }
             if let Some(expr) = found.cloned() {
                 self.mention(&expr, location);
-                return Ok(Some(expr));
+                return self.in_place(expr).map(Some);
             }
         }
         Ok(None)
@@ -146,7 +146,7 @@ impl Analyzer<'_> {
             }
             let expr = found.expr.clone();
             self.mention(&expr, location);
-            return Ok(expr);
+            return self.in_place(expr);
         }
         if is_system_column(column) {
             let item = item.clone();
@@ -166,7 +166,10 @@ impl Analyzer<'_> {
             self.mention(&column.expr, location);
             return Ok(column.expr.clone());
         }
-        let fields: Vec<Expr> = item.columns.iter().map(|column| column.expr.clone()).collect();
+        let mut fields: Vec<Expr> = Vec::with_capacity(item.columns.len());
+        for column in &item.columns {
+            fields.push(self.in_place(column.expr.clone())?);
+        }
         let names = item.columns.iter().map(|column| column.name.clone()).collect();
         fields.iter().for_each(|field| self.mention(field, location));
         let row = Expr { kind: ExprKind::Row(fields, names), ty: plain(oids::RECORD) };

@@ -1,6 +1,8 @@
 //! What the analyzer knows while it walks a statement: query levels with their namespaces, ids, parameters.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use ecow::EcoString;
 use executor::expr::{ColumnId, Expr};
@@ -8,6 +10,7 @@ use executor::plan::{AggregateCall, SortKey, WindowCall};
 use types::{Oid, PgError, Result, SqlState, TypeRef};
 
 use super::AnalyzerContext;
+use super::dml::view_columns::ViewColumnPlace;
 use crate::query::{Cte, Query};
 
 /// A byte offset in the statement.
@@ -387,6 +390,10 @@ pub(super) struct Analyzer<'a> {
     pub(super) output_locations: HashMap<ColumnId, Location>,
     /// Views that are being expanded, against endless recursion.
     pub(super) view_depth: u32,
+    /// Columns of changed views that hold subqueries.
+    pub(super) view_columns: Vec<ViewColumnPlace>,
+    /// How often they were used, in the views below, too.
+    pub(super) view_uses: Rc<Cell<u32>>,
     /// Whether the tree is to be shown as it was written.
     pub(super) shown: bool,
     /// What names mean.
@@ -408,6 +415,8 @@ impl<'a> Analyzer<'a> {
             unknown_outputs: HashMap::new(),
             output_locations: HashMap::new(),
             view_depth: 0,
+            view_columns: Vec::new(),
+            view_uses: Rc::default(),
             shown: false,
             notes: super::Notes::default(),
         }

@@ -89,7 +89,7 @@ impl Analyzer<'_> {
         for column in items.into_iter().flat_map(|item| item.columns) {
             texts.push(self.qualified_text(&column));
             self.mention(&column.expr, location);
-            expanded.push((column.name, column.expr, column.origin));
+            expanded.push((column.name, self.in_place(column.expr)?, column.origin));
         }
         if let Some(location) = location.filter(|_| self.view_depth == 0) {
             self.notes.stars.push((location, texts));

@@ -15,6 +15,7 @@ mod target;
 mod touched;
 mod update;
 pub(super) mod view;
+pub(super) mod view_columns;
 
 use std::sync::Arc;
 
@@ -165,10 +166,13 @@ impl Analyzer<'_> {
     ) -> Result<NamespaceItem> {
         let alias = table.range.alias.as_ref();
         if let Some(view) = &table.view {
-            let columns = view.columns.iter().zip(1_i16..).map(|(column, number)| {
-                (column.name.clone(), view::over(&column.value, ids), Some((view.relation.oid, number)))
-            });
-            let mut item = self.item_over(name, columns.collect(), alias)?;
+            let mut columns = Vec::with_capacity(view.columns.len());
+            for ((at, column), number) in view.columns.iter().enumerate().zip(1_i16..) {
+                let shown = (&view.relation, view.change);
+                let value = self.view_column(shown, at, &column.value, ids);
+                columns.push((column.name.clone(), value, Some((view.relation.oid, number))));
+            }
+            let mut item = self.item_over(name, columns, alias)?;
             item.relation = Some(view.relation.oid);
             item.schema = alias.is_none().then_some(view.relation.schema);
             return Ok(item);

@@ -1,6 +1,7 @@
 //! Changes through views that PostgreSQL updates automatically (`rewriteTargetView`): the statement changes the table
 //! below, under the view's names, among the rows that the view shows.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use ecow::EcoString;
@@ -18,7 +19,9 @@ use crate::query::Query;
 /// Views inside views, at most. A depth from here on is that of a second look at the same view.
 pub(super) const VIEW_DEPTH_MAX: u32 = 100;
 /// Numbers that the subqueries of one view may take; those of a statement are below.
-const NUMBERS: u32 = 1 << 24;
+const NUMBERS: u32 = 1 << 18;
+/// Looks at views in one statement, each [`VIEW_DEPTH_MAX`] deep.
+pub(super) const VIEW_NUMBERINGS: u32 = u32::MAX / NUMBERS / VIEW_DEPTH_MAX;
 
 /// A view as names and conditions over the table below. Expressions are over the table's positions.
 #[derive(Debug, Clone)]
@@ -26,7 +29,7 @@ pub(in crate::analyzer) struct ViewLayer {
     /// The view.
     pub(super) relation: Arc<Relation>,
     /// What the statement wants of it.
-    change: ViewChange,
+    pub(super) change: ViewChange,
     /// Its columns.
     pub(super) columns: Vec<ViewColumn>,
     /// Which rows it shows: conditions with the views they belong to, inner ones first.
@@ -35,6 +38,8 @@ pub(in crate::analyzer) struct ViewLayer {
     pub(super) checks: Vec<(EcoString, Expr)>,
     /// Subqueries that `filters` name by index.
     pub(super) subqueries: Vec<Query>,
+    /// Subqueries that `columns` name by index.
+    pub(super) column_subqueries: Vec<Query>,
     /// Subqueries that `checks` name by index.
     pub(super) check_subqueries: Vec<Query>,
 }
@@ -126,7 +131,7 @@ pub(super) fn shift_subqueries(expr: &mut Expr, by: usize) {
     expr.for_each_child_mut(&mut |child| shift_subqueries(child, by));
 }
 
-fn has_subquery(expr: &Expr) -> bool {
+pub(super) fn has_subquery(expr: &Expr) -> bool {
     let mut found = false;
     expr.walk(&mut |part| found |= matches!(part.kind, ExprKind::Subquery { .. }));
     found
@@ -166,6 +171,7 @@ impl Analyzer<'_> {
         let mut analyzer = Analyzer::new(self.context);
         analyzer.number_from(NUMBERS.saturating_mul(depth + 1));
         analyzer.levels.push(Level::new());
+        analyzer.view_uses = Rc::clone(&self.view_uses);
         let (base, mut layer, own) = analyzer.layer_here(view, select, range, change, depth)?;
         if change != ViewChange::Delete && layer.columns.iter().all(|column| column.base.is_none()) {
             return Err(refuse("Views that have no updatable columns are not automatically updatable."));
@@ -214,7 +220,12 @@ impl Analyzer<'_> {
         let positions: Vec<ColumnId> = (0..).take(base.columns.len()).map(ColumnId).collect();
         let columns: Vec<(EcoString, Expr)> = match &inner {
             Some(inner) => {
-                inner.columns.iter().map(|column| (column.name.clone(), column.value.clone())).collect()
+                let mut columns = Vec::with_capacity(inner.columns.len());
+                for (at, column) in inner.columns.iter().enumerate() {
+                    let value = self.view_column((&below, change), at, &column.value, &positions);
+                    columns.push((column.name.clone(), value));
+                }
+                columns
             }
             None => {
                 let computed = self.computed_columns(&base, &positions)?;
@@ -265,13 +276,11 @@ impl Analyzer<'_> {
         if !why.is_empty() {
             return Err(view_not_updatable(&view.name, change, why));
         }
+        let column_subqueries = std::mem::take(&mut self.level().subqueries);
         let filter = match raw::inner(&select.where_clause) {
             Some(node) => Some(self.condition(node, Clause::Where)?),
             None => None,
         };
-        if targets.iter().any(|target| has_subquery(&target.expr)) {
-            return Err(PgError::not_supported("a change through a view with a subquery among its columns"));
-        }
         let own = std::mem::take(&mut self.level().subqueries);
         let names = view.columns.iter().map(|column| column.name.clone());
         // A whole row stands for several columns, under their names.
@@ -311,6 +320,7 @@ impl Analyzer<'_> {
                 filters,
                 checks,
                 subqueries,
+                column_subqueries,
                 check_subqueries: Vec::new(),
             },
             filter.into_iter().collect(),
