@@ -102,6 +102,8 @@ pub(crate) struct RunState {
     pub(crate) parts: ActiveParts,
     pub(crate) subplans: crate::rows::SubplanCache,
     counters: Mutex<HashMap<u32, Arc<Counter>>>,
+    /// Rows of system relations that are read for each of several outer rows, by the node that reads them.
+    pub(crate) system_rows: Mutex<HashMap<u32, Arc<RowSet>>>,
     /// Tables as they were before the statement changed them, or when it was declared.
     kept: Mutex<HashMap<u64, TableScan>>,
     /// Rows that the statement has changed: table and row id.

@@ -1,5 +1,7 @@
 //! Sources of rows that are not stored: VALUES and the session's system relations.
 
+use std::sync::Arc;
+
 use types::{Oid, Result};
 
 use super::{RowSet, Stage, produce_rowset};
@@ -38,11 +40,22 @@ pub(super) fn produce_virtual(
     stage: &dyn Stage,
 ) -> Result<()> {
     run.note_row_form(node.id, FallbackReason::RowOperator);
+    let repeats = !run.outer.is_empty();
+    if repeats {
+        let kept = run.state.system_rows.lock().get(&node.id).map(Arc::clone);
+        if let Some(rows) = kept {
+            return produce_rowset(run, &rows, stage);
+        }
+    }
     let rows = run.context.session.virtual_rows(relation, columns)?;
     let rows = if columns.is_empty() {
         RowSet { batches: vec![Batch::new(Vec::new(), rows.len())] }
     } else {
         RowSet::from_rows(&rows, &node.output)?
     };
+    let rows = Arc::new(rows);
+    if repeats {
+        run.state.system_rows.lock().insert(node.id, Arc::clone(&rows));
+    }
     produce_rowset(run, &rows, stage)
 }

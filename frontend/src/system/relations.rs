@@ -1,5 +1,7 @@
 //! The rows that the user's objects add to the tables of `pg_catalog`.
 
+use std::collections::HashSet;
+
 use storage::TableId;
 use types::{Datum, Oid, Result, TypeRef, oids};
 
@@ -69,10 +71,8 @@ pub fn row_count(access: &Access, table: Oid) -> f32 {
 }
 
 fn classes(access: &Access, maker: &mut Maker<'_>) {
-    let referenced = |oid: Oid| {
-        let mut keys = access.catalog.relations.values().flat_map(|relation| relation.foreign_keys());
-        keys.any(|(_, key)| key.table == oid)
-    };
+    let keys = access.catalog.relations.values().flat_map(|relation| relation.foreign_keys());
+    let referenced: HashSet<Oid> = keys.map(|(_, key)| key.table).collect();
     for relation in access.catalog.relations.values() {
         let table = relation.kind.is_stored();
         let checks = relation
@@ -96,7 +96,7 @@ fn classes(access: &Access, maker: &mut Maker<'_>) {
                 ("relpersistence", text(relation.persistence.letter())),
                 (
                     "relhastriggers",
-                    flag(relation.foreign_keys().next().is_some() || referenced(relation.oid)),
+                    flag(relation.foreign_keys().next().is_some() || referenced.contains(&relation.oid)),
                 ),
                 (
                     "relispopulated",
