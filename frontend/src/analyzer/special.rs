@@ -24,6 +24,23 @@ fn null_compared<'a>(left: Option<&'a NodeEnum>, right: Option<&'a NodeEnum>) ->
     }
 }
 
+/// What stands on one side of an operator.
+#[derive(Clone)]
+enum Side {
+    Value(Operand),
+    /// The columns of a row that is written out: they are compared one by one, each with the types of the two.
+    Row(Vec<Operand>, Location),
+}
+
+/// Returns whether any of the comparisons of an IN holds, or all of a NOT IN.
+fn any_or_all(mut parts: Vec<Expr>, negated: bool) -> Result<Expr> {
+    if parts.len() == 1 {
+        return parts.pop().ok_or_else(|| PgError::internal("an empty IN"));
+    }
+    let kind = if negated { ExprKind::And(parts) } else { ExprKind::Or(parts) };
+    Ok(Expr { kind, ty: plain(oids::BOOL) })
+}
+
 impl Analyzer<'_> {
     /// Analyzes an `A_Expr`.
     pub(super) fn a_expr(&mut self, expr: &AExpr) -> Result<Expr> {
@@ -43,8 +60,8 @@ impl Analyzer<'_> {
                 self.scalar_array(&name, all, scalar, array, location)
             }
             AExprKind::AexprDistinct | AExprKind::AexprNotDistinct => {
-                let left = self.operand(&expr.lexpr)?;
-                let right = self.operand(&expr.rexpr)?;
+                let left = self.side(raw::inner(&expr.lexpr))?;
+                let right = self.side(raw::inner(&expr.rexpr))?;
                 let negated = expr.kind == AExprKind::AexprNotDistinct as i32;
                 self.is_distinct(&name, left, right, negated, location)
             }
@@ -60,13 +77,6 @@ impl Analyzer<'_> {
 
     fn plain_operator(&mut self, expr: &AExpr, name: &[&str], location: Location) -> Result<Expr> {
         let right = raw::inner(&expr.rexpr);
-        if let (Some(NodeEnum::RowExpr(left)), Some(NodeEnum::RowExpr(row))) =
-            (raw::inner(&expr.lexpr), right)
-        {
-            let left = self.exprs(&left.args)?;
-            let right = self.exprs(&row.args)?;
-            return self.row_comparison(name, left, right, location);
-        }
         if let (Some(NodeEnum::RowExpr(_)), Some(NodeEnum::SubLink(link))) = (raw::inner(&expr.lexpr), right)
             && link.sub_link_type == pg_query::protobuf::SubLinkType::ExprSublink as i32
         {
@@ -80,38 +90,77 @@ impl Analyzer<'_> {
             return Ok(Expr { kind: ExprKind::IsNull { arg, negated: false }, ty: plain(oids::BOOL) });
         }
         let left = match raw::inner(&expr.lexpr) {
-            None => None,
-            Some(_) => Some(self.operand(&expr.lexpr)?),
+            None => return self.prefix_operator(expr, name, location),
+            left => self.side(left)?,
         };
-        let right = self.operand(&expr.rexpr)?;
-        self.operator_call(name, left, right, location)
+        let right = self.side(right)?;
+        self.compare(name, left, right, location)
+    }
+
+    fn prefix_operator(&mut self, expr: &AExpr, name: &[&str], location: Location) -> Result<Expr> {
+        let operand = self.operand(&expr.rexpr)?;
+        self.operator_call(name, None, operand, location)
+    }
+
+    /// Analyzes what stands on one side of an operator.
+    fn side(&mut self, node: Option<&NodeEnum>) -> Result<Side> {
+        match node {
+            Some(NodeEnum::RowExpr(row)) => Ok(Side::Row(self.exprs(&row.args)?, at(row.location))),
+            Some(node) => Ok(Side::Value((self.expr(node)?, raw::location(node)))),
+            None => Err(PgError::internal("an operator without an operand")),
+        }
+    }
+
+    /// Returns a side as one value.
+    fn value(&mut self, side: Side) -> Result<Operand> {
+        match side {
+            Side::Value(operand) => Ok(operand),
+            Side::Row(columns, location) => {
+                let columns =
+                    columns.into_iter().map(|(expr, at)| self.resolved(expr, at)).collect::<Result<_>>()?;
+                let kind = ExprKind::Row(columns, Vec::new());
+                Ok((Expr { kind, ty: plain(oids::RECORD) }, location))
+            }
+        }
+    }
+
+    fn compare(&mut self, name: &[&str], left: Side, right: Side, location: Location) -> Result<Expr> {
+        match (left, right) {
+            (Side::Row(left, _), Side::Row(right, _)) => self.row_comparison(name, left, right, location),
+            (left, right) => {
+                let (left, right) = (self.value(left)?, self.value(right)?);
+                self.operator_call(name, Some(left), right, location)
+            }
+        }
     }
 
     /// `left IS [NOT] DISTINCT FROM right`.
     fn is_distinct(
         &mut self,
         name: &[&str],
-        left: Operand,
-        right: Operand,
+        left: Side,
+        right: Side,
         negated: bool,
         location: Location,
     ) -> Result<Expr> {
-        if let (ExprKind::Row(lefts, _), ExprKind::Row(rights, _)) = (&left.0.kind, &right.0.kind) {
-            if lefts.len() != rights.len() {
-                return Err(error(
-                    SqlState::SYNTAX_ERROR,
-                    "unequal number of entries in row expressions",
-                    location,
-                ));
+        let (left, right) = match (left, right) {
+            (Side::Row(lefts, _), Side::Row(rights, _)) => {
+                if lefts.len() != rights.len() {
+                    return Err(error(
+                        SqlState::SYNTAX_ERROR,
+                        "unequal number of entries in row expressions",
+                        location,
+                    ));
+                }
+                let mut items = Vec::with_capacity(lefts.len());
+                for (a, b) in lefts.into_iter().zip(rights) {
+                    items.push(self.is_distinct(name, Side::Value(a), Side::Value(b), negated, location)?);
+                }
+                let kind = if negated { ExprKind::And(items) } else { ExprKind::Or(items) };
+                return Ok(Expr { kind, ty: plain(oids::BOOL) });
             }
-            let pairs: Vec<(Expr, Expr)> = lefts.iter().cloned().zip(rights.iter().cloned()).collect();
-            let mut items = Vec::with_capacity(pairs.len());
-            for (a, b) in pairs {
-                items.push(self.is_distinct(name, (a, left.1), (b, right.1), negated, location)?);
-            }
-            let kind = if negated { ExprKind::And(items) } else { ExprKind::Or(items) };
-            return Ok(Expr { kind, ty: plain(oids::BOOL) });
-        }
+            (left, right) => (self.value(left)?, self.value(right)?),
+        };
         let null =
             |expr: &Expr| matches!(expr.kind, ExprKind::Const(Datum::Null)) && expr.ty.oid == oids::UNKNOWN;
         if null(&left.0) || null(&right.0) {
@@ -155,9 +204,21 @@ impl Analyzer<'_> {
     /// `value [NOT] IN (items)` (`transformAExprIn`).
     fn in_list(&mut self, expr: &AExpr, name: &[&str], location: Location) -> Result<Expr> {
         let negated = name.last() == Some(&"<>");
-        let left = self.operand(&expr.lexpr)?;
+        let left = self.side(raw::inner(&expr.lexpr))?;
         let Some(NodeEnum::List(list)) = raw::inner(&expr.rexpr) else {
             return Err(PgError::internal("IN without a list"));
+        };
+        let mut parts: Vec<Expr> = Vec::new();
+        let left = match left {
+            Side::Value(left) => left,
+            Side::Row(..) => {
+                for item in &list.items {
+                    let item = self.side(item.node.as_ref())?;
+                    let part = self.compare(name, left.clone(), item, location)?;
+                    parts.push(self.coerce_to_boolean(part, "IN", location)?);
+                }
+                return any_or_all(parts, negated);
+            }
         };
         let mut constants: Vec<Operand> = Vec::new();
         let mut others: Vec<Operand> = Vec::new();
@@ -171,8 +232,7 @@ impl Analyzer<'_> {
             );
             if used.is_empty() { constants.push(item) } else { others.push(item) }
         }
-        let mut parts: Vec<Expr> = Vec::new();
-        if constants.len() > 1 && !matches!(left.0.kind, ExprKind::Row(..)) {
+        if constants.len() > 1 {
             let mut types = vec![(left.0.ty.oid, left.1)];
             types.extend(constants.iter().map(|(expr, at)| (expr.ty.oid, *at)));
             let target = common_type(&types, None)?.filter(|ty| *ty != oids::RECORD);
@@ -187,28 +247,19 @@ impl Analyzer<'_> {
             }
         }
         for item in constants.into_iter().chain(others) {
-            let part = match (&left.0.kind, &item.0.kind) {
-                (ExprKind::Row(lefts, _), ExprKind::Row(rights, _)) => {
-                    let side = |items: &[Expr], at| items.iter().cloned().map(|expr| (expr, at)).collect();
-                    self.row_comparison(name, side(lefts, left.1), side(rights, item.1), location)?
-                }
-                _ => self.operator_call(name, Some(left.clone()), item, location)?,
-            };
+            let part = self.operator_call(name, Some(left.clone()), item, location)?;
             parts.push(self.coerce_to_boolean(part, "IN", location)?);
         }
-        if parts.len() == 1 {
-            return parts.pop().ok_or_else(|| PgError::internal("an empty IN"));
-        }
-        let kind = if negated { ExprKind::And(parts) } else { ExprKind::Or(parts) };
-        Ok(Expr { kind, ty: plain(oids::BOOL) })
+        any_or_all(parts, negated)
     }
 
     fn between(&mut self, expr: &AExpr, location: Location) -> Result<Expr> {
         let Some(NodeEnum::List(list)) = raw::inner(&expr.rexpr) else {
             return Err(PgError::internal("BETWEEN without bounds"));
         };
-        let value = self.operand(&expr.lexpr)?;
-        let bounds = self.exprs(&list.items)?;
+        let value = self.side(raw::inner(&expr.lexpr))?;
+        let bounds: Vec<Side> =
+            list.items.iter().map(|bound| self.side(bound.node.as_ref())).collect::<Result<_>>()?;
         let [low, high] = two(bounds)?;
         let kind = AExprKind::try_from(expr.kind).unwrap_or(AExprKind::AexprBetween);
         let negated = matches!(kind, AExprKind::AexprNotBetween | AExprKind::AexprNotBetweenSym);
@@ -225,15 +276,15 @@ impl Analyzer<'_> {
 
     fn between_once(
         &mut self,
-        value: &Operand,
-        low: &Operand,
-        high: &Operand,
+        value: &Side,
+        low: &Side,
+        high: &Side,
         negated: bool,
         location: Location,
     ) -> Result<Expr> {
         let (below, above) = if negated { ("<", ">") } else { (">=", "<=") };
-        let first = self.operator_call(&[below], Some(value.clone()), low.clone(), location)?;
-        let second = self.operator_call(&[above], Some(value.clone()), high.clone(), location)?;
+        let first = self.compare(&[below], value.clone(), low.clone(), location)?;
+        let second = self.compare(&[above], value.clone(), high.clone(), location)?;
         let kind =
             if negated { ExprKind::Or(vec![first, second]) } else { ExprKind::And(vec![first, second]) };
         Ok(Expr { kind, ty: plain(oids::BOOL) })
