@@ -14,6 +14,7 @@ mod expr;
 mod from;
 mod functions;
 mod grouping;
+pub mod into;
 mod joins;
 mod json;
 mod literal;
@@ -126,7 +127,7 @@ pub fn analyze_to_show(statement: &NodeEnum, context: &AnalyzerContext<'_>) -> R
 }
 
 fn analyze_by(mut analyzer: Analyzer<'_>, statement: &NodeEnum) -> Result<Analyzed> {
-    let statement = match statement {
+    let statement = match &*into::without_into(statement) {
         NodeEnum::SelectStmt(select) => Statement::Query(analyzer.nested_query(select, false)?),
         node => match analyzer.modify(node)? {
             Some(modify) => Statement::Modify(Box::new(modify)),

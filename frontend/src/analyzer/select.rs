@@ -54,9 +54,7 @@ impl Analyzer<'_> {
 
     /// Analyzes a query on the innermost level.
     pub(super) fn query(&mut self, select: &SelectStmt, keep_unknown: bool) -> Result<Query> {
-        if select.into_clause.is_some() {
-            return Err(PgError::not_supported("SELECT INTO"));
-        }
+        super::into::refuse_into(select)?;
         if let Some(with) = &select.with_clause {
             self.with_clause(with)?;
         }

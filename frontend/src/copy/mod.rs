@@ -203,7 +203,7 @@ fn store_held(session: &mut Session, plan: &Plan, held: from::HeldRows, relation
 /// Refuses statements that have no rows to copy.
 fn check_query(node: &NodeEnum) -> Result<()> {
     let returns = match node {
-        NodeEnum::SelectStmt(select) if select.into_clause.is_some() => {
+        NodeEnum::SelectStmt(select) if crate::analyzer::into::into_of(select).is_some() => {
             let message = "COPY (SELECT INTO) is not supported";
             return Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
         }

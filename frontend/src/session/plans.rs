@@ -186,7 +186,7 @@ pub fn plan_analyzed(session: &mut Session, analyzed: &Analyzed, params: &[Datum
 /// Returns whether a statement is one that Bind and EXECUTE plan.
 fn is_planned(node: &NodeEnum) -> bool {
     match node {
-        NodeEnum::SelectStmt(select) => select.into_clause.is_none(),
+        NodeEnum::SelectStmt(select) => crate::analyzer::into::into_of(select).is_none(),
         NodeEnum::InsertStmt(_) | NodeEnum::UpdateStmt(_) | NodeEnum::DeleteStmt(_) => true,
         _ => false,
     }

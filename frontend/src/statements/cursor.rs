@@ -43,7 +43,10 @@ pub(super) fn declare(
     }
     let query = source.inner();
     let clause = match query.node()? {
-        NodeEnum::SelectStmt(select) => crate::analyzer::locking_words(select),
+        NodeEnum::SelectStmt(select) => {
+            crate::analyzer::into::refuse_into(select)?;
+            crate::analyzer::locking_words(select)
+        }
         _ => None,
     };
     let admit = |session: &mut Session| {

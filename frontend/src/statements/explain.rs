@@ -7,6 +7,7 @@ use types::{Datum, PgError, Result, SqlState};
 use super::fields::text_field;
 use super::query;
 use super::variable::constant_text;
+use crate::analyzer::into::into_of;
 use crate::explain::{Format, Options, render};
 use crate::server::connection::Client;
 use crate::server::output::FieldDescription;
@@ -36,6 +37,12 @@ pub(super) fn run(
             return Err(PgError::not_supported("EXPLAIN ANALYZE of CREATE TABLE AS"));
         }
         inner = inner.inner();
+    }
+    if let NodeEnum::SelectStmt(select) = inner.node()?
+        && analyze
+        && into_of(select).is_some()
+    {
+        return Err(PgError::not_supported("EXPLAIN ANALYZE of SELECT INTO"));
     }
     let mut bound = None;
     if let NodeEnum::ExecuteStmt(execute) = inner.node()? {

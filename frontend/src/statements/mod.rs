@@ -32,8 +32,10 @@ mod view_text;
 
 pub use samples::SampleCache;
 
-use ::types::{Datum, Oid, Result};
+use ::types::{Datum, Oid, PgError, Result, SqlState, oids};
 use pg_query::NodeEnum;
+
+use crate::analyzer::into::into_of;
 
 pub(crate) use query::{default_value, execute_plan, plan};
 pub(crate) use read_only::refuse_plan;
@@ -131,7 +133,7 @@ pub fn run(
         session.take_snapshot()?;
     }
     match node {
-        NodeEnum::SelectStmt(select) if select.into_clause.is_some() => {
+        NodeEnum::SelectStmt(select) if into_of(select).is_some() => {
             table_as::select_into(session, source, select, params)
         }
         NodeEnum::SelectStmt(_)
@@ -198,7 +200,7 @@ pub fn run(
 /// The analyzer's.
 pub fn describe(session: &mut Session, source: &Source, types: &[Oid]) -> Result<Description> {
     let columns = match source.node()? {
-        NodeEnum::SelectStmt(select) if select.into_clause.is_none() => {
+        NodeEnum::SelectStmt(select) if into_of(select).is_none() => {
             return query::describe(session, source, types);
         }
         NodeEnum::InsertStmt(_)
@@ -208,10 +210,42 @@ pub fn describe(session: &mut Session, source: &Source, types: &[Oid]) -> Result
             return query::describe(session, source, types);
         }
         NodeEnum::VariableShowStmt(statement) => Some(variable::columns(session, statement)?),
-        NodeEnum::ExplainStmt(_) => Some(explain::columns()),
+        // SELECT INTO.
+        NodeEnum::SelectStmt(_) => {
+            let param_types = query::describe(session, source, types)?.param_types;
+            return Ok(Description { param_types, columns: None });
+        }
+        NodeEnum::ExplainStmt(_) => {
+            let param_types = describe_inner(session, source, types)?;
+            return Ok(Description { param_types, columns: Some(explain::columns()) });
+        }
+        NodeEnum::DeclareCursorStmt(_) | NodeEnum::CreateTableAsStmt(_) => {
+            return Ok(Description { param_types: describe_inner(session, source, types)?, columns: None });
+        }
         NodeEnum::ExecuteStmt(statement) => session.find_prepared(&statement.name)?.columns.clone(),
         NodeEnum::FetchStmt(statement) if !statement.ismove => cursor::columns(session, statement),
         _ => None,
     };
-    Ok(Description { param_types: types.to_vec(), columns })
+    Ok(Description { param_types: known(types)?, columns })
+}
+
+/// Refuses types that the client has not told and that nothing tells.
+fn known(types: &[Oid]) -> Result<Vec<Oid>> {
+    match types.iter().position(|oid| [0, oids::UNKNOWN].contains(oid)) {
+        None => Ok(types.to_vec()),
+        Some(at) => {
+            let message = format!("could not determine data type of parameter ${}", at + 1);
+            Err(PgError::new(SqlState::INDETERMINATE_DATATYPE, message))
+        }
+    }
+}
+
+/// Finds out parameter types of a statement that has another one inside.
+fn describe_inner(session: &mut Session, source: &Source, types: &[Oid]) -> Result<Vec<Oid>> {
+    let inner = source.inner();
+    match inner.node()? {
+        // Looked for when it runs.
+        NodeEnum::ExecuteStmt(_) => known(types),
+        _ => Ok(describe(session, &inner, types)?.param_types),
+    }
 }

@@ -62,7 +62,7 @@ pub(super) fn refused(command: &str) -> PgError {
 /// Returns the name of a command that changes data or catalog. Plans are judged by what they do ([`refuse_plan`]).
 pub(super) fn writes(node: &NodeEnum) -> Option<&'static str> {
     Some(match node {
-        NodeEnum::SelectStmt(select) if select.into_clause.is_some() => "SELECT INTO",
+        NodeEnum::SelectStmt(select) if crate::analyzer::into::into_of(select).is_some() => "SELECT INTO",
         NodeEnum::CreateStmt(_) => "CREATE TABLE",
         NodeEnum::CreateTableAsStmt(statement) => match statement.objtype() {
             ObjectType::ObjectMatview => "CREATE MATERIALIZED VIEW",

@@ -8,6 +8,7 @@ use super::query::{self, Planned};
 use super::table;
 use super::variable::constant_text;
 use crate::analyzer::ddl::options;
+use crate::analyzer::into::{into_of, refuse_into, without_into};
 use crate::catalog::{ColumnInfo, Relation, RelationKind};
 use crate::session::Session;
 use crate::session::plans::plan_analyzed;
@@ -25,6 +26,9 @@ pub(super) fn create(
     }
     let Some(into) = &statement.into else { return Err(PgError::internal("CREATE TABLE AS without a name")) };
     let source = source.inner();
+    if let NodeEnum::SelectStmt(select) = source.node()? {
+        refuse_into(select)?;
+    }
     if let NodeEnum::ExecuteStmt(execute) = source.node()? {
         let (prepared, values) = super::prepare::bind(session, execute, params)?;
         let inner = prepared.source.as_ref().filter(|_| prepared.columns.is_some());
@@ -47,12 +51,10 @@ pub(super) fn select_into(
     statement: &SelectStmt,
     params: &[Datum],
 ) -> Result<String> {
-    let _ = source;
-    let Some(into) = &statement.into_clause else {
+    let Some(into) = into_of(statement) else {
         return Err(PgError::internal("SELECT INTO without a name"));
     };
-    let plain = SelectStmt { into_clause: None, ..statement.clone() };
-    let plain = NodeEnum::SelectStmt(Box::new(plain));
+    let plain = without_into(source.node()?);
     let types = session.param_types(params.len());
     let planned = loop {
         let analyzed = query::analyze(&*session.access()?, &plain, &types, false)?;

@@ -26,7 +26,7 @@ pub(super) fn create(session: &mut Session, source: &Source, statement: &ViewStm
     let Some(name) = &statement.view else { return Err(PgError::internal("CREATE VIEW without a name")) };
     let node = statement.query.as_ref().and_then(|node| node.node.as_ref());
     let node = node.ok_or_else(|| PgError::internal("CREATE VIEW without a query"))?;
-    if matches!(node, NodeEnum::SelectStmt(select) if select.into_clause.is_some()) {
+    if matches!(node, NodeEnum::SelectStmt(select) if crate::analyzer::into::into_of(select).is_some()) {
         let message = "views must not contain SELECT INTO";
         return Err(PgError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     }
