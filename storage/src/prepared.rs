@@ -129,10 +129,30 @@ impl Store {
     /// # Errors
     /// When there is none of that name, and failures of the disk; it stays prepared then.
     pub fn commit_prepared(self: &Arc<Self>, gid: &str) -> Result<()> {
+        self.end_prepared(gid, None)
+    }
+
+    /// As [`Self::commit_prepared`], with a catalog that what the transaction has made of it has been brought into. The
+    /// caller has the right to commit a catalog ([`Transaction::lock_publication`]).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn commit_prepared_with(self: &Arc<Self>, gid: &str, catalog: Vec<u8>) -> Result<()> {
+        self.end_prepared(gid, Some(catalog))
+    }
+
+    /// Returns what a prepared transaction has made of the catalog, as it was given by [`Transaction::set_catalog_image`].
+    pub fn prepared_catalog(&self, gid: &str) -> Option<Vec<u8>> {
+        let records = self.prepared().records();
+        let record = records.iter().find(|record| record.about.gid == gid)?;
+        record.writes.catalog.as_ref().map(|image| image.0.to_vec())
+    }
+
+    fn end_prepared(self: &Arc<Self>, gid: &str, catalog: Option<Vec<u8>>) -> Result<()> {
         let (record, state) = self.prepared().claim(gid, true)?;
         let (State::Waiting(detached) | State::Damaged(detached, _)) = state else { return Ok(()) };
         let transaction = Transaction::attach(self, *detached);
-        transaction.commit_prepared(&record).map_err(|failed| self.put_back(&record, failed))
+        transaction.commit_prepared(&record, catalog).map_err(|failed| self.put_back(&record, failed))
     }
 
     /// Rolls a prepared transaction back.

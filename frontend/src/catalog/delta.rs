@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ecow::EcoString;
+use serde::{Deserialize, Serialize};
 use types::{Oid, PgError, Result, SqlState};
 
 use super::dependency::classes;
 use super::{Catalog, ConstraintKind, ObjectRef, Relation, RelationKind};
 
 /// The entries that a transaction has made, changed or removed. Of relations and schemas, what was there before.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Delta {
     schemas: BTreeMap<Oid, Option<EcoString>>,
     relations: BTreeMap<Oid, Option<Arc<Relation>>>,
@@ -163,6 +164,14 @@ impl Delta {
             Some(((classes::RELATION, *oid), adds))
         });
         schemas.chain(relations).collect()
+    }
+
+    /// Returns the entries of others, by class and oid, that this changes.
+    pub fn held_entries(&self) -> Vec<(Oid, Oid)> {
+        let schemas = self.schemas.iter().filter(|(_, before)| before.is_some());
+        let relations = self.relations.iter().filter(|(_, before)| before.is_some());
+        let schemas = schemas.map(|(oid, _)| (classes::SCHEMA, *oid));
+        schemas.chain(relations.map(|(oid, _)| (classes::RELATION, *oid))).collect()
     }
 
     /// Returns the names that `after` has and what was there before had not.

@@ -12,7 +12,7 @@ use storage::{Acquired, WaitPolicy};
 use types::{Oid, Result};
 
 use super::Session;
-use super::engine::{Engine, encode};
+use super::engine::{Engine, encode, encode_changes};
 use super::transaction::Open;
 use crate::catalog::Catalog;
 use crate::catalog::delta::{Delta, Name};
@@ -72,6 +72,28 @@ impl Open {
         storage.refresh_tables();
         self.rebase(engine, &mut storage)?;
         storage.set_catalog_image(encode(&self.catalog)?);
+        Ok(())
+    }
+
+    /// Hands what a prepared transaction has made of the catalog to the storage; COMMIT PREPARED brings it onto what others
+    /// commit until then.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub(super) fn publish_later(&mut self, engine: &Engine) -> Result<()> {
+        if !self.catalog_changed {
+            return Ok(());
+        }
+        let storage = Arc::clone(&self.storage);
+        let mut storage = storage.lock();
+        // Nobody adds to what it has changed from now on.
+        for entry in self.delta.held_entries() {
+            storage.lock_entry(entry, false, WaitPolicy::Wait)?;
+        }
+        storage.lock_publication(WaitPolicy::Wait)?;
+        storage.refresh_tables();
+        self.rebase(engine, &mut storage)?;
+        storage.set_catalog_image(encode_changes(&self.delta, &self.catalog)?);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use storage::Store;
 use types::{PgError, Result};
 
 use crate::catalog::Catalog;
+use crate::catalog::delta::Delta;
 use crate::server::backends::Backends;
 use crate::statements::SampleCache;
 
@@ -112,6 +113,30 @@ pub fn encode(catalog: &Catalog) -> Result<Vec<u8>> {
         image.extend(postcard::to_stdvec(&catalog.statistics).map_err(failed)?);
     }
     Ok(image)
+}
+
+/// What stands before the catalog of a prepared transaction.
+const CHANGES: &[u8] = b"surus delta 1\n";
+
+/// Encodes what a prepared transaction has changed, and the catalog that has the changes.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_changes(delta: &Delta, catalog: &Catalog) -> Result<Vec<u8>> {
+    postcard::to_extend(&(delta, catalog), CHANGES.to_vec())
+        .map_err(|error| PgError::internal(format!("changes of the catalog do not encode: {error}")))
+}
+
+/// Decodes what [`encode_changes`] gave; `None` when it is a whole catalog.
+///
+/// # Errors
+/// `XX001`
+pub fn decode_changes(image: &[u8]) -> Result<Option<(Delta, Catalog)>> {
+    let Some(changes) = image.strip_prefix(CHANGES) else { return Ok(None) };
+    postcard::from_bytes(changes).map(Some).map_err(|error| {
+        let message = format!("the stored changes of a prepared transaction are corrupt: {error}");
+        PgError::new(types::SqlState::DATA_CORRUPTED, message)
+    })
 }
 
 fn decode(image: &[u8]) -> Result<Catalog> {

@@ -1,14 +1,15 @@
 //! PREPARE TRANSACTION, COMMIT PREPARED, ROLLBACK PREPARED.
 //!
-//! A transaction that has changed the catalog keeps the right to change it until it ends, as one of a session does: others
-//! wait with theirs.
+//! What a transaction has changed in the catalog is kept with it as a list of changes, which COMMIT PREPARED brings into the
+//! newest catalog. Its locks keep others from changing the same until then.
 
 use std::collections::BTreeSet;
 
-use storage::PreparedTransaction;
+use storage::{PreparedTransaction, WaitPolicy};
 use types::errors::transactions as errors;
 use types::{Oid, Result, SqlState};
 
+use super::engine::{decode_changes, encode};
 use super::temporary::{drop_left_behind, is_temporary_schema};
 use super::{Open, Session};
 use crate::catalog::Catalog;
@@ -41,8 +42,7 @@ impl Session {
         }
         checked?;
         let Some(mut open) = self.transaction.take() else { return Ok(false) };
-        // Nobody else changes the catalog until the prepared transaction ends: it has all of it.
-        let prepared = open.publish(&self.engine).and_then(|()| self.prepare_storage(&open, gid));
+        let prepared = open.publish_later(&self.engine).and_then(|()| self.prepare_storage(&open, gid));
         self.end(open, prepared.is_ok());
         // Its storage belongs to nobody now.
         self.forget_idle();
@@ -101,12 +101,30 @@ impl Session {
     pub fn finish_prepared(&mut self, gid: &str, commit: bool) -> Result<()> {
         self.prevent_block(if commit { "COMMIT PREPARED" } else { "ROLLBACK PREPARED" })?;
         if commit {
-            self.engine.store.commit_prepared(gid)?;
+            self.commit_prepared(gid)?;
         } else {
             self.engine.store.rollback_prepared(gid)?;
         }
         // What cannot be dropped now is dropped at the next start.
         let _ = drop_left_behind(&self.engine);
+        Ok(())
+    }
+}
+
+impl Session {
+    /// Commits a prepared transaction; what it has changed in the catalog comes onto what others have committed since.
+    fn commit_prepared(&self, gid: &str) -> Result<()> {
+        let store = &self.engine.store;
+        let Some(changes) = store.prepared_catalog(gid) else { return Ok(store.commit_prepared(gid)?) };
+        let Some((mut delta, own)) = decode_changes(&changes)? else {
+            return Ok(store.commit_prepared(gid)?);
+        };
+        let storage = &self.open()?.storage;
+        storage.lock().lock_publication(WaitPolicy::Wait)?;
+        let newest = self.engine.catalog(&store.newest_catalog_image())?;
+        let merged = delta.onto(&own, &newest)?;
+        store.commit_prepared_with(gid, encode(&merged)?)?;
+        storage.lock().unlock_publication();
         Ok(())
     }
 }

@@ -48,8 +48,8 @@ pub(crate) struct NewerVersion {
 #[derive(Debug)]
 pub(crate) enum JournalRecord {
     Commit(u64, CommitRecord),
-    /// The commit's number, and that of the transaction that was prepared.
-    CommitPrepared(u64, u64),
+    /// The commit's number, that of the transaction that was prepared, and the catalog if it is not that one's.
+    CommitPrepared(u64, u64, Option<RowBytes>),
     Prepare(Box<PreparedRecord>),
     RollbackPrepared(u64),
 }
@@ -145,9 +145,10 @@ impl CommitRecord {
 }
 
 impl JournalRecord {
-    /// Returns the record of COMMIT PREPARED, but for the commit's number.
-    pub(crate) fn commit_prepared(xid: u64) -> Vec<u8> {
-        [PREPARED.to_le_bytes(), xid.to_le_bytes()].concat()
+    /// Returns the record of COMMIT PREPARED, but for the commit's number; the catalog stands at the end, if it is another
+    /// one than that of the prepared transaction.
+    pub(crate) fn commit_prepared(xid: u64, catalog: Option<&[u8]>) -> Vec<u8> {
+        [&PREPARED.to_le_bytes()[..], &xid.to_le_bytes(), catalog.unwrap_or_default()].concat()
     }
 
     /// Puts the number of a commit into its record.
@@ -178,8 +179,10 @@ impl JournalRecord {
                 Unnumbered::Rollback(xid) => Self::RollbackPrepared(xid),
             }),
             number @ PREPARED.. => {
-                let xid = body.first_chunk().ok_or("it is too short")?;
-                Ok(Self::CommitPrepared(number & !PREPARED, u64::from_le_bytes(*xid)))
+                let (xid, catalog) = body.split_first_chunk().ok_or("it is too short")?;
+                let catalog = Some(catalog).filter(|catalog| !catalog.is_empty());
+                let catalog = catalog.map(|catalog| RowBytes(catalog.into()));
+                Ok(Self::CommitPrepared(number & !PREPARED, u64::from_le_bytes(*xid), catalog))
             }
             number => Ok(Self::Commit(number, postcard::from_bytes(body).map_err(unreadable)?)),
         }

@@ -220,9 +220,11 @@ impl<'a> Recovery<'a> {
             |xid| StorageError::corrupt(path, format!("transaction {xid} ends and was not prepared"));
         match record {
             JournalRecord::Commit(commit, record) => self.replay_commit(commit, record, path),
-            JournalRecord::CommitPrepared(commit, xid) => {
+            JournalRecord::CommitPrepared(commit, xid, catalog) => {
                 let prepared = self.prepared.remove(&xid).ok_or_else(|| unknown(xid))?;
-                self.replay_commit(commit, prepared.writes.clone(), path)
+                let mut writes = prepared.writes.clone();
+                writes.catalog = catalog.or(writes.catalog);
+                self.replay_commit(commit, writes, path)
             }
             JournalRecord::Prepare(record) => {
                 self.prepared.insert(record.about.xid, Arc::from(record));

@@ -40,6 +40,17 @@ impl HeldLocks {
         }
     }
 
+    /// Takes out a lock. Returns whether it was there.
+    pub(crate) fn remove(&mut self, tag: LockTag, mode: Mode) -> bool {
+        let Some(at) = self.list.iter().position(|lock| *lock == (tag, mode)) else { return false };
+        self.list.remove(at);
+        self.set.remove(&(tag, mode));
+        if self.list.is_empty() {
+            self.set.clear();
+        }
+        true
+    }
+
     /// Takes out the locks after the first `len`.
     pub(crate) fn split_off(&mut self, len: usize) -> Vec<(LockTag, Mode)> {
         let gone = if len < self.list.len() { self.list.split_off(len) } else { Vec::new() };

@@ -113,6 +113,15 @@ impl Transaction {
         self.lock(LockTag::Catalog, Mode::Advisory { shared, session: false }, policy)
     }
 
+    /// Gives that right back, when nothing has been changed after all, or that is left to whoever ends a prepared
+    /// transaction.
+    pub fn unlock_publication(&mut self) {
+        let (tag, mode) = (LockTag::Publication, Mode::Advisory { shared: false, session: false });
+        if self.locks.remove(tag, mode) {
+            self.store.locks().release(self.owner, tag, mode);
+        }
+    }
+
     /// Locks an object that is no relation.
     ///
     /// # Errors

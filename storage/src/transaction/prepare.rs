@@ -62,6 +62,7 @@ impl Transaction {
             store.prepared().forget(&gid);
             return Err(error);
         }
+        self.unlock_publication();
         let detached = self.detach();
         store.prepared().take_over(&gid, detached);
         Ok(())
@@ -70,7 +71,8 @@ impl Transaction {
     fn journal_prepared(&self, about: PreparedTransaction) -> Result<()> {
         let store = &self.store;
         let (heaps, added) = (self.heaps(), self.added_segments());
-        let locks = store.locks().of_transaction(self.owner);
+        let mut locks = store.locks().of_transaction(self.owner);
+        locks.retain(|(tag, _)| *tag != LockTag::Publication);
         let gid = about.gid.clone();
         let record = PreparedRecord { about, writes: self.record()?, newer: self.newer_versions(), locks };
         let record = Arc::new(record);
@@ -145,13 +147,22 @@ impl Transaction {
         transaction
     }
 
-    /// Commits a transaction that was prepared; gives it back when that fails.
-    pub(crate) fn commit_prepared(mut self, record: &PreparedRecord) -> Result<(), (StorageError, Detached)> {
+    /// Commits a transaction that was prepared, with this catalog if one is given; gives it back when that fails.
+    pub(crate) fn commit_prepared(
+        mut self,
+        record: &PreparedRecord,
+        catalog: Option<Vec<u8>>,
+    ) -> Result<(), (StorageError, Detached)> {
         let store = Arc::clone(&self.store);
         let heaps = self.heaps();
+        let payload = JournalRecord::commit_prepared(record.about.xid, catalog.as_deref());
+        let mut changes = self.changes.clone();
+        if let Some(image) = catalog {
+            changes.catalog = Some((Arc::new(image), self.version.catalog_commit));
+        }
         let commit = Commit {
-            payload: JournalRecord::commit_prepared(record.about.xid),
-            changes: &self.changes,
+            payload,
+            changes: &changes,
             added: &[],
             xid: self.xid.as_ref(),
             asynchronous: false,
