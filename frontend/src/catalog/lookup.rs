@@ -45,9 +45,7 @@ impl Catalog {
     }
     /// Returns the relation `name` of one schema.
     pub fn relation_in(&self, schema: Oid, name: &str) -> Option<&Arc<Relation>> {
-        let user =
-            self.relations.values().find(|relation| relation.schema == schema && relation.name == name);
-        user.or_else(|| builtin().relation_by_name(schema, name))
+        self.relations.named(schema, name).or_else(|| builtin().relation_by_name(schema, name))
     }
     /// Returns the statistics object `name` of one schema.
     pub fn statistics_in(&self, schema: Oid, name: &str) -> Option<&Arc<StatisticsObject>> {

@@ -11,6 +11,7 @@ mod index;
 mod lookup;
 mod object;
 mod relation;
+mod relations;
 mod storage_settings;
 pub mod type_names;
 
@@ -31,6 +32,7 @@ pub use relation::{
     CheckOption, ColumnInfo, Constraint, ConstraintKind, ForeignKey, ForeignKeyAction, Generated, Identity,
     ObjectRef, OnCommit, Persistence, Relation, RelationKind, Sequence,
 };
+pub use relations::Relations;
 pub use storage_settings::{ColumnSettings, ReplicaIdentity};
 
 /// The user's part of the catalog at one version.
@@ -46,7 +48,7 @@ pub struct Catalog {
     /// Schemas by oid, `public` included.
     pub schemas: BTreeMap<Oid, EcoString>,
     /// Relations by oid (user's only; system relations come from the built-in rows).
-    pub relations: BTreeMap<Oid, Arc<Relation>>,
+    pub relations: Relations,
     /// Owners and privileges of schemas that have any.
     pub schema_facts: BTreeMap<Oid, SchemaFacts>,
     /// The user's types by oid.

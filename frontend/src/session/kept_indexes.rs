@@ -9,7 +9,7 @@ use crate::catalog::{Catalog, Relation};
 
 /// Makes the storage keep the indexes that a changed catalog has, and no others.
 pub(super) fn follow(open: &Open, catalog: &Catalog) -> Result<()> {
-    for (oid, relation) in &catalog.relations {
+    for (oid, relation) in catalog.relations.iter() {
         let before = open.catalog.relations.get(oid);
         if !relation.kind.is_stored() || before.is_some_and(|before| Arc::ptr_eq(before, relation)) {
             continue;

@@ -85,8 +85,7 @@ pub fn creation_schema(catalog: &Catalog, search_path: &[String]) -> Option<Oid>
 
 /// Finds a relation in a schema.
 pub fn find_in(catalog: &Catalog, schema: Oid, name: &str) -> Option<Found> {
-    let user = catalog.relations.values().find(|relation| relation.schema == schema && relation.name == name);
-    match user {
+    match catalog.relations.named(schema, name) {
         Some(relation) => Some(Found::User(Arc::clone(relation))),
         None => SYSTEM_RELATIONS.get(&(schema, name.to_owned())).cloned().map(Found::System),
     }

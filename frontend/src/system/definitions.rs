@@ -37,6 +37,11 @@ pub fn indexes(catalog: &Catalog) -> impl Iterator<Item = Index<'_>> {
         .flat_map(|table| table.indexes.iter().map(move |index| Index { oid: index.oid, table, index }))
 }
 
+/// Returns an index of a user's table.
+pub fn index(catalog: &Catalog, oid: Oid) -> Option<Index<'_>> {
+    catalog.relations.index(oid).map(|(table, index)| Index { oid, table, index })
+}
+
 impl Index<'_> {
     /// Returns the SQL of key or INCLUDE column `at`, without order.
     pub fn column_text(&self, at: usize) -> Option<String> {
@@ -309,8 +314,8 @@ pub fn relation_schema_and_name(names: &Names, oid: Oid) -> Option<(Oid, String)
     if let Some(relation) = names.catalog.relations.get(&oid) {
         return Some((relation.schema, relation.name.to_string()));
     }
-    if let Some(index) = indexes(&names.catalog).find(|index| index.oid == oid) {
-        return Some((index.table.schema, index.index.name.to_string()));
+    if let Some((table, index)) = names.catalog.relations.index(oid) {
+        return Some((table.schema, index.name.to_string()));
     }
     let system = built_in::row(rows::PG_CLASS, oid)?;
     Some((system.oid("relnamespace"), system.text("relname").into_owned()))
@@ -321,9 +326,7 @@ pub fn relation_oid_in(names: &Names, schema: Oid, name: &str) -> Option<Oid> {
     match lookup::find_in(&names.catalog, schema, name) {
         Some(Found::User(relation)) => Some(relation.oid),
         Some(Found::System(relation)) => Some(relation.oid),
-        None => indexes(&names.catalog)
-            .find(|index| index.table.schema == schema && index.index.name == name)
-            .map(|index| index.oid),
+        None => names.catalog.relations.index_named(schema, name).map(|(_, index)| index.oid),
     }
 }
 

@@ -136,10 +136,8 @@ pub(crate) fn index_named(session: &Session, name: &RangeVar) -> Result<Option<(
         names::schema_oid(catalog, &name.schemaname).into_iter().collect()
     };
     for schema in schemas {
-        for table in catalog.relations.values().filter(|table| table.schema == schema) {
-            if let Some(index) = table.indexes.iter().find(|index| index.name == name.relname.as_str()) {
-                return Ok(Some((Arc::clone(table), Arc::clone(index))));
-            }
+        if let Some((table, index)) = catalog.relations.index_named(schema, &name.relname) {
+            return Ok(Some((Arc::clone(table), Arc::clone(index))));
         }
         if names::find_in(catalog, schema, &name.relname).is_some() {
             return Ok(None);

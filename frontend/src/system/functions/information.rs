@@ -132,7 +132,7 @@ fn index_position(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     let access = access(context)?;
     let (oid, number) = (oid_at(args, 0), args.get(1));
     let Some(Datum::I16(number)) = number else { return Ok(Datum::Null) };
-    let Some(index) = definitions::indexes(&access.catalog).find(|index| index.oid == oid) else {
+    let Some(index) = definitions::index(&access.catalog, oid) else {
         return Ok(Datum::Null);
     };
     let columns = definitions::index_attnums(&index);

@@ -9,7 +9,7 @@ use types::io::ObjectNames;
 use types::{Datum, Oid, Result, oids};
 
 use super::super::definitions::{
-    Index, constraint_definition, indexes, relation_is_visible, relation_schema_and_name, role_name,
+    Index, constraint_definition, relation_is_visible, relation_schema_and_name, role_name,
 };
 use super::super::layout::array;
 use super::super::view_definition::{self, Style};
@@ -195,7 +195,7 @@ fn index_definition(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> 
     if let Some(text) = built_in_text::index(oid, 0) {
         return Ok(Datum::text(text));
     }
-    let Some(index) = indexes(&access.catalog).find(|index| index.oid == oid) else { return Ok(Datum::Null) };
+    let Some(index) = definitions::index(&access.catalog, oid) else { return Ok(Datum::Null) };
     let found = std::sync::Arc::new(shown::index(access, index.table, index.index, pretty(args, 2)));
     let index = Index { oid, table: index.table, index: &found };
     // Printed pretty, a table that the search path finds goes without its schema.
@@ -217,7 +217,7 @@ fn index_column(args: &[Datum], context: &CallContext<'_>) -> Result<Datum> {
     }
     let access = access(context)?;
     let oid = oid_at(args, 0);
-    let index = indexes(&access.catalog).find(|index| index.oid == oid);
+    let index = definitions::index(&access.catalog, oid);
     let name = index.map(|index| {
         let found = std::sync::Arc::new(shown::index(access, index.table, index.index, pretty(args, 2)));
         Index { oid, table: index.table, index: &found }.column_text(column - 1).unwrap_or_default()

@@ -29,7 +29,7 @@ pub(super) const TABLE: &[FunctionEntry] = &[
 fn find<'a>(access: &'a Access, args: &[Datum]) -> Result<(&'a Arc<Relation>, &'a Sequence)> {
     let oid = oid_at(args, 0);
     let Some(relation) = access.catalog.relations.get(&oid) else {
-        let index = || super::super::definitions::indexes(&access.catalog).find(|index| index.oid == oid);
+        let index = || super::super::definitions::index(&access.catalog, oid);
         if let Some(relation) = crate::catalog::builtin::builtin().relation(oid) {
             return Err(not_a_sequence(&relation.name, relation.kind.noun()));
         }
