@@ -198,6 +198,8 @@ pub struct ForeignKey {
     pub on_update: ReferentialAction,
     /// ON DELETE.
     pub on_delete: ReferentialAction,
+    /// For each column what ON UPDATE CASCADE makes of the new referenced row, where the types differ.
+    pub followed: Vec<Option<Expr>>,
     /// Columns that ON DELETE SET NULL and SET DEFAULT change.
     pub set_columns: Vec<usize>,
     /// MATCH FULL.

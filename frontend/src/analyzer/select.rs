@@ -91,8 +91,13 @@ impl Analyzer<'_> {
         let distinct = self.distinct(&select.distinct_clause, &mut targets, &sort)?;
         let limits = self.limits(select)?;
         self.open_named_windows()?;
-        if !keep_unknown {
-            for target in &mut targets {
+        let is_sorted = |at: usize| {
+            distinct.as_ref().is_some_and(|listed| listed.is_empty() || listed.contains(&at))
+                || sort.iter().any(|key| key.target == at)
+        };
+        for (at, target) in targets.iter_mut().enumerate() {
+            // What has an order has a type.
+            if !keep_unknown || is_sorted(at) {
                 let expr = std::mem::replace(&mut target.expr, Expr::bool(false));
                 target.expr = self.resolved(expr, target.location)?;
             }
@@ -113,6 +118,10 @@ impl Analyzer<'_> {
             if let ExprKind::Column(id) = target.expr.kind
                 && self.sources.get(&id).is_some_and(|source| source.level == depth)
             {
+                // The outermost place counts, and the first one there.
+                if !ids.iter().any(|known| known.kind == target.expr.kind) {
+                    self.column_locations.insert(id, target.location);
+                }
                 ids.push(target.expr.clone());
                 continue;
             }

@@ -86,7 +86,9 @@ impl Analyzer<'_> {
             if operation.is_some() || !select.all {
                 self.equality(ty.oid, None)?;
             }
-            columns.push((self.new_id(), ty));
+            let id = self.new_id();
+            self.column_locations.insert(id, self.output_location(&left, position));
+            columns.push((id, ty));
         }
         Ok(SetOperationBody { operation, all: select.all, left, right, columns, left_exprs, right_exprs })
     }
@@ -113,8 +115,7 @@ impl Analyzer<'_> {
 
     /// Returns where an output column of a SELECT was written, as far as it is known.
     pub(super) fn output_location(&self, query: &Query, position: usize) -> Location {
-        let column = query.output.get(position)?;
-        self.output_locations.get(&column.id).copied().flatten()
+        self.written_at(query.output.get(position)?.id)
     }
 
     /// Returns the conversion of an output column to `target`; a literal of unknown type is given the type where it

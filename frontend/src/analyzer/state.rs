@@ -388,6 +388,8 @@ pub(super) struct Analyzer<'a> {
     pub(super) unknown_outputs: HashMap<ColumnId, Location>,
     /// Positions of computed output columns.
     pub(super) output_locations: HashMap<ColumnId, Location>,
+    /// Positions of columns that are output as they are.
+    pub(super) column_locations: HashMap<ColumnId, Location>,
     /// Views that are being expanded, against endless recursion.
     pub(super) view_depth: u32,
     /// Columns of changed views that hold subqueries.
@@ -414,6 +416,7 @@ impl<'a> Analyzer<'a> {
             records: HashMap::new(),
             unknown_outputs: HashMap::new(),
             output_locations: HashMap::new(),
+            column_locations: HashMap::new(),
             view_depth: 0,
             view_columns: Vec::new(),
             view_uses: Rc::default(),
@@ -425,6 +428,10 @@ impl<'a> Analyzer<'a> {
     /// analyzer's.
     pub(super) fn number_from(&mut self, first: u32) {
         (self.next_id, self.next_cte, self.next_entry) = (first, first, first);
+    }
+    /// Returns where an output column was written.
+    pub(super) fn written_at(&self, id: ColumnId) -> Location {
+        self.column_locations.get(&id).or_else(|| self.output_locations.get(&id)).copied().flatten()
     }
     /// Returns a column id that is new in the statement.
     pub(super) fn new_id(&mut self) -> ColumnId {

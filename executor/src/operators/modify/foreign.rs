@@ -65,8 +65,9 @@ impl Changer<'_> {
     pub(super) fn parent_event(&mut self, target: usize, old: &[Datum], new: Option<&[Datum]>) {
         let plan = self.plan;
         for (key, foreign) in plan.foreign_keys.iter().enumerate() {
-            let changed =
-                new.is_none_or(|new| foreign.parent_columns.iter().any(|at| old.get(*at) != new.get(*at)));
+            let changed = new.is_none_or(|new| {
+                foreign.parent_columns.iter().any(|at| !same_image(old.get(*at), new.get(*at)))
+            });
             let referred =
                 foreign.parent_columns.iter().all(|at| old.get(*at).is_some_and(|value| !value.is_null()));
             if foreign.parent == target && changed && referred {
@@ -375,11 +376,15 @@ impl Changer<'_> {
                 self.still_referenced(foreign, old, action == ReferentialAction::Restrict)
             }
             ReferentialAction::Cascade => {
-                let follow = |_: &Self, row: &[Datum]| {
-                    let mut changed = row.to_vec();
-                    for (child, parent) in foreign.child_columns.iter().zip(&foreign.parent_columns) {
-                        let value = new.and_then(|new| new.get(*parent));
-                        set(&mut changed, *child, value.cloned().unwrap_or_default());
+                let follow = |changer: &Self, row: &[Datum]| {
+                    let (mut changed, new) = (row.to_vec(), new.unwrap_or_default());
+                    let columns = foreign.child_columns.iter().zip(&foreign.parent_columns);
+                    for ((child, parent), followed) in columns.zip(&foreign.followed) {
+                        let value = match followed {
+                            Some(converted) => changer.evaluator().evaluate(converted, new)?,
+                            None => new.get(*parent).cloned().unwrap_or_default(),
+                        };
+                        set(&mut changed, *child, value);
                     }
                     Ok(changed)
                 };
@@ -465,5 +470,17 @@ impl Changer<'_> {
 fn set(row: &mut [Datum], column: usize, value: Datum) {
     if let Some(place) = row.get_mut(column) {
         *place = value;
+    }
+}
+
+/// Says whether two values are the same to the last digit shown (`datum_image_eq`).
+fn same_image(left: Option<&Datum>, right: Option<&Datum>) -> bool {
+    match (left, right) {
+        (Some(Datum::Numeric(left)), Some(Datum::Numeric(right))) => {
+            left == right && left.scale() == right.scale()
+        }
+        (Some(Datum::F64(left)), Some(Datum::F64(right))) => left.to_bits() == right.to_bits(),
+        (Some(Datum::F32(left)), Some(Datum::F32(right))) => left.to_bits() == right.to_bits(),
+        (left, right) => left == right,
     }
 }

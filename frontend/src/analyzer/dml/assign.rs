@@ -275,9 +275,7 @@ impl Analyzer<'_> {
                     let record = plain(oids::RECORD);
                     let comparison = Expr { kind: ExprKind::Row(fields.collect(), Vec::new()), ty: record };
                     let usage = SubqueryUse::Row { comparison: Box::new(comparison) };
-                    let places =
-                        query.output.iter().map(|column| self.output_locations.get(&column.id).copied());
-                    let places = places.map(Option::flatten).collect();
+                    let places = query.output.iter().map(|column| self.written_at(column.id)).collect();
                     *row = Some((self.subquery(query, usage, record), places));
                 }
                 let Some((source, places)) = row.clone() else {

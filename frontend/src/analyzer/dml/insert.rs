@@ -62,12 +62,9 @@ impl Analyzer<'_> {
                 self.insert_rows(select, relation, columns, listed, (&mut values, &mut explicit))?
             }
             Some(NodeEnum::SelectStmt(select)) => {
-                let mut query = self.nested_query(select, true)?;
-                let locations: Vec<Location> = query
-                    .output
-                    .iter()
-                    .map(|column| self.output_locations.get(&column.id).copied().flatten())
-                    .collect();
+                let mut query = self.nested_query(select, select.values_lists.is_empty())?;
+                let locations: Vec<Location> =
+                    query.output.iter().map(|column| self.written_at(column.id)).collect();
                 check_count(query.output.len(), columns, &locations, listed)?;
                 for (position, column) in columns.iter().take(query.output.len()).enumerate() {
                     let expr = Self::output_expr(&query, position)?;
@@ -76,7 +73,7 @@ impl Analyzer<'_> {
                         self.retype_unknown(&mut query, *id, wanted)?;
                     }
                     let expr = Self::output_expr(&query, position)?;
-                    let location = locations.get(position).copied().flatten().or(column.location);
+                    let location = locations.get(position).copied().flatten();
                     explicit[column.position] = true;
                     self.insert_value(relation, column, expr, location, &mut values)?;
                 }

@@ -71,6 +71,11 @@ impl Analyzer<'_> {
             next += 1;
         }
         reached.keys.sort_by_key(|key| key.oid);
+        for key in &mut reached.keys {
+            if key.on_update == ReferentialAction::Cascade {
+                self.follow(&reached.relations, key)?;
+            }
+        }
         let targets = reached.relations.iter().map(|relation| self.target(relation));
         let mut targets = targets.collect::<Result<Vec<_>>>()?;
         for (target, column) in reached.defaults {
@@ -81,6 +86,28 @@ impl Analyzer<'_> {
             }
         }
         Ok((targets, reached.keys))
+    }
+
+    /// Finds the conversions of ON UPDATE CASCADE between columns of different types.
+    fn follow(&self, relations: &[Arc<Relation>], key: &mut ForeignKey) -> Result<()> {
+        let (Some(child), Some(parent)) = (relations.get(key.child), relations.get(key.parent)) else {
+            return Ok(());
+        };
+        let ids: Vec<ColumnId> = (0..).take(parent.columns.len()).map(ColumnId).collect();
+        let columns = key.child_columns.iter().zip(&key.parent_columns).zip(&mut key.followed);
+        for ((column, referenced), followed) in columns {
+            let (Some(column), Some(referenced)) =
+                (child.columns.get(*column), parent.columns.get(*referenced))
+            else {
+                continue;
+            };
+            if (column.ty.oid, column.ty.typmod) != (referenced.ty.oid, referenced.ty.typmod) {
+                let text = quote_identifier(&referenced.name);
+                let usage = ExpressionUse::Using { ty: column.ty };
+                *followed = Some(analyzer::expression(&text, usage, parent, &ids, self.context)?);
+            }
+        }
+        Ok(())
     }
 
     fn reach(
@@ -346,6 +373,7 @@ fn push_key(
         parent_columns: parent_columns.ok_or_else(|| PgError::internal("a foreign key to no column"))?,
         on_update: action(key.on_update),
         on_delete: action(key.on_delete),
+        followed: vec![None; key.columns.len()],
         set_columns: key.delete_columns.clone(),
         match_full: key.full,
         period: key.has_period(parent_relation),
