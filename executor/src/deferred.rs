@@ -29,6 +29,21 @@ pub(crate) struct Pending {
     pub(crate) rows: Vec<DoubtfulRow>,
 }
 
+impl Pending {
+    /// Returns the tables whose changed rows are to be checked.
+    fn tables(&self) -> impl Iterator<Item = u64> {
+        let of_event = |event: &Event| {
+            let foreign = self.plan.foreign_keys.get(event.key())?;
+            Some(if event.is_of_child() { foreign.child } else { foreign.parent })
+        };
+        let events = self.events.iter().filter_map(of_event);
+        let keys = self.keys.iter().map(|doubtful| doubtful.target);
+        let rows = self.rows.iter().map(|doubtful| doubtful.target);
+        let targets = events.chain(keys).chain(rows);
+        targets.filter_map(|target| self.plan.targets.get(target).map(|target| target.table))
+    }
+}
+
 /// A key that two rows had at the end of a statement.
 pub(crate) struct DoubtfulKey {
     pub(crate) target: usize,
@@ -89,9 +104,7 @@ impl DeferredChecks {
     }
     /// Returns whether checks wait that are about changed rows of a table.
     pub fn concerns(&self, table: u64) -> bool {
-        self.pending
-            .iter()
-            .any(|pending| pending.plan.targets.first().is_some_and(|target| target.table == table))
+        self.pending.iter().any(|pending| pending.tables().any(|concerned| concerned == table))
     }
     /// Notes that a table was written anew, its columns in the same places.
     pub fn moved(&mut self, from: u64, to: u64) {

@@ -21,7 +21,7 @@ use crate::durable::record::JournalRecord;
 use crate::durable::recovery::recover;
 use crate::error::{Result, StorageError};
 use crate::heap::Heap;
-use crate::locks::{AdvisoryKey, LockInfo, LockTag, Locks, Mode};
+use crate::locks::{AdvisoryKey, CommittedLocks, LockInfo, LockTag, Locks, Mode};
 use crate::maintenance;
 use crate::mvcc::snapshot::Registry;
 use crate::mvcc::waits::{Patient, Waiter, Waits};
@@ -77,6 +77,7 @@ pub struct Store {
     registry: Arc<Registry>,
     waits: Waits,
     locks: Locks,
+    committed_locks: CommittedLocks,
     serializable: Arc<Serializable>,
     prepared: Prepared,
     pub(crate) journal: Box<dyn Journal>,
@@ -153,6 +154,7 @@ impl Store {
             registry: Arc::default(),
             waits: Waits::default(),
             locks: Locks::default(),
+            committed_locks: CommittedLocks::default(),
             serializable: Arc::default(),
             prepared: Prepared::default(),
             journal: Box::new(recovered.journal),
@@ -288,6 +290,9 @@ impl Store {
         &self.prepared
     }
 
+    pub(crate) fn committed_locks(&self) -> &CommittedLocks {
+        &self.committed_locks
+    }
     pub(crate) fn locks(&self) -> &Locks {
         &self.locks
     }

@@ -363,15 +363,68 @@ fn the_first_to_commit_wins_among_those_who_do_not_wait() {
     insert(&mut other, 500..501);
     other.commit().unwrap();
     assert_eq!(one.commit().map(|_| ()), conflict);
-    // A key that another one is about to free is taken: it may be for what to do then that the key is looked for.
+    // A key that another one is about to free is taken, as the snapshot has it.
     let (mut one, mut other) = (optimistic(&store), optimistic(&store));
     let gone = row_id(&one, 500);
     delete(&mut one, &[gone]);
     let taken = new_row(&other, 500);
-    assert_eq!(other.insert_row(TABLE, &taken).map(|_| ()), conflict);
+    assert!(matches!(other.insert_row(TABLE, &taken), Err(StorageError::DuplicateKey { .. })));
     drop(other);
     one.commit().unwrap();
     assert_eq!(sorted(&store.begin()), (0..10).collect::<Vec<_>>());
+    assert_sound(&store);
+}
+
+#[test]
+fn who_does_not_wait_passes_over_locks_until_the_commit() {
+    let conflict = Err(StorageError::OptimisticConflict);
+    let directory = Directory::new();
+    let store = directory.open();
+    create(&store, 0..10);
+    let lock = |transaction: &mut Transaction, row, mode| {
+        assert_eq!(transaction.lock_row(TABLE, row, mode, WaitPolicy::Wait), Ok(WriteOutcome::Done(row)));
+    };
+    // A reference to a row, and its end: whoever comes first, and whoever commits first.
+    for (locks_first, commits_first) in [(true, true), (true, false), (false, true), (false, false)] {
+        let (mut child, mut parent) = (optimistic(&store), optimistic(&store));
+        let row = row_id(&child, 4);
+        if locks_first {
+            lock(&mut child, row, RowLockMode::KeyShare);
+        }
+        delete(&mut parent, &[row]);
+        if !locks_first {
+            lock(&mut child, row, RowLockMode::KeyShare);
+        }
+        insert(&mut child, 500..501);
+        let (winner, loser) = if commits_first { (child, parent) } else { (parent, child) };
+        winner.commit().unwrap();
+        assert_eq!(loser.commit().map(|_| ()), conflict);
+        let mut back = store.begin();
+        if commits_first {
+            let extra = row_id(&back, 500);
+            delete(&mut back, &[extra]);
+        } else {
+            insert(&mut back, 4..5);
+        }
+        back.commit().unwrap();
+    }
+    // One that is rolled back was not there.
+    let (mut one, mut other) = (optimistic(&store), optimistic(&store));
+    let row = row_id(&one, 5);
+    lock(&mut one, row, RowLockMode::Update);
+    lock(&mut other, row, RowLockMode::Update);
+    one.rollback();
+    delete(&mut other, &[row]);
+    other.commit().unwrap();
+    // Keys that storage does not keep.
+    let (mut one, mut other) = (optimistic(&store), optimistic(&store));
+    for transaction in [&mut one, &mut other] {
+        assert_eq!(transaction.lock_key(7, 70, WaitPolicy::Wait), Ok(crate::Acquired::AtOnce));
+    }
+    insert(&mut one, 600..601);
+    insert(&mut other, 601..602);
+    other.commit().unwrap();
+    assert_eq!(one.commit().map(|_| ()), conflict);
     assert_sound(&store);
 }
 
@@ -428,8 +481,13 @@ fn who_waits_is_never_displaced_by_who_does_not() {
         child.lock_row(TABLE, row, RowLockMode::KeyShare, WaitPolicy::Wait),
         Ok(WriteOutcome::Done(row))
     );
+    insert(&mut child, 400..401);
     child.commit().unwrap();
     assert_eq!(other.commit().map(|_| ()), conflict);
+    let mut back = store.begin();
+    let extra = row_id(&back, 400);
+    delete(&mut back, &[extra]);
+    back.commit().unwrap();
     // Whoever waits for one who is displaced waits for the other then.
     let (mut one, mut other) = (optimistic(&store), optimistic(&store));
     update(&mut one, 6, 106);

@@ -112,7 +112,7 @@ impl LockingWorker<'_> {
         let plan = self.locking.plan;
         let input = &plan.input;
         let mut before = vec![Datum::Null; input.output.len()];
-        for position in &plan.copies {
+        for position in plan.copies.iter().chain(&plan.lateral) {
             if let (Some(place), Some(vector), Some(ty)) =
                 (before.get_mut(*position), batch.columns.get(*position), input.output.get(*position))
             {
@@ -120,9 +120,14 @@ impl LockingWorker<'_> {
             }
         }
         let again = collect_rows(&self.locking.run.over_rows(rows), input)?.rows(&input.output)?;
-        let Some(first) = again.into_iter().find(|again| plan.has_same_copies(again, &before)) else {
+        let mut candidates: Vec<_> =
+            again.into_iter().filter(|again| plan.has_same_copies(again, &before)).collect();
+        let same = |again: &Vec<Datum>| plan.lateral.iter().all(|at| again.get(*at) == before.get(*at));
+        let position = candidates.iter().position(same).unwrap_or(0);
+        if candidates.is_empty() {
             return Ok(Flow::Continue);
-        };
+        }
+        let first = candidates.swap_remove(position);
         for batch in RowSet::from_rows(&[first], &input.output)?.batches {
             if self.next.push(batch)? == Flow::Stop {
                 return Ok(Flow::Stop);

@@ -175,6 +175,8 @@ pub struct LockRows {
     pub kept: Vec<ScanMark>,
     /// Positions of what is used of rows that have no ids, as those of VALUES: they are to be the same again, too.
     pub copies: Vec<usize>,
+    /// The same of rows that depend on others, as those of LATERAL functions: they are to be the same where they can be.
+    pub lateral: Vec<usize>,
     /// Whether a row is locked only when the one before has been taken (below a LIMIT).
     pub one_by_one: bool,
     /// The working table that has the rows of the input already ([`crate::unlocked`]).

@@ -40,12 +40,17 @@ pub fn locking_words(select: &SelectStmt) -> Option<&'static str> {
 
 /// Returns the name of a SELECT that locks rows as a command.
 pub fn locking_command(select: &SelectStmt) -> Option<&'static str> {
-    clauses(select).next().map(|clause| match how(clause).0 {
+    clauses(select).next().map(|clause| command_of(how(clause).0))
+}
+
+/// Returns the name of a SELECT that locks rows so as a command.
+pub fn command_of(strength: LockStrength) -> &'static str {
+    match strength {
         LockStrength::KeyShare => "SELECT FOR KEY SHARE",
         LockStrength::Share => "SELECT FOR SHARE",
         LockStrength::NoKeyUpdate => "SELECT FOR NO KEY UPDATE",
         LockStrength::Update => "SELECT FOR UPDATE",
-    })
+    }
 }
 
 fn refused(message: String) -> PgError {

@@ -51,7 +51,7 @@ use state::Analyzer;
 pub use coerce::base_type;
 pub use columns::origin_of;
 pub use dml::copy::{COPY_WORKING, copy_plan};
-pub use locking::{locking_command, locking_words};
+pub use locking::{command_of, locking_command, locking_words};
 pub use registry::name_parts;
 pub use typename::from_text as type_from_text;
 

@@ -38,7 +38,7 @@ impl Lowering<'_> {
 
     /// Lowers the locking of rows.
     pub(super) fn lock_rows(&mut self, plan: &Logical, needed: &ColumnSet, rows: f64) -> Result<Lowered> {
-        let Logical::LockRows { input, locks, kept, copies } = plan else {
+        let Logical::LockRows { input, locks, kept, copies, lateral } = plan else {
             return Err(PgError::internal("lowering: not a lock of rows"));
         };
         let mut below = needed.clone();
@@ -65,6 +65,7 @@ impl Lowering<'_> {
             locks: locks.collect::<Result<_>>()?,
             kept: kept.iter().filter_map(mark).collect(),
             copies: copies.iter().filter_map(mark).map(|mark| mark.position).collect(),
+            lateral: lateral.iter().filter_map(mark).map(|mark| mark.position).collect(),
             input: Box::new(input.node),
             one_by_one: false,
             held: None,

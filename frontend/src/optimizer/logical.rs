@@ -144,6 +144,8 @@ pub enum Logical {
         kept: Vec<Expr>,
         /// What is used of rows that have no ids.
         copies: Vec<Expr>,
+        /// The same of those that depend on other rows.
+        lateral: Vec<Expr>,
     },
 }
 

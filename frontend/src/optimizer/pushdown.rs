@@ -49,8 +49,9 @@ impl Planner<'_> {
                 Logical::Sort { input: Box::new(self.push(*input, conjuncts)), keys }
             }
             // Only rows that pass a predicate above are locked, as in PostgreSQL.
-            Logical::LockRows { input, locks, kept, copies } => {
-                Logical::LockRows { input: Box::new(self.push(*input, conjuncts)), locks, kept, copies }
+            Logical::LockRows { input, locks, kept, copies, lateral } => {
+                let input = Box::new(self.push(*input, conjuncts));
+                Logical::LockRows { input, locks, kept, copies, lateral }
             }
             Logical::Append { inputs, columns } => {
                 let (movable, above): (Vec<_>, Vec<_>) =

@@ -1,6 +1,7 @@
 //! Which statements a read-only transaction refuses (`ClassifyUtilityCommandAsReadOnly`), and what they are called
 //! (`CreateCommandTag`).
 
+use executor::plan::{LockStrength, NodeKind, Plan};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CmdType, ObjectType};
 use storage::TableLockMode;
@@ -30,11 +31,27 @@ pub(crate) fn refuse_plan(session: &mut Session, planned: &Planned, node: &NodeE
         return Ok(());
     }
     let command = match node {
-        NodeEnum::SelectStmt(select) => crate::analyzer::locking_command(select).unwrap_or("SELECT"),
+        NodeEnum::SelectStmt(select) => {
+            let below = || lock_below(&planned.plan).map(crate::analyzer::command_of);
+            crate::analyzer::locking_command(select).or_else(below).unwrap_or("SELECT")
+        }
         // The tag of INSERT has an oid behind it.
         _ => planned.tag.split(' ').next().unwrap_or_default(),
     };
     Err(refused(command))
+}
+
+/// Returns how a subquery locks rows.
+fn lock_below(plan: &Plan) -> Option<LockStrength> {
+    let mut found = None;
+    for root in [&plan.root].into_iter().chain(&plan.shared).chain(&plan.subplans) {
+        root.walk(&mut |node| {
+            if let NodeKind::LockRows(rows) = &node.kind {
+                found = found.or(rows.locks.first().map(|lock| lock.strength));
+            }
+        });
+    }
+    found
 }
 
 /// Says a MERGE has nothing to do.

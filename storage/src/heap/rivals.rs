@@ -8,7 +8,7 @@
 
 use super::Heap;
 use super::write::{EndAttempt, Holder, holder_in};
-use crate::error::Result;
+use crate::error::{Result, StorageError};
 use crate::heap::group::Group;
 use crate::index::key::key_of_row;
 use crate::locks::RowLockMode;
@@ -24,8 +24,6 @@ pub(crate) struct Rival {
     pub(crate) stamp: u64,
     pub(crate) newer: Option<RowId>,
     pub(crate) key_kept: bool,
-    /// Whether the row was marked as locked: who marks it later has relied on its being there.
-    pub(crate) locked: bool,
 }
 
 impl Heap {
@@ -50,9 +48,8 @@ impl Heap {
         if check_locks && page.is_locked(place) {
             return Some(EndAttempt::Locked);
         }
-        let (stamp, locked) = (in_flight(xid, command), page.is_locked(place));
         let key_kept = mode < RowLockMode::Update;
-        page.add_rival(Rival { lane: place, stamp, newer: None, key_kept, locked });
+        page.add_rival(Rival { lane: place, stamp: in_flight(xid, command), newer: None, key_kept });
         Some(EndAttempt::Ended)
     }
 
@@ -66,9 +63,6 @@ impl Heap {
         let Some(own) = page.rival(place, xid).copied() else {
             return end > IN_FLIGHT && xid_of(end) == xid;
         };
-        if page.is_locked(place) && !own.locked {
-            return false;
-        }
         if end != NEVER {
             let displaced = xids.get(xid_of(end)).filter(|other| end > IN_FLIGHT && other.yields());
             let Some(displaced) = displaced else { return false };
@@ -77,7 +71,6 @@ impl Heap {
                 stamp: end,
                 newer: page.newer(place),
                 key_kept: page.is_key_kept(place),
-                locked: page.is_locked(place),
             };
             page.add_rival(rival);
             // Whoever waits for it waits for this one now.
@@ -90,6 +83,46 @@ impl Heap {
         drop(page);
         group.note_change();
         true
+    }
+
+    /// Returns what lock the end is that a transaction has made of a row.
+    pub(crate) fn end_mode(&self, row: RowId, xid: u64) -> Option<RowLockMode> {
+        let group = self.group(row.group())?;
+        let (page, place) = group.page_of(row.lane());
+        let page = page.read();
+        let end = page.end(place);
+        let counts = end > IN_FLIGHT && xid_of(end) == xid;
+        let mode = if page.is_key_kept(place) { RowLockMode::NoKeyUpdate } else { RowLockMode::Update };
+        counts.then_some(mode)
+    }
+
+    /// Fails if a row that a transaction has locked is gone, or goes with one that does not give way. Returns the newer version
+    /// to which the lock passes. The caller has the commit lock.
+    pub(crate) fn require_lock(
+        &self,
+        row: RowId,
+        own: u64,
+        mode: RowLockMode,
+        xids: &XidTable,
+    ) -> Result<Option<RowId>> {
+        let lost = Err(StorageError::OptimisticConflict);
+        let Some(group) = self.group(row.group()) else { return lost };
+        let (page, place) = group.page_of(row.lane());
+        let page = page.read();
+        let (begin, end) = (page.begin(place), page.end(place));
+        if begin == NEVER {
+            return lost;
+        }
+        if end == NEVER || end > IN_FLIGHT && xid_of(end) == own {
+            return Ok(None);
+        }
+        if end > IN_FLIGHT && xids.yields(xid_of(end)) {
+            return Ok(None);
+        }
+        match page.newer(place) {
+            Some(newer) if mode == RowLockMode::KeyShare && page.is_key_kept(place) => Ok(Some(newer)),
+            Some(_) | None => lost,
+        }
     }
 
     /// Returns whether a row whose key has a holder in flight is one that this one has made.

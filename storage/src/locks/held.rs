@@ -26,6 +26,11 @@ impl HeldLocks {
         if self.set.is_empty() { self.list.contains(&(tag, mode)) } else { self.set.contains(&(tag, mode)) }
     }
 
+    /// Returns all of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (LockTag, Mode)> {
+        self.list.iter().copied()
+    }
+
     /// Returns what is locked.
     pub(crate) fn tags(&self) -> impl Iterator<Item = LockTag> {
         self.list.iter().map(|(tag, _)| *tag)

@@ -4,6 +4,7 @@
 //! conflicts waits before it (unless it holds the lock in some mode already, as in PostgreSQL). What a session holds is
 //! kept with it, in the order of acquisition, so that a return to a savepoint gives back what came after.
 
+mod committed;
 mod held;
 mod modes;
 
@@ -14,6 +15,7 @@ use foldhash::fast::FixedState;
 use parking_lot::{Condvar, Mutex};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use committed::CommittedLocks;
 pub(crate) use held::HeldLocks;
 pub use modes::{RowLockMode, TableLockMode};
 
@@ -178,6 +180,14 @@ impl Locks {
             return true;
         }
         false
+    }
+
+    /// Returns the other sessions that hold a lock in a mode that conflicts.
+    pub(crate) fn conflicting(&self, owner: u64, tag: LockTag, mode: Mode) -> Vec<u64> {
+        let locks = self.shard(tag).locks.lock();
+        let holders = locks.get(&tag).into_iter().flat_map(|lock| &lock.holders);
+        let others = holders.filter(|holding| holding.owner != owner && holding.mode.conflicts(mode));
+        others.map(|holding| holding.owner).collect()
     }
 
     /// Takes a lock, waiting for it; false when the policy is not to wait. Returns whether it was taken, and had to be

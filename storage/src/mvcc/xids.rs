@@ -181,6 +181,23 @@ impl XidTable {
         states.values().filter(|state| !state.is_over()).map(|state| (state.xid, state.owner())).collect()
     }
 
+    /// Returns whether all of these sessions are in transactions that give way to one that commits first.
+    pub(crate) fn all_yield(&self, owners: &[u64]) -> bool {
+        let states = self.states.read();
+        let yields = |owner: &u64| states.values().any(|state| state.owner() == *owner && state.yields());
+        owners.iter().all(yields)
+    }
+
+    /// Returns whether a transaction in flight gives way to one that commits first.
+    pub(crate) fn yields(&self, xid: u64) -> bool {
+        self.states.read().get(&xid).is_some_and(|state| state.yields())
+    }
+
+    /// Returns whether another transaction than this one is in flight that gives way.
+    pub(crate) fn any_other_yields(&self, xid: u64) -> bool {
+        self.states.read().values().any(|state| state.xid != xid && state.yields())
+    }
+
     /// Returns the number that the next transaction gets.
     pub(crate) fn next(&self) -> u64 {
         self.next.load(Ordering::Relaxed)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Transaction;
+use super::optimistic::Claim;
 use super::write::{IsolationLevel, WaitPolicy, WriteOutcome};
 use crate::error::{Result, StorageError};
 use crate::heap::{EndAttempt, Heap};
@@ -170,7 +171,10 @@ impl Transaction {
                     Err(StorageError::OptimisticCatalog)
                 }
                 (false, LockTag::Row(..) | LockTag::Turn(..) | LockTag::Key(..)) => {
-                    Err(StorageError::OptimisticConflict)
+                    // Who has it gives way, or this one does: their commits decide.
+                    let others = self.store.locks().conflicting(self.owner, tag, mode);
+                    let yield_all = self.store.xids().all_yield(&others);
+                    if yield_all { Ok(Acquired::No) } else { Err(StorageError::OptimisticConflict) }
                 }
                 (
                     false,
@@ -194,9 +198,16 @@ impl Transaction {
         if !matches!(tag, LockTag::Row(..)) {
             self.end_turns();
         }
+        if self.optimistic && matches!(tag, LockTag::Row(..) | LockTag::Key(..)) {
+            // Those who meet the lock want to know whether this one gives way.
+            self.own_xid();
+        }
         let acquired = self.acquire(tag, mode, policy)?;
         if acquired != Acquired::No {
             self.locks.push(tag, mode);
+        } else if self.optimistic && policy == WaitPolicy::Wait {
+            self.claims.push(Claim::Lock(tag, mode));
+            return Ok(Acquired::AtOnce);
         }
         Ok(acquired)
     }
@@ -237,6 +248,11 @@ impl Transaction {
         self.own_xid();
         self.go_on_with(heap.id, row);
         let outcome = self.lock_in_turn(&heap, row, (mode, policy));
+        if self.optimistic
+            && let Ok(WriteOutcome::Done(row)) = outcome
+        {
+            self.claims.push(Claim::Row(Arc::clone(&heap), row, mode));
+        }
         self.note_outcome(&heap, outcome)
     }
 
@@ -268,6 +284,10 @@ impl Transaction {
                 EndAttempt::Own => return Ok(WriteOutcome::SelfModified),
                 EndAttempt::InFlight(_) | EndAttempt::Locked if policy == WaitPolicy::NoWait => {
                     return Ok(WriteOutcome::WouldBlock);
+                }
+                // Their commits decide.
+                EndAttempt::InFlight(other) if self.optimistic && self.store.xids().yields(other) => {
+                    return Ok(WriteOutcome::Done(row));
                 }
                 EndAttempt::InFlight(other) => self.wait_in_turn(heap, row, mode, other)?,
                 EndAttempt::Locked => {}
@@ -308,6 +328,9 @@ impl Transaction {
                 }
                 EndAttempt::InFlight(_) if policy == WaitPolicy::NoWait => {
                     return Ok(Some(WriteOutcome::WouldBlock));
+                }
+                EndAttempt::InFlight(other) if self.optimistic && self.store.xids().yields(other) => {
+                    return Ok(None);
                 }
                 EndAttempt::InFlight(other) => self.wait_until_over(other)?,
                 EndAttempt::Own | EndAttempt::Locked => return Ok(None),

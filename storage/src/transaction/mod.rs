@@ -20,6 +20,7 @@ mod write;
 use std::sync::Arc;
 
 pub use ages::Ages;
+use optimistic::Claim;
 pub(crate) use prepare::Detached;
 pub use serial::ExportedSnapshot;
 pub use write::{InsertOutcome, IsolationLevel, WaitPolicy, WriteOutcome};
@@ -74,6 +75,10 @@ pub struct Transaction {
     optimistic: bool,
     /// Whether what it has written is to be held against what others have, at its commit.
     validates: bool,
+    /// Where the locks of those who commit begin to count for one that does not wait.
+    began: u64,
+    /// What one that does not wait has locked, whoever else had.
+    claims: Vec<Claim>,
     /// Locks held until the end, in the order in which they were taken.
     locks: HeldLocks,
     /// The turn at a row that somebody else has replaced.
@@ -85,6 +90,7 @@ pub struct Transaction {
 pub struct Savepoint {
     undo_len: usize,
     locks_len: usize,
+    claims_len: usize,
     changes: Changes,
 }
 
@@ -124,6 +130,8 @@ impl Transaction {
             serializable: false,
             optimistic: false,
             validates: false,
+            began: 0,
+            claims: Vec::new(),
             locks: HeldLocks::default(),
             turn: None,
         }
@@ -168,7 +176,10 @@ impl Transaction {
     /// Makes conflicts with other transactions errors instead of waits (`surus.concurrency_control`).
     pub fn set_optimistic(&mut self, optimistic: bool) {
         self.optimistic = optimistic;
-        self.validates |= optimistic;
+        if optimistic && !self.validates {
+            self.validates = true;
+            self.began = self.store.committed_locks().begin();
+        }
     }
 
     /// Fails a transaction that does not wait if the catalog has changed since its snapshot.
@@ -276,12 +287,18 @@ impl Transaction {
 
     /// Returns a point to which this transaction can return.
     pub fn savepoint(&self) -> Savepoint {
-        Savepoint { undo_len: self.undo.len(), locks_len: self.locks.len(), changes: self.changes.clone() }
+        Savepoint {
+            undo_len: self.undo.len(),
+            locks_len: self.locks.len(),
+            claims_len: self.claims.len(),
+            changes: self.changes.clone(),
+        }
     }
 
     /// Undoes everything written since `savepoint`, which stays usable.
     pub fn rollback_to(&mut self, savepoint: &Savepoint) {
         self.undo_to(savepoint.undo_len);
+        self.claims.truncate(savepoint.claims_len);
         self.changes = savepoint.changes.clone();
         self.unlock_to(savepoint.locks_len);
         if let Some(xid) = &self.xid {
@@ -337,6 +354,7 @@ impl Transaction {
 
     fn abort(&mut self) {
         self.undo_to(0);
+        self.claims.clear();
         self.changes = Changes::default();
         if let Some(tracker) = self.tracker.take() {
             tracker.finish(false, false);

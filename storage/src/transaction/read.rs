@@ -111,6 +111,8 @@ impl Transaction {
     pub fn ender_in_flight(&self, table: TableId, row: RowId) -> Result<Option<u64>> {
         let Some((_, end, _)) = self.table(table)?.heap.stamps(row) else { return Ok(None) };
         let is_open = end > IN_FLIGHT && self.store.xids().commit_of(xid_of(end)).is_none();
+        // For who does not wait, a row that goes with somebody who gives way is there.
+        let is_open = is_open && !(self.optimistic && self.store.xids().yields(xid_of(end)));
         Ok((is_open && Some(xid_of(end)) != self.xid()).then(|| xid_of(end)))
     }
 

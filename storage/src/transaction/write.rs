@@ -182,15 +182,24 @@ impl Transaction {
         let stamp = self.stamp()?;
         let tracked = self.is_tracked().then(|| row.clone());
         let optimistic = self.optimistic;
-        let accepted = Cell::new(None);
+        let (accepted, leaving) = (Cell::new(None), Cell::new(None));
         let accepts = |other: RowId, holder: Holder| {
             let accepts = optimistic && heap.is_begun_by(other, holder);
-            if let (true, Holder::InFlight(xid)) = (accepts, holder) {
-                accepted.set(Some(xid));
+            match holder {
+                Holder::InFlight(xid) if accepts => accepted.set(Some(xid)),
+                Holder::InFlight(xid) if optimistic && self.store.xids().yields(xid) => {
+                    leaving.set(Some(other));
+                }
+                Holder::InFlight(_) | Holder::Row(_) => {}
             }
             accepts
         };
-        let placed = heap.insert(row, stamp, self.store.xids(), first, &accepts)?;
+        let mut placed = heap.insert(row, stamp, self.store.xids(), first, &accepts)?;
+        // A row that goes with somebody who gives way is there.
+        if let (Placed::Conflict(_, holder @ Holder::InFlight(_)), Some(other)) = (&mut placed, leaving.get())
+        {
+            *holder = Holder::Row(other);
+        }
         if let Placed::Row(id) = placed {
             self.undo.push(Undo::Inserted(Arc::clone(heap), id));
             // Whoever has the key, too, may have committed while it was looked for: then this transaction cannot.

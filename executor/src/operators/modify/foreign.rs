@@ -35,6 +35,14 @@ impl Event {
             Self::Child { key, .. } | Self::Parent { key, .. } => *key,
         }
     }
+
+    /// Returns whether it is about a row of the referencing table.
+    pub(crate) fn is_of_child(&self) -> bool {
+        match self {
+            Self::Child { .. } => true,
+            Self::Parent { .. } => false,
+        }
+    }
 }
 
 /// What a round has read for one foreign key.
@@ -55,7 +63,11 @@ impl Changer<'_> {
         for (key, foreign) in plan.foreign_keys.iter().enumerate() {
             let changed =
                 old.is_none_or(|old| foreign.child_columns.iter().any(|at| old.get(*at) != new.get(*at)));
-            if foreign.child == target && changed {
+            // An update to NULL refers to nothing (`RI_FKey_fk_upd_check_required`).
+            let refers = old.is_none()
+                || foreign.match_full
+                || foreign.child_columns.iter().all(|at| new.get(*at).is_some_and(|value| !value.is_null()));
+            if foreign.child == target && changed && refers {
                 self.events.push(Event::Child { key, row: new.to_vec() });
             }
         }
@@ -136,6 +148,8 @@ impl Changer<'_> {
     fn read(&self, key: usize, events: &[Event]) -> Result<Found> {
         let foreign = self.foreign(key)?;
         let (child_types, parent_types) = (self.types(foreign.child)?, self.types(foreign.parent)?);
+        let ends_some =
+            events.iter().any(|event| matches!(event, Event::Parent { key: of, .. } if *of == key));
         let mut wanted = HashSet::new();
         let mut wanted_parents = HashSet::new();
         let mut wanted_children = HashSet::new();
@@ -145,7 +159,7 @@ impl Changer<'_> {
                     if let ReferenceKey::Bytes(bytes) =
                         reference_key(row, &foreign.child_columns, child_types, true)
                     {
-                        if self.time != Time::Statement {
+                        if self.time != Time::Statement || ends_some {
                             wanted_children.insert(bytes.clone());
                         }
                         wanted.insert(bytes);
@@ -323,8 +337,10 @@ impl Changer<'_> {
             }
             // The referencing row itself may be gone by now.
             ReferenceKey::Bytes(bytes)
-                if self.time != Time::Statement
-                    && found.is_some_and(|found| !found.children.contains_key(&bytes)) =>
+                if found.is_some_and(|found| {
+                    (self.time != Time::Statement || !found.gone.is_empty())
+                        && !self.has_child(foreign, found, &bytes)
+                }) =>
             {
                 Ok(())
             }
@@ -333,6 +349,13 @@ impl Changer<'_> {
                 Err(integrity::missing_parent(name_of(child), &foreign.name, &key, &parent.name))
             }
         }
+    }
+
+    /// Returns whether a row that was found to have a key is there still.
+    fn has_child(&self, foreign: &ForeignKey, found: &Found, key: &[u8]) -> bool {
+        let gone = self.tables.get(foreign.child).map(|table| &table.gone);
+        let is_there = |id: &RowId| gone.is_none_or(|gone| !gone.contains(id));
+        found.children.get(key).is_some_and(|children| children.iter().any(|(id, _)| is_there(id)))
     }
 
     fn parent_gone(

@@ -119,30 +119,40 @@ pub(super) fn row_ids(item: &FromItem, found: &mut Vec<ColumnId>) {
     }
 }
 
-/// Adds the columns of what has no row ids in an item of FROM, and does not depend on other items; `padded`: even where
-/// an outer join may put NULL in their place.
-pub(super) fn columns_without_ids(item: &FromItem, padded: bool, found: &mut Vec<(ColumnId, TypeRef)>) {
+/// Adds the columns of what has no row ids in an item of FROM, and depends (`lateral`) or does not depend on other items;
+/// `padded`: even where an outer join may put NULL in their place.
+pub(super) fn columns_without_ids(
+    item: &FromItem,
+    (lateral, padded): (bool, bool),
+    found: &mut Vec<(ColumnId, TypeRef)>,
+) {
     let is_alone = |function: &FromFunction| function.args.iter().all(|arg| columns_of(arg).is_empty());
     match item {
         FromItem::Join(join) => {
             if padded || matches!(join.kind, JoinType::Inner | JoinType::Left) {
-                columns_without_ids(&join.left, padded, found);
+                columns_without_ids(&join.left, (lateral, padded), found);
             }
             if padded || matches!(join.kind, JoinType::Inner | JoinType::Right) {
-                columns_without_ids(&join.right, padded, found);
+                columns_without_ids(&join.right, (lateral, padded), found);
             }
         }
-        FromItem::Subquery { query, lateral, .. } if !lateral || query.as_simple().is_some() => {
+        FromItem::Subquery { query, lateral: depends, .. } => {
             if let Some(select) = query.as_simple() {
-                return select.from.iter().for_each(|item| columns_without_ids(item, padded, found));
+                let items = select.from.iter();
+                return items.for_each(|item| columns_without_ids(item, (lateral, padded), found));
+            }
+            if *depends != lateral {
+                return;
             }
             found.extend(query.output.iter().map(|column| (column.id, column.ty)));
         }
-        FromItem::Cte { columns, .. } => found.extend(columns.iter().map(|(id, _, ty)| (*id, *ty))),
-        FromItem::Functions { functions, .. } if functions.iter().all(is_alone) => {
+        FromItem::Cte { columns, .. } if !lateral => {
+            found.extend(columns.iter().map(|(id, _, ty)| (*id, *ty)))
+        }
+        FromItem::Functions { functions, .. } if functions.iter().all(is_alone) != lateral => {
             found.extend(functions.iter().flat_map(|function| function.columns.iter().copied()));
         }
-        FromItem::Table { .. } | FromItem::Subquery { .. } | FromItem::Functions { .. } => {}
+        FromItem::Table { .. } | FromItem::Cte { .. } | FromItem::Functions { .. } => {}
     }
 }
 

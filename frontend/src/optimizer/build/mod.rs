@@ -226,16 +226,20 @@ fn lock_rows(plan: Logical, query: &Query) -> Logical {
     }
     kept.retain(|id| query.row_marks.iter().all(|mark| mark.row_id != *id));
     let kept = kept.into_iter().map(column).collect();
-    let copies = columns_of_copies(query, false).into_iter().map(|(id, ty)| Expr::column(id, ty)).collect();
-    Logical::LockRows { input: Box::new(plan), locks, kept, copies }
+    let copies = |lateral| {
+        let columns = columns_of_copies(query, (lateral, lateral)).into_iter();
+        columns.map(|(id, ty)| Expr::column(id, ty)).collect()
+    };
+    let (copies, lateral) = (copies(false), copies(true));
+    Logical::LockRows { input: Box::new(plan), locks, kept, copies, lateral }
 }
 
-/// Returns the columns that a query uses of those items of FROM whose rows have no ids, as those of VALUES; `padded`: even
-/// where an outer join may put NULL in their place.
-fn columns_of_copies(query: &Query, padded: bool) -> Vec<(ColumnId, TypeRef)> {
+/// Returns the columns that a query uses of those items of FROM whose rows have no ids, as those of VALUES, and that depend
+/// (`lateral`) or do not depend on others; `padded`: even where an outer join may put NULL in their place.
+fn columns_of_copies(query: &Query, (lateral, padded): (bool, bool)) -> Vec<(ColumnId, TypeRef)> {
     let QueryBody::Select(select) = &query.body else { return Vec::new() };
     let mut columns = Vec::new();
-    select.from.iter().for_each(|item| from::columns_without_ids(item, padded, &mut columns));
+    select.from.iter().for_each(|item| from::columns_without_ids(item, (lateral, padded), &mut columns));
     let mut used = Vec::new();
     let mut note = |expr: &Expr| used.extend(from::columns_of(expr));
     select.filter.iter().for_each(&mut note);

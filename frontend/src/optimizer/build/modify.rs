@@ -73,7 +73,9 @@ fn copy_rows(modify: &Modify, target: Option<u32>, exprs: &mut Vec<Expr>) -> Vec
     if target.is_none() {
         return Vec::new();
     }
-    let columns = super::columns_of_copies(&modify.source, true);
+    // What depends on others depends on rows that stay as they are: the target cannot be among them.
+    let mut columns = super::columns_of_copies(&modify.source, (false, true));
+    columns.extend(super::columns_of_copies(&modify.source, (true, true)));
     let first = exprs.len();
     exprs.extend(columns.into_iter().map(|(id, ty)| Expr::column(id, ty)));
     (first..exprs.len()).collect()

@@ -41,8 +41,8 @@ impl Logical {
                 recursion.initial_exprs.iter().chain(&recursion.step_exprs).for_each(visit);
             }
             Self::Modify(modify) => modify.for_each_expr(visit),
-            Self::LockRows { locks, kept, copies, .. } => {
-                locks.iter().map(|(row, _)| row).chain(kept).chain(copies).for_each(visit);
+            Self::LockRows { locks, kept, copies, lateral, .. } => {
+                locks.iter().map(|(row, _)| row).chain(kept).chain(copies).chain(lateral).for_each(visit);
             }
         }
     }
@@ -83,8 +83,8 @@ impl Logical {
                 recursion.initial_exprs.iter_mut().chain(&mut recursion.step_exprs).for_each(visit);
             }
             Self::Modify(modify) => modify.for_each_expr_mut(visit),
-            Self::LockRows { locks, kept, copies, .. } => {
-                locks.iter_mut().map(|(row, _)| row).chain(kept).chain(copies).for_each(visit);
+            Self::LockRows { locks, kept, copies, lateral, .. } => {
+                locks.iter_mut().map(|(row, _)| row).chain(kept).chain(copies).chain(lateral).for_each(visit);
             }
         }
     }
