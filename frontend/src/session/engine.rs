@@ -123,7 +123,7 @@ const CHANGES: &[u8] = b"surus delta 1\n";
 /// # Errors
 /// As [`encode`].
 pub fn encode_changes(delta: &Delta, catalog: &Catalog) -> Result<Vec<u8>> {
-    postcard::to_extend(&(delta, catalog), CHANGES.to_vec())
+    postcard::to_extend(&(delta, encode(catalog)?), CHANGES.to_vec())
         .map_err(|error| PgError::internal(format!("changes of the catalog do not encode: {error}")))
 }
 
@@ -133,10 +133,11 @@ pub fn encode_changes(delta: &Delta, catalog: &Catalog) -> Result<Vec<u8>> {
 /// `XX001`
 pub fn decode_changes(image: &[u8]) -> Result<Option<(Delta, Catalog)>> {
     let Some(changes) = image.strip_prefix(CHANGES) else { return Ok(None) };
-    postcard::from_bytes(changes).map(Some).map_err(|error| {
+    let (delta, catalog): (Delta, Vec<u8>) = postcard::from_bytes(changes).map_err(|error| {
         let message = format!("the stored changes of a prepared transaction are corrupt: {error}");
         PgError::new(types::SqlState::DATA_CORRUPTED, message)
-    })
+    })?;
+    Ok(Some((delta, decode(&catalog)?)))
 }
 
 fn decode(image: &[u8]) -> Result<Catalog> {

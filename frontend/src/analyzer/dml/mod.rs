@@ -30,6 +30,7 @@ use types::{Oid, PgError, Result, SqlState, TypeRef, oids};
 use super::coerce::plain;
 use super::state::{Analyzer, NamespaceItem, SystemIds, at, error};
 use super::walk;
+use crate::catalog::dependency::{classes, whole};
 use crate::catalog::{Relation, RelationKind};
 use crate::query::{Distinct, FromItem, Modify, OutputColumn, Query, QueryBody, Returning, Select, WideRow};
 use touched::Touches;
@@ -102,6 +103,7 @@ impl Analyzer<'_> {
         let name = alias.map_or(named.name.clone(), |alias| alias.aliasname.as_str().into());
         let (relation, view) = match named.kind {
             RelationKind::View { .. } => {
+                self.notes.uses.insert(whole(classes::RELATION, named.oid));
                 let (relation, mut view) = self.view_layer(&named, change, 0)?;
                 if view.checks_with_subqueries() {
                     // The conditions are looked at twice, so their subqueries need ids twice.
