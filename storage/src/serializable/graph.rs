@@ -5,8 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use super::targets::Targets;
-use super::{Safety, refused};
+use super::{Safety, refused, targets::Targets};
 use crate::error::Result;
 
 /// A tuning constant: more finished transactions are summarized.
