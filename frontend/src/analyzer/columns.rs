@@ -63,13 +63,17 @@ impl Analyzer<'_> {
         for depth in (0..self.levels.len()).rev() {
             let level = &self.levels[depth];
             let mut found: Option<&Expr> = None;
-            for item in
-                level.items.iter().filter(|item| item.columns_visible && visible(item, level.lateral_active))
+            let items = level.items.iter().enumerate();
+            for (position, item) in
+                items.filter(|(_, item)| item.columns_visible && visible(item, level.lateral_active))
             {
                 for column in item.columns.iter().filter(|column| column.name == name) {
                     if found.is_some() {
                         let message = format!("column reference \"{name}\" is ambiguous");
                         return Err(error(SqlState::AMBIGUOUS_COLUMN, message, location));
+                    }
+                    if item.lateral_only && position < level.changed_items {
+                        return Err(changed_from(item.alias.as_deref().unwrap_or_default()).at(location));
                     }
                     found = Some(&column.expr);
                 }
@@ -100,6 +104,9 @@ impl Analyzer<'_> {
                 }
                 if !visible(item, level.lateral_active) {
                     return Err(self.missing_from(name).at(location));
+                }
+                if item.lateral_only && position < level.changed_items {
+                    return Err(changed_from(name).at(location));
                 }
                 if found.is_some() {
                     let message = format!("table reference \"{name}\" is ambiguous");
@@ -333,7 +340,7 @@ impl Analyzer<'_> {
         let lateral = self
             .levels
             .iter()
-            .flat_map(|level| &level.items)
+            .flat_map(|level| level.items.iter().skip(level.changed_items))
             .any(|item| item.lateral_only && item.table_visible && item.alias.as_deref() == Some(name));
         let hidden =
             self.levels.iter().rev().flat_map(|level| &level.range_table).any(|(alias, _)| alias == name);
@@ -361,6 +368,15 @@ impl Analyzer<'_> {
         }
         PgError::new(SqlState::UNDEFINED_TABLE, format!("missing FROM-clause entry for table \"{name}\""))
     }
+}
+
+/// LATERAL that refers to the table which the statement changes (`check_lateral_ref_ok`).
+fn changed_from(name: &str) -> PgError {
+    let message = format!("invalid reference to FROM-clause entry for table \"{name}\"");
+    let hint = format!(
+        "There is an entry for table \"{name}\", but it cannot be referenced from this part of the query."
+    );
+    PgError::new(SqlState::INVALID_COLUMN_REFERENCE, message).with_hint(hint)
 }
 
 /// Returns a system column of a table of the catalog, whose rows have no places.

@@ -287,6 +287,8 @@ pub(super) struct Level {
     pub(super) range_table: Vec<(EcoString, Vec<EcoString>)>,
     /// Inside a LATERAL item.
     pub(super) lateral_active: bool,
+    /// Items in front that not even LATERAL sees: the changed table.
+    pub(super) changed_items: usize,
     /// WITH queries in scope.
     pub(super) ctes: Vec<CteScope>,
     /// Names of WITH RECURSIVE queries that come later.
@@ -331,6 +333,7 @@ impl Level {
             items: Vec::new(),
             range_table: Vec::new(),
             lateral_active: false,
+            changed_items: 0,
             ctes: Vec::new(),
             later_ctes: Vec::new(),
             cte_queries: Vec::new(),

@@ -104,7 +104,10 @@ impl Analyzer<'_> {
         let mut from = vec![placed.item];
         self.level().items = placed.namespace;
         let own = self.level().items.len();
+        self.level().items.iter_mut().for_each(|item| item.lateral_only = true);
+        self.level().changed_items = own;
         from.extend(self.from_clause(further)?);
+        self.level().changed_items = 0;
         let items = self.level().items.iter().skip(own).cloned().collect();
         Ok(Found { from, columns: placed.columns, row_id: placed.row_id, filters: placed.filters, items })
     }

@@ -1,0 +1,27 @@
+-- What FROM of UPDATE and USING of DELETE see of the changed table.
+create table emp (id int, sal int, dept int);
+create table dept (id int, name text);
+insert into emp values (1, 10, 1), (2, 20, 2);
+insert into dept values (1, 'a'), (2, 'b');
+update emp set sal = l.x from lateral (select emp.id as x) l;
+update emp set sal = l.x from lateral (select sal as x) l;
+update emp e set sal = l.x from lateral (select e.id as x) l;
+update emp set sal = l.x from (select emp.id as x) l;
+update emp set sal = l.x from (select sal as x) l;
+update emp set sal = f.x from (select id as x from dept where dept.id = emp.dept) f;
+update emp set sal = a.id from dept a join dept b on a.id = emp.dept;
+update emp set sal = a.id from dept a join dept b on a.id = b.id where b.id = emp.dept returning emp.*, a.id, b.id;
+update emp set sal = l.m from dept d, lateral (select max(e2.id) m from emp e2 where e2.dept = d.id) l where emp.id = l.m returning emp.*, d.id;
+update emp set sal = f.g from dept d, lateral generate_series(1, d.id) f(g) where d.id = emp.dept returning emp.id, g;
+update emp set sal = f.g from generate_series(1, emp.id) f(g);
+update emp set sal = f.g from generate_series(1, id) f(g);
+delete from emp using lateral (select emp.id as x) l;
+delete from emp using dept d join lateral (select emp.id as x) l on true;
+delete from emp using dept d left join lateral (select d.id as x) l on true where l.x = emp.id and emp.id = 2 returning *;
+delete from emp using (select id from emp) s where s.id = emp.id and s.id = 5;
+update emp set sal = (select max(s.id) from (select emp.id) s) returning *;
+update emp set sal = 1 from dept where exists (select 1 from lateral (select emp.id) q where q.id = dept.id) returning emp.id, dept.id;
+with q as (select emp.id) update emp set sal = q.id from q;
+merge into emp using lateral (select emp.id as x) l on true when matched then delete;
+merge into emp using (select emp.id as x) l on true when matched then delete;
+merge into emp using dept d on d.id = emp.dept when matched then update set sal = (select count(*) from lateral (select emp.id) x) returning *;
