@@ -10,8 +10,8 @@ use storage::{
 use types::errors::integrity::{self, TableName};
 use types::{Datum, Oid, PgError, Result, TypeRef};
 
+use super::events::Event;
 use super::exclusion::Excluder;
-use super::foreign::Event;
 use super::keys::{Holder, KeyIndex, keeps_all_keys};
 use super::settle::Time;
 use super::{lookup, wide};

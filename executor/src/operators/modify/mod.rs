@@ -8,6 +8,7 @@
 mod bulk;
 mod changer;
 mod conflict;
+mod events;
 mod exclusion;
 mod foreign;
 mod keys;
@@ -33,8 +34,8 @@ use crate::plan::{InputShape, Modify, ModifyKind, NodeKind, PlanNode};
 use crate::rows::RowEvaluator;
 use changer::{Change, Taken};
 pub(crate) use changer::{Changer, failing_row, name_of};
+pub(crate) use events::Event;
 pub use exclusion::check_exclusion;
-pub(crate) use foreign::Event;
 use storage::{RowId, RowLockMode};
 pub use stored::to_storage;
 use stream::Streamed;

@@ -13,7 +13,7 @@ use types::range::multirange;
 use types::{Datum, PgError, Result};
 
 use super::changer::{Changer, name_of};
-use super::foreign::Event;
+use super::events::Event;
 use super::reference::{ReferenceKey, View, reference_key};
 use super::settle::Time;
 use crate::plan::{ForeignKey, Target};
