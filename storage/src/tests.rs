@@ -419,7 +419,7 @@ fn who_does_not_wait_passes_over_locks_until_the_commit() {
     // Keys that storage does not keep.
     let (mut one, mut other) = (optimistic(&store), optimistic(&store));
     for transaction in [&mut one, &mut other] {
-        assert_eq!(transaction.lock_key(7, 70, WaitPolicy::Wait), Ok(crate::Acquired::AtOnce));
+        assert_eq!(transaction.lock_key(1 << 20, 70, WaitPolicy::Wait), Ok(crate::Acquired::AtOnce));
     }
     insert(&mut one, 600..601);
     insert(&mut other, 601..602);
